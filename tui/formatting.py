@@ -217,9 +217,15 @@ def over_budget(row: RunRow) -> str:
 
 
 def lost_skills(row: RunRow) -> str:
-    """Which skills fell so far that their alarm was raised, and at which step."""
-    lost = row.notable_steps.lost if row.notable_steps else {}
-    return ", ".join(f"{one_line(skill)} fell at step {step:,}" for skill, step in lost.items())
+    """Which skills fell so far that their alarm was raised, and at which step; without those of
+    which the worker's message says it."""
+    lost, said = row.notable_steps.lost if row.notable_steps else {}, remark(row)
+    words = ((one_line(skill), step) for skill, step in lost.items())
+    return ", ".join(
+        f"{skill} fell at step {step:,}"
+        for skill, step in words
+        if not (skill in said and f" at step {step} " in said)
+    )
 
 
 def odd_tags(row: RunRow) -> str:

@@ -47,7 +47,7 @@ A reward is beta times the log-ratio to the reference, in nats."""
 
 
 def list_tags(recipe: TrainRecipe) -> tuple[str, ...]:
-    """All tags that a run of this recipe may log, those of the machine apart."""
+    """All tags that a run of this recipe may log, those of the machine and of its suites apart."""
     tags = [*TRAIN_TAGS, EVAL_LOSS, EVAL_PERPLEXITY]
     if recipe.forgetting.tokens:
         tags += [tag for group in FORGETTING_TAGS.values() for tag in group]

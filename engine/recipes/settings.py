@@ -190,10 +190,10 @@ class Evaluation:
     suites: list[str] = setting([], label="Skill suites")
     """In the grammar of `engine.impact.suite_specs`; `held-out` is what the run itself holds out.
     Each is measured before the first step and at evaluations."""
-    limit: int = setting(200, ge=0, le=100_000, label="Items per suite", zero="all")
+    limit: int = setting(200, ge=0, le=100_000, label="Items each", zero="all")
     """The first items of each suite; 0 is all. Left as it is, a short run takes fewer, and measures
     at fewer evaluations, so that all of it costs at most 5% of its time; but 20 items, and 3 times,
-    at least. Set by hand, each evaluation measures them."""
+    at least. Set by hand, each evaluation measures so many."""
     max_new_tokens: int = setting(64, ge=1, le=4096, label="Max new tokens")
     """Of an answer to an item without choices; one whose right answer is known is cut sooner."""
 

@@ -28,7 +28,8 @@ DPO = ["train/loss", "train/rewards/accuracies", "train/rewards/chosen", "train/
      ("valAccuracy", True), ("trainLoss", False), ("dice_loss", False), ("loss/accuracy", True),
      ("eval/cross_entropy", False), ("eval/rougeLsum", True), ("rewards/chosen", None),
      ("train/learning_rate", None), ("eval/wer", False), ("time/loss", None), ("", None),
-     ("损失", None)],
+     ("损失", None), ("eval/skill/facts", True), ("eval/skill/loss of weight", True),
+     ("eval/skill_nll/score", False)],
 )  # fmt: skip
 def test_the_whole_tag_says_which_values_are_better(tag: str, higher: object) -> None:
     assert is_higher_better(tag) is higher

@@ -25,7 +25,7 @@ LONG = {
     "share_of_learned": 0.125,
     "removed": {"source": "train.jsonl:4", "text": "and then we walked home"},
 }
-GROUPS = ("data", "method", "training", "stopping", "replay", "answers", "forgetting")
+GROUPS = ("data", "method", "training", "stopping", "replay", "answers", "forgetting", "skills")
 
 
 class Refusing(Actions):
@@ -87,7 +87,7 @@ async def launch_form(recorder: Recorder) -> None:
         await open_launch(recorder)
         for at, group in enumerate(GROUPS, 2):
             await recorder.press("m")
-            await recorder.shoot(f"launch-form-{group}", f"{group.capitalize()}  page {at} of 8")
+            await recorder.shoot(f"launch-form-{group}", f"{group.capitalize()}  page {at} of 9")
 
 
 @case(

@@ -22,6 +22,8 @@ ROWS = 128
 BATCH_BYTES = 1 << 28
 """Of a batch at most, its float32 logits and its keys and values each; one question is never
 divided."""
+BATCH_TOKENS = 1 << 13
+"""Of a batch at most, so that a stop that is asked for comes soon."""
 _ENDLESS = 1 << 30
 
 Tick = Callable[[int], None]
@@ -173,7 +175,9 @@ def _batches(items: Sequence[EncodedChoices], model: SharedModel) -> Iterator[li
         wide = items[batch[0] if batch else at].wide
         logits = (answers + count) * wide * model.vocabulary * 4
         kept = (answers + count) * model.answer_size(tokens)
-        if batch and (max(logits, kept) > BATCH_BYTES or len(batch) == ROWS):
+        passes = (len(batch) + 1) * tokens + (answers + count) * wide
+        full = len(batch) == ROWS or passes > BATCH_TOKENS or max(logits, kept) > BATCH_BYTES
+        if batch and full:
             yield batch
             batch, answers, tokens = [], 0, items[at].longest
         batch.append(at)

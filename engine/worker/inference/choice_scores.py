@@ -66,7 +66,7 @@ def choice_scores(
     """Of each item how likely each of its choices is; `tick` is told how many are done.
 
     What the choices of an item have in common is computed once. Raises EngineError that names the
-    item where a row does not fit the model's context, or cannot be scored.
+    item where a row does not fit the model's context, or cannot be scored (`find_unfit`).
     """
     cases = [_encode_item(loaded_arm, item) for item in items]
     sums: list[list[float]] = [[] for _ in cases]
@@ -90,6 +90,18 @@ def choice_scores(
         )
         for each, case, item in zip(sums, cases, items, strict=True)
     ]
+
+
+def find_unfit(loaded_arm: LoadedArm, items: Sequence[Item]) -> dict[str, EngineError]:
+    """The items that `choice_scores` would refuse, by id, and why: with a choice they are longer
+    than the model's context, or the template does not take them."""
+    unfit = {}
+    for item in items:
+        try:
+            _encode_item(loaded_arm, item)
+        except EngineError as error:
+            unfit[item.id] = error
+    return unfit
 
 
 def _encode_item(loaded_arm: LoadedArm, item: Item) -> PrefixCase:

@@ -41,14 +41,14 @@ LEAST_MEASUREMENTS = 3
 SLACK = 8
 """Tokens by which an answer that must equal the right one may be longer before it is cut."""
 
-Encoded = EncodedChoices | list[int]
+EncodedInput = EncodedChoices | list[int]
 """A question with its choices; the ids of a prompt; those of a text that is read."""
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedItem:
     item: Item
-    ids: Encoded
+    ids: EncodedInput
     limit: int = 0
     """Tokens that its answer may have; 0 where none is asked for."""
 
@@ -98,28 +98,45 @@ def restore_suite(watched: WatchedSuite, loaded_arm: LoadedArm) -> EncodedSuite:
     return _encode_suite(chosen, loaded_arm, watched.max_new_tokens)
 
 
+def fit_to_run(
+    suites: Sequence[EncodedSuite], training_tokens: float, evaluations: int
+) -> list[EncodedSuite]:
+    """The suites with as many items, and at as many evaluations, as the run can bear; those whose
+    limit was set by hand with all of them."""
+    fixed = [bool(parse_suite(suite.watched.spec).options.limit) for suite in suites]
+    costs = [[one.cost for one in suite.items] for suite in suites]
+    open_ones = [each for each, is_fixed in zip(costs, fixed, strict=True) if not is_fixed]
+    if not open_ones:
+        return list(suites)
+    spent = sum(sum(each) for each, is_fixed in zip(costs, fixed, strict=True) if is_fixed)
+    number, every = afford(open_ones, training_tokens, evaluations, spent)
+    return [
+        take(suite, len(suite.items) if is_fixed else number, every)
+        for suite, is_fixed in zip(suites, fixed, strict=True)
+    ]
+
+
 def afford(
-    costs: Sequence[Sequence[float]], training_tokens: float, evaluations: int
+    costs: Sequence[Sequence[float]],
+    training_tokens: float,
+    evaluations: int,
+    spent: float = 0.0,
 ) -> tuple[int, int]:
     """How many items of each suite so short a run can bear, and at each how many evaluations it
     measures them: 1 at every one, 2 at every other.
 
-    `costs` are those of the items of each suite. Not fewer items than a verdict needs: of a very
+    `costs` are those of the items of each suite, `spent` what is measured each time beside them.
+    Not fewer items than a verdict needs: of a very
     short run they take more than their share.
     """
     budget = SHARE * TRAINED * training_tokens
-    most, evaluations, every = max(map(len, costs)), max(1, evaluations), 1
+    most, looks = max(map(len, costs)), max(1, evaluations)
     while True:
-        number = _count_within(costs, budget / _count_measurements(evaluations, every))
-        is_last = _count_measurements(evaluations, every + 1) < LEAST_MEASUREMENTS
-        if number >= min(GOOD_ITEMS, most) or is_last:
+        every = -(-max(1, evaluations) // looks)
+        number = _count_within(costs, budget / (1 + looks) - spent)
+        if number >= min(GOOD_ITEMS, most) or looks < LEAST_MEASUREMENTS:
             return max(number, min(LEAST_ITEMS, most)), every
-        every += 1
-
-
-def _count_measurements(evaluations: int, every: int) -> int:
-    """How often a run measures, before its first step too."""
-    return 1 + -(-evaluations // every)
+        looks -= 1
 
 
 def _count_within(costs: Sequence[Sequence[float]], budget: float) -> int:
@@ -130,6 +147,15 @@ def _count_within(costs: Sequence[Sequence[float]], budget: float) -> int:
         if spent > budget:
             return number
     return number + 1
+
+
+def estimate_share(
+    suites: Sequence[EncodedSuite], training_tokens: float, evaluations: int
+) -> float:
+    """Of the time of training, what all measurements of these suites take, by their tokens."""
+    each = sum(one.cost for suite in suites for one in suite.items)
+    measurements = 1 + -(-max(1, evaluations) // suites[0].watched.every)
+    return each * measurements / max(1.0, TRAINED * training_tokens)
 
 
 def take(suite: EncodedSuite, number: int, every: int) -> EncodedSuite:

@@ -34,10 +34,10 @@ from engine.worker.training.setup import TrainingSetup
 from engine.worker.training.skill_items import (
     EncodedItem,
     EncodedSuite,
-    afford,
+    estimate_share,
+    fit_to_run,
     read_suite,
     restore_suite,
-    take,
 )
 
 ROWS = 64
@@ -147,12 +147,10 @@ def skill_evaluator(setup: TrainingSetup, history: History) -> SkillEvaluator | 
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     own = attempt.directory.held_out
     suites = [read_suite(spec, loaded_arm, evaluation, runs, own) for spec in specs]
-    every = 1
+    tokens = count_training_tokens(setup.recipe, setup.data.train)
+    evaluations = setup.recipe.training.evaluations
     if evaluation.limit == Evaluation().limit:
-        tokens = count_training_tokens(setup.recipe, setup.data.train)
-        costs = [[one.cost for one in suite.items] for suite in suites]
-        number, every = afford(costs, tokens, setup.recipe.training.evaluations)
-        suites = [take(suite, number, every) for suite in suites]
+        suites = fit_to_run(suites, tokens, evaluations)
     path.unlink(missing_ok=True)  # of an attempt that saved nothing
     lines = [suite.watched.to_line() for suite in suites]
     eval_samples.append(path, lines)
@@ -163,10 +161,13 @@ def skill_evaluator(setup: TrainingSetup, history: History) -> SkillEvaluator | 
         for note in suite.notes:
             attempt.log(f"suite {one_line(suite.watched.name)}: {one_line(note)}")
     base = setup.stage.lineage.parent or setup.stage.lineage.root
+    every = suites[0].watched.every
+    share = estimate_share(suites, tokens, evaluations)
     looks = "each evaluation" if every == 1 else f"one in {every} evaluations"
     attempt.log(
         f"skills are measured at {looks} and compared with {base}: "
         + ", ".join(f"{len(one.items)} of {one_line(one.watched.name)}" for one in suites)
+        + f"; about {write_percent(share, 1)} of the time of training"
     )
     return SkillEvaluator(attempt, suites, log, _due(history, setup.recipe, every))
 

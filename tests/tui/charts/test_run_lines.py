@@ -74,6 +74,15 @@ def test_charts_stand_in_the_order_in_which_a_reader_wants_them(
     assert [spec.title for spec in charts_of(curves, None, ["pinned"])] == titles
 
 
+def test_a_skill_is_a_few_points_under_its_own_name() -> None:
+    tags = ("eval/skill/held-out of a/b", "eval/skill_nll/prose", "train/loss")
+    curves = {tag: series(tag, [3.0, 2.0]) for tag in tags}
+    specs = {spec.title: spec for spec in charts_of(curves)}
+    assert list(specs) == ["loss", "skill held-out of a/b", "skill prose, nats/token"]
+    assert specs["skill held-out of a/b"].traces[0].as_points
+    assert not specs["skill prose, nats/token"].smoothed
+
+
 def test_a_run_that_is_trained_on_rewards_shows_them_in_small() -> None:
     tags = ("train/loss", "train/reward", "train/epoch")
     drawn = sparks({tag: series(tag, [1.0, 2.0]) for tag in tags}, 120, UNICODE)

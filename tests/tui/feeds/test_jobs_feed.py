@@ -217,6 +217,8 @@ def test_marks_of_checkpoints_are_read_when_they_change(
     checkpoints.mkdir()
     for text, marks in [
         ('{"best": 40, "within_budget": null, "crossed_at": 20}', NotableSteps(40, None, 20)),
+        ('{"best": 9, "lost": {"facts": 20}}', NotableSteps(9, lost={"facts": 20})),
+        ('{"best": 9, "lost": {"facts": "x"}}', None),
         ('{"best": "x"}', None),
         ('{"best": 50, "later": 1}', NotableSteps(50)),
         ("{", None),

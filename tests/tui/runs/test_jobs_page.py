@@ -278,6 +278,21 @@ async def test_what_was_forgotten_is_shown_and_marked_over_the_budget(
         await see(pilot, "over the budget of 0.1 since step 40")
 
 
+async def test_a_skill_that_fell_is_marked_and_named_once(tmp_path: Path, root: Path) -> None:
+    said = "facts -35.0 points at step 40 (90% interval -43.1 to -26.4, n = 100), below -5 in two"
+    job = write_run(root, "fallen", points=40, created=9e9, message=said)
+    job.checkpoints.mkdir()
+    lost = {"facts": 40, "\x1b[2Jfrench": 20}
+    (job.checkpoints / "marks.json").write_text(json.dumps({"lost": lost}))
+    app = FinetopApp(Store(root))
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "✓ ! fallen")
+        await pilot.press("home")
+        await see(pilot, "facts -35.0 points at step 40 (90% interval")
+        await see(pilot, "french fell at step 20")
+        assert "facts fell" not in screen_text(app)
+
+
 async def test_a_shift_that_is_no_number_is_over_every_budget(app: FinetopApp, root: Path) -> None:
     forgets(JobDirectory(root / "child"), {10: float("nan")}, {})
     async with app.run_test(size=WIDE) as pilot:

@@ -196,6 +196,21 @@ async def test_forgetting_has_a_chart_with_its_budget(
             assert "best eval/loss: step 60 · last within budget: step 20" in text
 
 
+async def test_each_skill_has_a_chart_of_its_own(app: FinetopApp, root: Path) -> None:
+    job = write_run(root, "skilled", points=40, total=40, created=9e9)
+    for step, score in [(0, 0.6), (20, 0.4), (40, 0.35)]:
+        write_event(job.events, step, {"eval/skill/facts": score, "eval/skill_nll/prose": 1.5})
+    job.checkpoints.mkdir()
+    marks = {"best": 20, "lost": {"facts": 40}}
+    (job.checkpoints / "marks.json").write_text(json.dumps(marks))
+    async with app.run_test(size=(160, 50)) as pilot:
+        await see(pilot, "skilled")
+        await pilot.press("home", "enter")
+        await see(pilot, "facts fell at step 40")
+        await see(pilot, "skill facts")
+        await see(pilot, "skill prose, nats/token")
+
+
 async def test_a_run_without_an_alarm_has_no_such_chart(app: FinetopApp) -> None:
     async with app.run_test(size=(160, 50)) as pilot:
         await see(pilot, "live")

@@ -86,10 +86,11 @@ def test_what_is_best_or_within_the_budget_is_never_removed(tmp_path: Path) -> N
 
 def test_marks_are_written_as_the_screens_read_them(tmp_path: Path) -> None:
     folder = tmp_path / "checkpoints"
-    checkpoints.write_marks(folder, checkpoints.Marks(best=8, crossed_at=12))
+    checkpoints.write_marks(folder, checkpoints.Marks(best=8, crossed_at=12, lost={"facts": 8}))
     assert json.loads((folder / "marks.json").read_bytes()) == {
         "best": 8,
         "within_budget": None,
         "crossed_at": 12,
         "ended": "",
+        "lost": {"facts": 8},
     }

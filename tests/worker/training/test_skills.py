@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from hypothesis import strategies as st
 from engine.chat import Message
 from engine.errors import EngineError
 from engine.impact.skill_log import SkillLog, read_skill_log
+from engine.jobs import status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.status import State
+from engine.jobs.status import State, Status
+from engine.launching import training
 from engine.worker.data.chat_template import choose_template
 from engine.worker.inference.choice_likelihood import answer_logprobs, encode_choices
 from engine.worker.inference.models import wrap_model
@@ -28,10 +31,11 @@ from engine.worker.training.skill_items import (
     TRAINED,
     afford,
 )
+from tests.conftest import Eventually
 from tests.worker.here import begin_here, resume_here, train_here
 from tests.worker.tiny import make_model, make_tokenizer, save_checkpoint
 from tests.worker.training.test_measured import QUICK, corrupt, marks, message
-from tests.worker.training.test_train import curves, make_recipe, weights
+from tests.worker.training.test_train import curves, make_recipe, wait_for_end, weights
 
 ITEMS = 60
 SLOW = "training.learning_rate=1e-5"
@@ -114,6 +118,12 @@ def watch(*suites: object, limit: int = 0) -> tuple[str, ...]:
 
 def log_of(job: JobDirectory) -> SkillLog:
     return read_skill_log(job.skills)
+
+
+def read_status(job: JobDirectory) -> Status:
+    now = status.read(job)
+    assert now is not None
+    return now
 
 
 def worker_log(job: JobDirectory, attempt: int = 1) -> str:
@@ -272,6 +282,18 @@ def test_where_no_checkpoint_meets_the_conditions_the_last_weights_are_kept(
     assert last.read_bytes() == (job.adapter / "adapter_model.safetensors").read_bytes()
 
 
+@pytest.mark.parametrize("quantize", ["4bit", "8bit"])
+def test_quantised_training_is_the_same_with_suites_and_without(
+    base: Path, rows: Path, picks: Path, mixed: dict[str, Path], root: Path, quantize: str
+) -> None:
+    pytest.importorskip("bitsandbytes")
+    changes = (*QUICK, f"method.quantize={quantize}", "forgetting.tokens=0")
+    plain = train_here(make_recipe(base, rows, *changes), root)
+    watched = train_here(make_recipe(base, rows, *changes, *watch(picks, mixed["exact"])), root)
+    np.testing.assert_array_equal(curves(plain)["train/loss"][1], curves(watched)["train/loss"][1])
+    assert curves(watched)["eval/skill/picks"][0] == [0, 4, 8, 12]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -295,17 +317,48 @@ def test_every_way_to_train_measures_the_base_at_step_0(
 def test_a_stage_is_held_against_its_parent(
     base: Path, rows: Path, picks: Path, root: Path
 ) -> None:
-    first = train_here(
-        make_recipe(base, rows, *QUICK, "training.learning_rate=3e-2", *watch(picks)), root
-    )
-    second = train_here(
-        make_recipe(base, rows, *QUICK, SLOW, f"model.checkpoint={first.adapter}", *watch(picks)),
-        root,
-    )
+    quick = (*QUICK, "training.learning_rate=3e-2")
+    first = train_here(make_recipe(base, rows, *quick, *watch(picks)), root)
+    stage = make_recipe(base, rows, *QUICK, f"model.checkpoint={first.adapter}", *watch(picks))
+    second = train_here(stage, root)
     assert log_of(second).values["picks"][0] == log_of(first).values["picks"][12]
-    assert f"compared with {first.path.name}" in worker_log(second) or "adapter" in worker_log(
-        second
+    assert log_of(first).score("picks", 12) < 1.0, "the parent is not the base"
+    parent = read_status(second).parent
+    assert parent
+    assert f"measured at each evaluation and compared with {parent}: " in worker_log(second)
+
+
+def test_a_short_run_measures_less_unless_it_is_told_a_number(
+    base: Path, rows: Path, picks: Path, root: Path
+) -> None:
+    suites = f"evaluation.suites={picks},same={picks}?limit=30"
+    recipe = make_recipe(base, rows, *QUICK, "training.evaluations=6", suites)
+    job = train_here(recipe, root)
+    log = log_of(job)
+    assert [len(log.suites[name].items) for name in ("picks", "same")] == [20, 30]
+    assert log.steps("picks") == log.steps("same") == [0, 6, 12]
+    assert curves(job)["eval/loss"][0] == [0, 2, 4, 6, 8, 10, 12]
+    assert "skills are measured at one in 3 evaluations" in worker_log(job)
+    shares = re.findall(r"; about ([\d,.]+)% of the time of training", worker_log(job))
+    assert len(shares) == 1
+    assert float(shares[0].replace(",", "")) > 5, "of so short a run they take more, and it says so"
+
+
+@pytest.mark.worker
+def test_a_worker_measures_skills_and_leaves_what_the_rule_chose(
+    base: Path, rows: Path, picks: Path, root: Path, eventually: Eventually
+) -> None:
+    rule = "stopping.keep_best=picks subject to eval/loss <= base"
+    recipe = make_recipe(base, rows, *QUICK, *watch(picks, "own=held-out"), rule)
+    job = training.launch_training(recipe, root)
+    assert wait_for_end(job, eventually) is State.DONE, worker_log(job)
+    log = log_of(job)
+    chosen = max(
+        (step for step in log.steps("picks") if step),
+        key=lambda step: (log.score("picks", step, "selection"), -step),
     )
+    assert marks(job)["best"] == chosen
+    assert message(job).startswith(f"kept step-{chosen} weights, picks ")
 
 
 def test_pairs_are_measured_too(base: Path, picks: Path, tmp_path: Path, root: Path) -> None:
@@ -366,12 +419,12 @@ def test_what_is_afforded_stays_within_its_share(
     if number > 20:
         assert spent <= SHARE * TRAINED * tokens * 1.000001
     if number < min(50, most):
-        assert 1 + -(-planned // (every + 1)) < LEAST_MEASUREMENTS, "fewer times, before few items"
+        assert measurements <= LEAST_MEASUREMENTS, "fewer times, before few items"
 
 
 def test_a_long_run_takes_all_items_at_each_evaluation() -> None:
     costs = [[2 * 60 + ANSWERED * 20.0] * 200] * 8
-    assert afford(costs, 30e6, 10) == (200, 1)
+    assert afford(costs, 60e6, 10) == (200, 1)
     number, every = afford(costs, 3e5, 10)
     assert number == 20
     assert every == 5
