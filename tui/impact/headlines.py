@@ -14,6 +14,7 @@ from tui.impact.arm_paths import Against, has_stages
 from tui.impact.cell_lines import asked_words
 from tui.impact.evaluation_reader import EvaluationSnapshot
 from tui.impact.evaluations import find_evaluation, is_evaluation, list_evaluations
+from tui.screens.run_commands import is_possible
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
 
@@ -23,7 +24,8 @@ def list_headline(rows: Sequence[RunRow], run: RunRow | None, separator: str) ->
     count = len(list_evaluations(rows))
     line: list[Piece] = [(f" {count} evaluation{'s' * (count != 1)}", "strong")]
     if run is not None and not is_evaluation(run) and find_evaluation(rows, run) is None:
-        line += [(f" {separator} ", "dim"), (f"{name_of(run)} has none: I evaluates it", "")]
+        hint = ": I evaluates it" if is_possible("evaluate", run) else ""
+        line += [(f" {separator} ", "dim"), (f"{name_of(run)} has none{hint}", "")]
     return line
 
 
