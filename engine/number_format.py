@@ -62,3 +62,21 @@ def write_percent(share: float, digits: int = 0) -> str:
     if 0 < share < 1 and float(text[:-1]) == 100:
         return f">{100 - least:.{digits}f}%"
     return text
+
+
+def write_share(share: float) -> str:
+    """A share between 0 and 1 in at most four cells: .87, 1.00, "<.01" and ">.99" where it is
+    neither none nor all."""
+    text = f"{share:.2f}"
+    if share > NOISE and float(text) == 0:
+        return "<.01"
+    if share < 1 - NOISE and float(text) == 1:
+        return ">.99"
+    return text.removeprefix("0")
+
+
+def write_share_change(change: float) -> str:
+    """A change of a share between -1 and 1, with its sign: +.05, -.13, -1.00, +<.01."""
+    sign = "+" if change > NOISE else "-" if change < -NOISE else ""
+    text = write_share(abs(change))
+    return f"{sign}{text}"

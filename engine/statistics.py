@@ -17,8 +17,10 @@ COVERAGE = (
 """What the 95% intervals of this module hold, as simulated by its tests; for help texts."""
 
 
-def wilson(k: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+def wilson(k: float, n: float, confidence: float = 0.95) -> tuple[float, float]:
     """The score interval of a proportion of `k` in `n`: its lower and upper bound in [0, 1].
+
+    Both are counts; of items that are no independent trials, the counts after the design effect.
 
     Wilson 1927, "Probable inference, the law of succession, and statistical inference", Journal
     of the American Statistical Association 22, pages 209 to 212, without continuity correction.
@@ -99,7 +101,7 @@ def paired_mean(differences: Sequence[float], confidence: float = 0.95) -> tuple
     """
     if len(differences) < 2:
         raise ValueError("an interval needs two differences at least")
-    return _test_mean(differences).interval(confidence)
+    return mean_test(differences).interval(confidence)
 
 
 def paired_proportions(
@@ -119,12 +121,19 @@ def paired_proportions(
 
 
 Test = Literal[
-    "paired proportions", "clustered proportions", "no change in n", "paired t", "clustered t"
+    "paired proportions",
+    "clustered proportions",
+    "weighted proportions",
+    "no change in n",
+    "paired t",
+    "clustered t",
+    "weighted t",
 ]
 """Adjusted Wald of Bonett and Price 2012 with Student's t, for scores that are right or wrong; of
-items that come in groups with as many trials as are left after the design effect (Kish 1965, Survey
-Sampling, section 8.2); the exact bound where nothing changed; Student's t of the differences, and
-of sums over groups (Miller 2024, arXiv 2411.00640)."""
+items that come in groups, or have weights, with as many trials as are left after the design effect
+(Kish 1965, Survey Sampling, sections 8.2 and 11.7); the exact bound where nothing changed;
+Student's t of the differences, of sums over groups (Miller 2024, arXiv 2411.00640), and of a
+weighted mean (Cochran 1977, Sampling Techniques, section 6.4: the ratio estimator)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,48 +193,119 @@ class PairedTest:
 _PROPORTIONS: tuple[Test, ...] = (
     "paired proportions",
     "clustered proportions",
+    "weighted proportions",
     "no change in n",
 )
 _Z_ONE_SIDED = NormalDist().inv_cdf(0.95)
 _POWER = 0.8
 
 
-def paired_test(differences: Sequence[float], groups: Sequence[Hashable] = ()) -> PairedTest:
+def paired_test(
+    differences: Sequence[float], groups: Sequence[Hashable] = (), weights: Sequence[float] = ()
+) -> PairedTest:
     """The test for these differences of paired scores, after − before, item by item.
 
     `groups`, where it is given, says of each item to which group it belongs: items of one group are
     no independent observations, and the standard error is that of sums over groups (Miller 2024,
-    arXiv 2411.00640, section 2.2). Raises ValueError without differences, for lengths that do not
-    match, and for differences that are not finite.
+    arXiv 2411.00640, section 2.2). `weights` are those of the mean. Raises ValueError without
+    differences, for lengths that do not match, for differences that are not finite, and for weights
+    that are not above 0.
     """
+    _check(differences, groups, weights)
+    if not set(differences) <= {-1, 0, 1}:
+        return mean_test(differences, groups, weights)
     n = len(differences)
-    if not n or (groups and len(groups) != n):
-        raise ValueError(f"{n} differences in {len(groups)} groups")
+    shares = _shares(weights, n)
+    gained, lost = (
+        fsum(share for one, share in zip(differences, shares, strict=True) if one == step)
+        for step in (1, -1)
+    )
+    effect, trials = design_effect(differences, groups, weights)
+    name: Test = "paired proportions"
+    if groups and len(set(groups)) < n:
+        name = "clustered proportions"
+    elif _is_uneven(weights):
+        name = "weighted proportions"
+    return _test_proportions(gained, lost, n, trials, effect, name)
+
+
+def mean_test(
+    differences: Sequence[float], groups: Sequence[Hashable] = (), weights: Sequence[float] = ()
+) -> PairedTest:
+    """Student's t of a mean, whatever the values are; arguments and errors as `paired_test`.
+
+    Of a mean over tokens, such as that of an NLL: a value a document, with its tokens as weights,
+    so that documents are what is resampled.
+    """
+    _check(differences, groups, weights)
+    n, shares = len(differences), _shares(weights, len(differences))
+    mean = fsum(one * share for one, share in zip(differences, shares, strict=True)) / n
+    error, trials = _error(differences, groups, weights), _trials(n, groups, weights)
+    name: Test = "weighted t" if _is_uneven(weights) else "paired t"
+    if groups and len(set(groups)) < n:
+        name = "clustered t"
+    return PairedTest(name, n, mean, mean, error, trials - 1, n * error**2)
+
+
+def design_effect(
+    values: Sequence[float], groups: Sequence[Hashable] = (), weights: Sequence[float] = ()
+) -> tuple[float, int]:
+    """By how much the variance of a mean exceeds that of as many equal and independent items, at
+    least what the weights alone make of it (Kish 1965), and how many independent trials there are
+    where the values say nothing of it: groups, or items after the weights."""
+    n = len(values)
+    trials = _trials(n, groups, weights)
+    if trials == n:
+        return 1.0, n
+    least = fsum(share**2 for share in _shares(weights, n)) / n
+    if (alone := _error(values, ())) and isfinite(alone):
+        return max(least, (_error(values, groups, weights) / alone) ** 2), trials
+    return least, trials
+
+
+def _check(
+    differences: Sequence[float], groups: Sequence[Hashable], weights: Sequence[float]
+) -> None:
+    n = len(differences)
+    if not n or (groups and len(groups) != n) or (weights and len(weights) != n):
+        raise ValueError(f"{n} differences in {len(groups)} groups with {len(weights)} weights")
     if not all(map(isfinite, differences)):
         raise ValueError("a difference is not finite")
-    if not set(differences) <= {-1, 0, 1}:
-        return _test_mean(differences, groups)
-    gained, lost = (sum(one == step for one in differences) for step in (1, -1))
-    count = len(set(groups)) if groups else n
-    if count == n:
-        return _test_proportions(gained, lost, n)
-    error, alone = _error(differences, groups), _error(differences, ())
-    # The design effect: that of items on their own is 1.
-    effect = max(1.0, (error / alone) ** 2) if alone else 1.0
-    return _test_proportions(gained, lost, n, count, effect)
+    if not all(isfinite(one) and one > 0 for one in weights):
+        raise ValueError("a weight is not above 0")
 
 
-def _test_mean(differences: Sequence[float], groups: Sequence[Hashable] = ()) -> PairedTest:
-    n, mean = len(differences), fsum(differences) / len(differences)
-    error, count = _error(differences, groups), len(set(groups)) if groups else len(differences)
-    name: Test = "clustered t" if count < n else "paired t"
-    return PairedTest(name, n, mean, mean, error, count - 1, n * error**2)
+def _is_uneven(weights: Sequence[float]) -> bool:
+    return len(set(weights)) > 1
+
+
+def _shares(weights: Sequence[float], n: int) -> list[float]:
+    """The weights, divided by their mean."""
+    if not _is_uneven(weights):
+        return [1.0] * n
+    total = fsum(weights)
+    return [one * n / total for one in weights]
+
+
+def _trials(n: int, groups: Sequence[Hashable], weights: Sequence[float]) -> int:
+    """Groups, or items where these are none; with weights that differ, (Σ w)² / Σ w² of them."""
+    if not _is_uneven(weights):
+        return len(set(groups)) if groups else n
+    sums: dict[Hashable, float] = defaultdict(float)
+    for at, one in enumerate(weights):
+        sums[groups[at] if groups else at] += one
+    return int(fsum(sums.values()) ** 2 / fsum(one**2 for one in sums.values()) + 1e-9)
 
 
 def _test_proportions(
-    gained: int, lost: int, n: int, count: int | None = None, effect: float = 1.0
+    gained: float,
+    lost: float,
+    n: int,
+    count: int | None = None,
+    effect: float = 1.0,
+    name: Test = "paired proportions",
 ) -> PairedTest:
-    """`count` groups, each item its own where it is None, and their design effect."""
+    """`count` independent trials, each item one where it is None, and their design effect."""
     count = n if count is None else count
     if not gained and not lost:
         # Items of a group may go together: as many independent trials as there are groups.
@@ -233,22 +313,31 @@ def _test_proportions(
     trials = n / effect + 2
     up, down = (gained / effect + 1) / trials, (lost / effect + 1) / trials
     variance = up + down - (up - down) ** 2
-    name: Test = "paired proportions" if count == n else "clustered proportions"
     error = sqrt(variance / trials)
     return PairedTest(name, n, (gained - lost) / n, up - down, error, count - 1, variance * effect)
 
 
-def _error(differences: Sequence[float], groups: Sequence[Hashable]) -> float:
+def _error(
+    differences: Sequence[float], groups: Sequence[Hashable], weights: Sequence[float] = ()
+) -> float:
     """The standard error of a mean of items that come in groups; without groups, of single items.
 
-    Infinite for fewer than two groups, which have no spread.
+    Of a weighted mean by the jackknife, which leaves out each group in turn (for weights that do
+    not differ it is the same). Infinite for fewer than two groups, which have no spread.
     """
-    mean = fsum(differences) / len(differences)
+    n, shares = len(differences), _shares(weights, len(differences))
+    mean = fsum(one * share for one, share in zip(differences, shares, strict=True)) / n
     sums: dict[Hashable, float] = defaultdict(float)
+    parts: dict[Hashable, float] = defaultdict(float)
     for at, one in enumerate(differences):
-        sums[groups[at] if groups else at] += one - mean
-    n, count = len(differences), len(sums)
+        group = groups[at] if groups else at
+        sums[group] += (one - mean) * shares[at]
+        parts[group] += shares[at] / n
+    count = len(sums)
     if count < 2:
         return inf
+    if _is_uneven(weights):
+        left = fsum((sums[group] / (1 - parts[group])) ** 2 for group in sums)
+        return sqrt(left * (count - 1) / count) / n
     # count / (count − 1): the spread of few groups is too small by that.
     return sqrt(fsum(value**2 for value in sums.values()) * count / (count - 1)) / n

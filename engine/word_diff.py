@@ -4,6 +4,7 @@ Owns no drawing. Words (`engine.words`) and single characters are compared as `u
 with their letter case; a run of white space equals any other.
 """
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -121,7 +122,7 @@ def align(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Step]:
     By bits, a row a piece (Hyyrö 2004, Bit-parallel LCS-length computation revisited): the work is
     one sum of `len(theirs)` bits for each of ours, however often the pieces repeat.
     """
-    rows = _rows(ours, theirs)
+    rows = list(_rows(ours, theirs))
     matches: list[tuple[int, int]] = []
     at, other = len(ours), len(theirs)
     while at and other:
@@ -136,18 +137,23 @@ def align(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[Step]:
     return _steps(_gathered(matches[::-1], ours, theirs), len(ours), len(theirs))
 
 
-def _rows(ours: Sequence[str], theirs: Sequence[str]) -> list[int]:
+def common_length(ours: Sequence[str], theirs: Sequence[str]) -> int:
+    """How many pieces a longest common subsequence has; as `align`, and keeps no row."""
+    last = deque(_rows(ours, theirs), maxlen=1)
+    return len(theirs) - last[0].bit_count() if last else 0
+
+
+def _rows(ours: Sequence[str], theirs: Sequence[str]) -> Iterator[int]:
     """After each of our pieces: 0 at the bits of theirs where the common length grows by one."""
     places: dict[str, int] = {}
     for at, piece in enumerate(theirs):
         places[piece] = places.get(piece, 0) | 1 << at
     whole = (1 << len(theirs)) - 1
-    row, rows = whole, []
+    row = whole
     for piece in ours:
         matched = row & places.get(piece, 0)
         row = ((row + matched) | (row - matched)) & whole
-        rows.append(row)
-    return rows
+        yield row
 
 
 def _gathered(

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from engine.compare.token_shift import Shift, ShiftedToken
 from engine.jobs.status import State, Status
-from engine.number_format import apportion, write_exponent, write_number, write_percent
+from engine.number_format import (
+    apportion,
+    write_exponent,
+    write_number,
+    write_percent,
+    write_share,
+    write_share_change,
+)
 from tui.browse.result_lines import value
 from tui.commands.compare_shift import lines, report
 from tui.commands.follow import progress_line
@@ -37,6 +44,13 @@ def test_signs_exponents_and_shares() -> None:
     shares = (0, 0.001, 0.006, 0.5, 0.9949, 0.9996, 1)
     assert [write_percent(one) for one in shares] == [
         "0%", "<1%", "1%", "50%", "99%", ">99%", "100%",
+    ]  # fmt: skip
+    assert [write_share(one) for one in shares] == [
+        ".00", "<.01", ".01", ".50", ".99", ">.99", "1.00",
+    ]  # fmt: skip
+    changes = (0, 1e-17, 0.001, -0.13, -1, 0.9999)
+    assert [write_share_change(one) for one in changes] == [
+        ".00", ".00", "+<.01", "-.13", "-1.00", "+>.99",
     ]  # fmt: skip
     assert [write_percent(one, 1) for one in (0.0004, 0.0012, 0.99996)] == [
         "<0.1%", "0.1%", ">99.9%",

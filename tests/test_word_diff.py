@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.word_diff import MOST_PIECES, align, compare
+from engine.word_diff import MOST_PIECES, align, common_length, compare
 from engine.words import unify, words_of
 
 AT_ONCE = pytest.mark.timeout(30)
@@ -123,6 +123,7 @@ def test_the_most_is_kept(ours: list[str], theirs: list[str]) -> None:
             lengths[at + 1] = max(before[at + 1], lengths[at], before[at] + (one == other))
     steps = list(align(ours, theirs))
     assert sum(stop - start for both, start, stop, _, _ in steps if both) == lengths[-1]
+    assert common_length(ours, theirs) == lengths[-1]
     assert all(both != again for (both, *_), (again, *_) in pairwise(steps))
     for both, start, stop, begin, end in steps:
         assert not both or ours[start:stop] == theirs[begin:end]

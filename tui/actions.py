@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.jobs.store import Store
-from engine.recipes.recipe import GenerateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, TrainRecipe
 from tui.snapshots import Catalogue
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.jobs.prune import PrunePlan
     from engine.jobs.summary import UserNotes
     from engine.recipes.settings import Decode
+    from tui.screens.evaluate_window import Evaluable
     from tui.screens.sort_order import SortOrder
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
@@ -208,6 +209,26 @@ class Actions:
         from engine.launching import generation
 
         return generation.launch_generation(recipe, self.store.root).path
+
+    def evaluate(self, recipe: EvaluateRecipe) -> Path:
+        """Start measuring arms on suites; the job's directory, once its worker has answered."""
+        from engine.launching import evaluation
+
+        return evaluation.launch_evaluation(recipe, self.store.root).path
+
+    def find_evaluable(self, path: Path) -> "Evaluable":
+        """What a run can be measured on, and its checkpoints, the first step first."""
+        from engine.bundled import SUITES
+        from engine.jobs.directory import list_checkpoints, step_of
+        from tui.screens.evaluate_window import Evaluable
+
+        job = self.store.at(path)
+        steps = tuple((step_of(one), str(one)) for one in list_checkpoints(job.checkpoints))
+        held_out = 0
+        if job.held_out.is_file():
+            with job.held_out.open("rb") as file:
+                held_out = sum(1 for _ in file)
+        return Evaluable(tuple(sorted(one.stem for one in SUITES.glob("*.jsonl"))), steps, held_out)
 
     def keep(self, samples: "Sequence[Sample]", name: str, prompts: str, decode: "Decode") -> Path:
         """Keep answers that were given already as a job; its directory."""

@@ -119,7 +119,7 @@ class BaseApp(App[None]):
         self._hardware_feed: HardwareFeed | None = None
         self._chart_settings: ChartSettings | None = None
         self.selected: str | None = None
-        """Key of the run that Watch and Compare are about."""
+        """Key of the run that Watch, Compare and Impact are about."""
         self.compared: str | None = None
         """Key of the run whose models a key has just asked to be compared, until they are."""
         self.order, self._order_note = SortOrder(), ""
@@ -281,6 +281,11 @@ class BaseApp(App[None]):
         """Compare, with the models of this run."""
         self.selected = self.compared = key
         await self.switch_mode("compare")
+
+    async def show_impact(self, key: str) -> None:
+        """Impact, with this evaluation, or with the newest one of this run."""
+        self.selected = key
+        await self.switch_mode("impact")
 
     def show_browse(self, path: Path, then: str = "") -> None:
         """The answers of a job; `then` is what is done there first, note or vote."""

@@ -31,6 +31,7 @@ ROOMS = {
     "data": ("data",),
     "generate": ("generate",),
     "evaluate": ("evaluate",),
+    "impact": ("impact",),
     "tokenize": ("tokenize",),
     "compare": ("compare",),
     "keys": ("keys",),

@@ -58,6 +58,10 @@ class Glyphs:
     rising: str
     """Beside the column that a list is sorted by; `falling` where the largest comes first."""
     falling: str
+    near: str
+    """A change too small to be of interest."""
+    corners: str
+    """Of a frame: top left, top right, bottom left, bottom right."""
     missing: str
     """A NaN or an infinity on a chart."""
     dots: bool
@@ -98,6 +102,8 @@ UNICODE = Glyphs(
     pin="↑",
     rising="▲",
     falling="▼",
+    near="≈",
+    corners="╭╮╰╯",
     missing="×",
     dots=True,
 )
@@ -132,6 +138,8 @@ ASCII = Glyphs(
     pin="^",
     rising="^",
     falling="v",
+    near="~",
+    corners="++++",
     missing="X",
     dots=False,
 )

@@ -31,6 +31,12 @@ def compare_page() -> Screen[Any]:
     return ComparePage()
 
 
+def impact_page() -> Screen[Any]:
+    from tui.impact.page import ImpactPage
+
+    return ImpactPage()
+
+
 def tokens_page() -> Screen[Any]:
     from tui.tokens.page import TokensPage
 
@@ -41,6 +47,7 @@ MODES: dict[str, Callable[[], Screen[Any]]] = {
     "launch": launch_page,
     "watch": watch_page,
     "compare": compare_page,
+    "impact": impact_page,
     "tokens": tokens_page,
 }
 """The pages that have a number, by the names of their modes; Runs is the app's own."""

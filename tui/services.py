@@ -41,7 +41,7 @@ class Services(Protocol):
     """The last minutes of the machine, once a page has asked for them."""
 
     selected: str | None
-    """Key of the run that Watch and Compare are about."""
+    """Key of the run that Watch, Compare and Impact are about."""
     compared: str | None
     """Key of the run that Compare is to take up when it opens next."""
     draft: "TrainRecipe | None"
@@ -83,6 +83,9 @@ class Services(Protocol):
 
     async def show_compare(self, key: str) -> None:
         """Compare, with the models of this run."""
+
+    async def show_impact(self, key: str) -> None:
+        """Impact, with this evaluation, or with the newest one of this run."""
 
     def show_browse(self, path: "Path", then: str = "") -> None:
         """The answers of a job; `then` is what is done there first, note or vote."""

@@ -1,4 +1,4 @@
-"""Regular expressions of filters: RE2's, whose time grows with the length of the text alone.
+"""Regular expressions of filters and items, RE2's: their time grows with the text's length alone.
 
 Python's own engine tries alternatives one after the other, so `(a+)+$` on a long tag hangs the
 screen, and a thread that waits for it cannot be interrupted: there is no falling back to it. Owns
@@ -50,7 +50,7 @@ class _Searcher(Protocol):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pattern:
-    """A compiled pattern. Capital letters in it make it tell capitals from small ones."""
+    """A compiled pattern."""
 
     text: str
     searcher: _Searcher
@@ -60,8 +60,11 @@ class Pattern:
         return self.searcher.search(text.encode("utf-8", "replace")) is not None
 
 
-def compile_pattern(text: str) -> Pattern:
-    """Raises BadPattern: a place, and what is wrong there."""
+def compile_pattern(text: str, *, case_sensitive: bool | None = None) -> Pattern:
+    """The pattern, compiled; without `case_sensitive` its own capital letters decide.
+
+    Raises BadPattern: a place, and what is wrong there.
+    """
     if len(text) > LONGEST:
         raise BadPattern(f"longer than {LONGEST:,} characters", LONGEST)
     import re2  # only where a pattern is written: most filters are words
@@ -71,7 +74,7 @@ def compile_pattern(text: str) -> Pattern:
     options.max_mem = _MEMORY
     options.never_capture = True
     bare = _NOT_LETTERS.sub("", text)
-    options.case_sensitive = bare != bare.lower()
+    options.case_sensitive = bare != bare.lower() if case_sensitive is None else case_sensitive
     try:
         searcher: _Searcher = re2.compile(text.encode("utf-8", "backslashreplace"), options)
     except re2.error as error:

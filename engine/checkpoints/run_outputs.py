@@ -40,12 +40,12 @@ def inspect_run(run: Path, runs: Sequence[Path]) -> Checkpoint | None:
 def inspect_folder(path: Path, runs: Sequence[Path]) -> Checkpoint:
     """A folder by its path. An adapter that lies in a run, be it in one of its checkpoints, finds
     its base by that run, for its own config need not name it."""
-    entry, run = inspect(path), _run_around(path)
+    entry, run = inspect(path), find_run_around(path)
     return entry if run is None else _add_base_of_run(entry, run, runs)
 
 
-def _run_around(path: Path) -> Path | None:
-    """The run whose output, or a checkpoint of which, a folder is."""
+def find_run_around(path: Path) -> Path | None:
+    """The run whose output, merged base, or a checkpoint of which, a folder is."""
     above = Path(os.path.abspath(path)).parents[:2]
     return next((one for one in above if os.path.isfile(one / "job.json")), None)
 
@@ -83,7 +83,7 @@ def find_root(checkpoint: Checkpoint, runs: Sequence[Path]) -> Checkpoint:
     seen: set[Path] = set()
     while True:
         run = _run_of(checkpoint, runs)
-        ref = _read_checkpoint(run) if run is not None and run not in seen else None
+        ref = read_checkpoint(run) if run is not None and run not in seen else None
         before = _resolve(ref, runs) if ref else None
         if before is not None and before.reason is None:
             assert run is not None, "a recipe was read from it"
@@ -124,13 +124,22 @@ def find_run(ref: str, runs: Sequence[Path]) -> Path | None:
     return next((run for run in runs if wanted in (run.name, _name_run(run)[0])), None)
 
 
+def find_producer(ref: str, runs: Sequence[Path]) -> Path | None:
+    """The job directory of the run that made what a ref names, be it one of its checkpoints; None
+    where no run did, and where it is not there."""
+    if ref.startswith("run:"):
+        return find_run(ref, runs)
+    path = None if ref == BUNDLED else locate(ref)
+    return None if path is None else find_run_around(path)
+
+
 def _trace_base(run: Path, runs: Sequence[Path]) -> Path | None:
     """The full model that an adapter was first trained on: a run may continue another run's
     adapter, or one that lies in a folder."""
     seen: set[Path] = set()
     while run not in seen:
         seen.add(run)
-        ref = _read_checkpoint(run)
+        ref = read_checkpoint(run)
         if ref is None:
             return None
         if ref.startswith("run:"):
@@ -144,7 +153,7 @@ def _trace_base(run: Path, runs: Sequence[Path]) -> Path | None:
                 return path
             if entry.base_path is not None:
                 return entry.base_path
-            before = _run_around(path)
+            before = find_run_around(path)
         if before is None:
             return None
         for name in ("model", MERGED):
@@ -154,7 +163,7 @@ def _trace_base(run: Path, runs: Sequence[Path]) -> Path | None:
     return None
 
 
-def _read_checkpoint(run: Path) -> str | None:
+def read_checkpoint(run: Path) -> str | None:
     """The checkpoint that the run's recipe names."""
     try:
         recipe = tomllib.loads(read_bounded(run / "recipe.toml", _LARGEST_RECIPE).decode())

@@ -1,4 +1,4 @@
-"""The answers of a generate job, read as they come: by arm and prompt, paired, with their numbers.
+"""The answers of a job, read as they come: by arm and prompt, paired, with their numbers.
 
 Reads appended bytes only, and measures each answer once. A line that is not whole yet is waited
 for; one that holds no sample is counted and passed over. Belongs to one thread.
@@ -182,9 +182,14 @@ class Collection:
 
 
 def of_job(job: JobDirectory) -> Collection:
-    """The answers of a generate job, with the prompts that they answer. Raises EngineError."""
+    """The answers of a job, with the prompts that they answer: an evaluation keeps those itself.
+
+    Raises EngineError.
+    """
     recipe = job.recipe()
-    return Collection(job.samples, recipe.prompts if isinstance(recipe, GenerateRecipe) else "")
+    if isinstance(recipe, GenerateRecipe):
+        return Collection(job.samples, recipe.prompts)
+    return Collection(job.samples, str(job.items) if job.items.exists() else "")
 
 
 def names(arms: Sequence[str]) -> dict[str, str]:

@@ -11,6 +11,8 @@ Nothing is executed: code is parsed and compared as a syntax tree. The scores:
 - choices: a right choice is there, and no wrong one (whole words, letter case aside); where
   one is a part of another one ("York" in "New York"), the longer one is meant.
 - code: the same Python syntax tree, whatever the spacing; a fence of backticks is taken off.
+- pattern: a regular expression (RE2's) is found in the answer, as a whole where it is written
+  between ^ and $. Capitals count, unless it begins with (?i).
 - checks: all checks of the item are met.
 """
 
@@ -19,9 +21,11 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from engine.answer_parts import AnswerParts, split_text
+from engine.charts.regex import BadPattern, Pattern, compile_pattern
 from engine.compare.answer_length import count_sentences
 from engine.compare.call_checks import CALL_CHECKS, explain_invalid
 from engine.compare.items import Item
@@ -33,10 +37,24 @@ _NUMBERED = re.compile(r"^[^\S\n]*\(?\d{1,3}[.)]\s+\S", re.MULTILINE)
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)(?:```|\Z)", re.DOTALL)
 
 
+def code_of(text: str) -> str:
+    """The code of an answer: its first fenced block, or all of it where it has none."""
+    fenced = _FENCE.search(text)
+    return fenced.group(1) if fenced else text
+
+
+def code_blocks(text: str) -> list[str]:
+    """All fenced blocks of an answer, or all of it where it has none."""
+    return _FENCE.findall(text) or [text]
+
+
 def parse_code(text: str) -> ast.Module | None:
     """Python code, in a fence or bare, parsed and never run; None where it does not parse."""
-    fenced = _FENCE.search(text)
-    code = fenced.group(1) if fenced else text
+    return parse_python(code_of(text))
+
+
+def parse_python(code: str) -> ast.Module | None:
+    """The same of bare code."""
     try:
         return ast.parse(code.strip() + "\n")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -68,6 +86,28 @@ def begins(text: str, phrase: str) -> bool:
     """Whether the words of `phrase` are the first of the text."""
     sought = folded_words(phrase)
     return folded_words(text)[: len(sought)] == sought
+
+
+def matches(text: str, pattern: str, *, any_case: bool = False) -> bool:
+    """Whether a regular expression is found in the text, white space at its ends aside.
+
+    Raises BadPattern where it is none of RE2's.
+    """
+    return _compile(pattern, any_case).search(text.strip())
+
+
+def explain_pattern(pattern: str) -> str:
+    """Why a regular expression cannot be used; empty where it can."""
+    try:
+        _compile(pattern, False)
+    except BadPattern as error:
+        return f"invalid pattern {pattern[:80]!r}: {error}, at character {error.at + 1}"
+    return ""
+
+
+@lru_cache(maxsize=256)
+def _compile(pattern: str, any_case: bool) -> Pattern:
+    return compile_pattern(pattern, case_sensitive=not any_case)
 
 
 def _is_json(text: str) -> bool:
@@ -109,10 +149,11 @@ CHECKS: Mapping[str, tuple[type | tuple[type, ...], Callable[[str, Any], bool]]]
     "ends": (str, lambda text, value: text.rstrip().endswith(value)),
     "equals": (str, lambda text, value: folded_words(text) == folded_words(value)),
     "python": (str, _defines),
+    "pattern": (str, matches),
 }
 """By name: the type of its value, and whether a text meets it. `number` is the last one in the
-text, `python` a function of that name in code that parses. Those of tool calls are `CALL_CHECKS`
-of `engine.compare.call_checks`."""
+text, `python` a function of that name in code that parses, `pattern` a regular expression. Those
+of tool calls are `CALL_CHECKS` of `engine.compare.call_checks`."""
 _TYPES = {name: kind for name, (kind, _) in (*CHECKS.items(), *CALL_CHECKS.items())}
 """Of the value of each check."""
 
@@ -128,6 +169,8 @@ def problem(checks: object) -> str:
         if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
             return f"invalid value {value!r} for the check {name!r}"
         if wrong := explain_invalid(name, value):
+            return wrong
+        if name == "pattern" and (wrong := explain_pattern(str(value))):
             return wrong
     return ""
 
@@ -157,11 +200,23 @@ def score(item: Item, text: str) -> float:
     `text` is as the model wrote it; what it thinks and calls is no part of what it says.
     Raises ValueError for an item without a right answer (perplexity, open).
     """
+    return score_parts(item, split_text(text))
+
+
+def score_parts(item: Item, parts: AnswerParts) -> float:
+    """`score` of an answer whose parts are known: its text alone may not tell them."""
     if item.score == "checks" and item.checks:
-        return float(met(text, item.checks) == 1)
-    if item.score not in _SCORES or not item.gold:
+        return float(parts_met(parts, item.checks) == 1)
+    if not has_right_answer(item):
         raise ValueError(f"item {item.id}: score {item.score!r} needs a reference answer")
-    return float(_SCORES[item.score](split_text(text).spoken, item))
+    return float(_SCORES[item.score](parts.spoken, item))
+
+
+def has_right_answer(item: Item) -> bool:
+    """Whether `score` can say of an answer to the item that it is right or wrong."""
+    if item.score == "checks":
+        return bool(item.checks)
+    return item.score in _SCORES and bool(item.gold)
 
 
 def _is_exact(text: str, item: Item) -> bool:
@@ -178,11 +233,20 @@ def _has_number(text: str, item: Item) -> bool:
 
 
 def _chooses(text: str, item: Item) -> bool:
-    found = _find_choices(text, (*item.gold, *item.choices))
+    found = find_choices(text, (*item.gold, *item.choices))
     return bool(found) and found <= set(map(fold, item.gold))
 
 
-def _find_choices(text: str, choices: Sequence[str]) -> set[str]:
+def named_choice(item: Item, text: str) -> str:
+    """The one choice of an item that an answer names; empty where it names none, or several."""
+    found = find_choices(split_text(text).spoken, item.choices)
+    if len(found) != 1:
+        return ""
+    (only,) = found
+    return next(choice for choice in item.choices if fold(choice) == only)
+
+
+def find_choices(text: str, choices: Sequence[str]) -> set[str]:
     """Those of the choices that a text names, folded: the longest first, each in its own place."""
     plain = fold(text)
     within = {at for start, end in word_spans(plain) for at in range(start + 1, end)}
@@ -207,6 +271,7 @@ _SCORES: Mapping[str, Callable[[str, Item], bool]] = {
     "number": _has_number,
     "choices": _chooses,
     "code": _is_same_code,
+    "pattern": lambda text, item: any(matches(text, gold) for gold in item.gold),
 }
 
 

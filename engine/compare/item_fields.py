@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from engine.compare.checks import problem
+from engine.compare.checks import explain_pattern, parse_code, problem
 from engine.compare.items import SCORINGS, Item, Scoring, split_answer
 from engine.data.messages import read_text, read_turns
 from engine.data.parse import ParsedRow
@@ -19,7 +19,7 @@ from engine.written_numbers import read_number
 
 _REFERENCES = ("answer", "target", "completion", "output")
 """Where a row names no reference, and its schema has no answer."""
-_COMPARED = ("exact", "number", "choices", "code")
+_COMPARED = ("exact", "number", "choices", "code", "pattern")
 """Scores that compare with a right answer."""
 
 
@@ -84,13 +84,15 @@ def read_item(row: Row, name: str, parsed: ParsedRow, labels: Sequence[str] = ()
     choices = old.choices or _read_choices(row) or tuple(labels)
     gold = old.gold or _read_gold(row, choices) or ((answer,) if labels and answer else ())
     reference = _read_reference(row, answer) or (gold[0] if gold else "")
+    if requested == "pattern" and reference in gold:
+        reference = ""  # an answer is found by a pattern, and need not be like it
     checks = _read_checks(row) if old.checks is None else old.checks
     score = cast(Scoring, "checks" if requested == "words" else requested)
     if not score and gold:
         score = "choices" if choices else "exact"
     if not score:
         score = "checks" if checks else "open"
-    if score in _COMPARED and not gold and reference:
+    if score in _COMPARED and score != "pattern" and not gold and reference:
         gold = (reference,)
     _check_score(score, gold, choices, checks)
     return Item(
@@ -124,7 +126,7 @@ def _read_old_answer(row: Row, score: str) -> _RightAnswers:
             raise BadRow("score 'choices' needs an answer with 'right' and 'wrong'")
         texts = _read_texts([right, *wrong], "answer")
         return _RightAnswers(texts[:1], texts)
-    if score in ("exact", "code") and not isinstance(answer, str):
+    if score in ("exact", "code", "pattern") and not isinstance(answer, str):
         raise BadRow(f"score {score!r} needs a text as its answer")
     gold = _read_texts([answer], "answer") if score in _COMPARED else ()
     return _RightAnswers(gold)
@@ -244,8 +246,14 @@ def _check_score(
     score: Scoring, gold: Sequence[str], choices: Sequence[str], checks: Mapping[str, Any]
 ) -> None:
     """Raise BadRow where an item lacks what its score compares with."""
+    if score == "pattern" and not gold:
+        raise BadRow("score 'pattern' needs a regular expression: gold or answer")
     if score in _COMPARED and not gold:
         raise BadRow(f"score {score!r} needs a right answer: gold, answer or reference")
+    if score == "pattern" and (reasons := list(filter(None, map(explain_pattern, gold)))):
+        raise BadRow(reasons[0])
+    if score == "code" and any(parse_code(one) is None for one in gold):
+        raise BadRow("score 'code' needs Python that parses: other languages are not supported")
     if score == "number" and any(read_number(one) is None for one in gold):
         raise BadRow("score 'number' needs a number as its answer")
     if score == "choices":

@@ -2,12 +2,13 @@
 
 The rows come the way that training rows come: the same formats, columns, schemas and parser
 (`engine.data`), so that what training reads is read here, and what it refuses is refused for the
-same reason. Beyond that a row may lack its answer; it is then only asked. Nothing is left out: a
-file with a bad row is refused, by file and line, before anything starts.
+same reason. Beyond that a row may lack its answer; it is then only asked. Nothing is left out in
+silence: a file with a bad row is refused, by file and line, before anything starts.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
@@ -19,7 +20,7 @@ from engine.data.llama_factory import add_columns
 from engine.data.media import check_media
 from engine.data.messages import find_turns
 from engine.data.parse import list_questions, parse_row
-from engine.data.raw_row import RawRow
+from engine.data.raw_row import RawReader, RawRow
 from engine.data.rows import collect_labels
 from engine.data.schemas import ANSWERS, CONVERSATIONS, LABEL, PROMPT_SCHEMAS, FieldSchema
 from engine.data.shards import PACKED
@@ -31,6 +32,15 @@ from engine.recipes.settings import Data
 _SHOWN = 3
 """Bad rows that a refusal names."""
 _PROMPT_FIELDS = tuple(dict.fromkeys(schema.fields[0] for schema in PROMPT_SCHEMAS))
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row that is no item."""
+
+    where: str
+    """`FILE:LINE`"""
+    reason: str
 
 
 def read_items(path: Path) -> list[Item]:
@@ -45,33 +55,62 @@ def read_items(path: Path) -> list[Item]:
             str(path),
             "Save the rows as JSONL: datasets.Dataset.from_parquet(FILE).to_json(NEW_FILE).",
         )
-    data = add_columns(path, Data())
-    reader = _ItemReader(path, data)
-    items: dict[str, Item] = {}
-    lines: dict[str, str] = {}
-    refused = _Refused()
-    count = 0
-    for row in _read_rows(path, data):
-        count += 1
-        where = f"{row.file or path}:{row.line}"
-        try:
-            item = reader.read(row)
-            if item.id in items:
-                raise BadRow(f"duplicate id {item.id[:80]!r}, first on line {lines[item.id]}")
-        except BadRow as error:
-            refused.add(where, str(error))
-            continue
-        items[item.id], lines[item.id] = item, _line_of(row)
-    if refused.count:
-        raise refused.error(path, count)
+    rows = list(stream_items(path))
+    items = [row for row in rows if isinstance(row, Item)]
+    refused = [row for row in rows if isinstance(row, RefusedRow)]
+    if refused:
+        raise refuse_rows(path, refused, len(rows))
     if not items:
         raise EngineError(f"{path.name} has no prompts", str(path), "Write one per line.")
-    return list(items.values())
+    return items
+
+
+def stream_items(
+    path: Path,
+    *,
+    raw: RawReader | None = None,
+    labels: tuple[str, ...] | None = None,
+    numbered: bool = False,
+) -> Iterator[Item | RefusedRow]:
+    """The items behind a path, one at a time, and the rows that are none.
+
+    `raw` reads the rows, of Parquet and Arrow too where it can; `labels` are given where another
+    file's count. An id that came before is refused with its line, or `numbered`: `ID#2`. Raises
+    EngineError where the file cannot be read.
+    """
+    data = add_columns(path, Data())
+    read = raw or _read_rows
+    reader = _ItemReader(path, data, read, labels)
+    lines: dict[str, str] = {}
+    copies: Counter[str] = Counter()
+    for row in read(path, data):
+        try:
+            item = reader.read(row)
+            if numbered and item.id in lines:
+                item = replace(item, id=_number(item.id, copies, lines))
+            if item.id in lines:
+                raise BadRow(f"duplicate id {item.id[:80]!r}, first on line {lines[item.id]}")
+        except BadRow as error:
+            yield RefusedRow(f"{row.file or path}:{row.line}", str(error))
+            continue
+        lines[item.id] = _line_of(row)
+        yield item
+
+
+def refuse_rows(path: Path, refused: Sequence[RefusedRow], rows: int) -> EngineError:
+    """How many of so many rows are bad, and the first three."""
+    shown = "\n".join(f"{one.where}: {one.reason}" for one in refused[:_SHOWN])
+    more = f"\nand {len(refused) - _SHOWN:,} more" if len(refused) > _SHOWN else ""
+    return EngineError(
+        f"{len(refused):,} of {rows:,} rows of {path.name} cannot be used as prompts",
+        shown + more,
+        "Mend or remove these rows.",
+    )
 
 
 def parse_item(row: Mapping[str, object], name: str = "item") -> Item:
     """The item of one row that stands in no file. Raises BadRow with the reason."""
-    return _ItemReader(Path(name), Data(), labels=()).read(RawRow(1, 0, row))
+    return _ItemReader(Path(name), Data(), None, ()).read(RawRow(1, 0, row))
 
 
 def _read_rows(path: Path, data: Data) -> Iterator[RawRow]:
@@ -81,14 +120,20 @@ def _read_rows(path: Path, data: Data) -> Iterator[RawRow]:
 class _ItemReader:
     """Makes the items of one file, whose schema is that of its first row that has one."""
 
-    def __init__(self, path: Path, data: Data, *, labels: tuple[str, ...] | None = None) -> None:
-        self._path, self._data = path, data
+    def __init__(
+        self,
+        path: Path,
+        data: Data,
+        read: RawReader | None,
+        labels: tuple[str, ...] | None = None,
+    ) -> None:
+        """`read` reads the file once more, for its labels; None where the row is in no file."""
+        self._path, self._data, self._read = path, data, read
         mapping = make_mapping(data)
         # A text by itself is asked, and not learned.
         schemas = tuple(schema for schema in mapping.schemas if schema.kind != "text")
         self._mapping = replace(mapping, schemas=schemas)
         self._schema: FieldSchema | None = None
-        self._given = labels is not None
         self._label_reader: LabelReader | None = None
         self._labels = labels
         """Of texts with labels; None until one comes."""
@@ -153,12 +198,12 @@ class _ItemReader:
         return self._labels
 
     def _read_again(self) -> Iterator[object]:
-        rows = _read_rows(self._path, self._data)
+        rows = self._read(self._path, self._data) if self._read is not None else ()
         return (self._mapping.rename(row.value, self._schema) for row in rows)
 
     def _is_labelled_false(self, row: Row) -> bool:
         """Whether the row says itself that its answer is a bad one."""
-        if self._schema is None or self._given:
+        if self._schema is None or self._read is None:
             return False
         if self._label_reader is None:
             named = "label" in self._mapping.columns
@@ -185,25 +230,13 @@ def _is_blank(value: object) -> bool:
     return is_missing(value) or (isinstance(value, str) and not value.strip())
 
 
-@dataclass(slots=True)
-class _Refused:
-    """Rows that are no items: their number, and the first of them."""
-
-    count: int = 0
-    first: list[str] = field(default_factory=list)
-
-    def add(self, where: str, reason: str) -> None:
-        self.count += 1
-        if len(self.first) < _SHOWN:
-            self.first.append(f"{where}: {reason}")
-
-    def error(self, path: Path, rows: int) -> EngineError:
-        more = f"\nand {self.count - _SHOWN:,} more" if self.count > _SHOWN else ""
-        return EngineError(
-            f"{self.count:,} of {rows:,} rows of {path.name} cannot be used as prompts",
-            "\n".join(self.first) + more,
-            "Mend or remove these rows.",
-        )
+def _number(name: str, copies: Counter[str], known: Mapping[str, str]) -> str:
+    """An id for the next row that has this one too."""
+    while True:
+        copies[name] += 1
+        numbered = f"{name}#{copies[name] + 1}"
+        if numbered not in known:
+            return numbered
 
 
 def _line_of(row: RawRow) -> str:

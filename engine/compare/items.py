@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 from engine.chat import Message, Tools
 
-Scoring = Literal["open", "exact", "number", "choices", "code", "checks", "perplexity"]
+Scoring = Literal["open", "exact", "number", "choices", "code", "pattern", "checks", "perplexity"]
 SCORINGS: tuple[Scoring, ...] = get_args(Scoring)
 """How an item is scored. `open`: its answers are read by people; `perplexity`: its text is read by
 the model. The others: `engine.compare.checks`."""
@@ -30,7 +30,8 @@ class Item:
     """What an answer must be like, by the names of `engine.compare.checks`."""
     score: Scoring = "open"
     gold: tuple[str, ...] = ()
-    """The right answers, one of which will do, in the form that `score` compares."""
+    """The right answers, one of which will do, in the form that `score` compares; of `pattern`
+    regular expressions."""
     choices: tuple[str, ...] = ()
     """All answers to choose from, the right ones among them."""
     text: str = ""

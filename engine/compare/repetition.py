@@ -13,7 +13,7 @@ Ids of two tokenizers, or ids and characters, are not comparable: see `common_ba
 from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal
 
-from engine.compare.samples import Sample
+from engine.compare.samples import Finish, Sample
 
 Basis = Literal["token ids", "characters"]
 SIZE = 4
@@ -40,8 +40,12 @@ def repetition(sample: Sample, basis: Basis | None = None) -> float:
     """
     if (basis or basis_of(sample)) == "characters":
         return repeated_characters(sample.text)
-    ids = sample.output_ids
-    return repeated(ids[:-1] if sample.finish == "stop" else ids, SIZE)
+    return repeated_ids(sample.output_ids, sample.finish)
+
+
+def repeated_ids(ids: Sequence[int], finish: Finish) -> float:
+    """The same of an answer's token ids, which end in the end token where it finished by itself."""
+    return repeated(ids[:-1] if finish == "stop" else ids, SIZE)
 
 
 def repeated_characters(text: str) -> float:

@@ -63,7 +63,12 @@ class Aspect:
 
 def distinct(text: str, size: int) -> float:
     """distinct-n: different n-grams over all (Li et al. 2016, arXiv 1510.03055); 1 if too short."""
-    grams = _grams(folded_words(text), size)
+    return distinct_over([text], size)
+
+
+def distinct_over(texts: Sequence[str], size: int) -> float:
+    """distinct-n of several texts together: an n-gram of two of them counts as different once."""
+    grams = [gram for text in texts for gram in _grams(folded_words(text), size)]
     return len(set(grams)) / len(grams) if grams else 1.0
 
 

@@ -1,4 +1,5 @@
-"""Summary of the curves of a run: first, last, best; how far eval lies above train; perplexity.
+"""Summary of the curves of a run: first, last, best; how far eval lies above train; what a
+loss means: perplexity, bits per byte.
 
 Pure functions of curves; reads no file. Losses are taken as nats per token, as finetop and the
 Trainer of transformers log them.
@@ -123,6 +124,17 @@ def perplexity(loss: float) -> float:
         return math.exp(loss)
     except OverflowError:
         return math.inf
+
+
+def bits_per_byte(nll: float, byte_count: int) -> float:
+    """Bits that a model needs for a byte of a text, comparable across tokenizers.
+
+    `nll` is the sum over the text's tokens in nats, `byte_count` the bytes that these tokens stand
+    for, in UTF-8. Raises ValueError without bytes.
+    """
+    if byte_count < 1:
+        raise ValueError("no bytes")
+    return nll / (math.log(2) * byte_count)
 
 
 def _point(found: tuple[int, float] | None) -> Point | None:

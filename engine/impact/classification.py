@@ -1,11 +1,11 @@
-"""Classification: accuracy, F1 and the confusion of labels, for one arm's predictions.
+"""Classification: accuracy, F1 and the confusion of labels, for one arm's predictions, and what
+changed of them from one arm to another.
 
 Owns the counts. What is no label at all is a class of its own on the side of the predictions: it
 counts as wrong and never as a label. Equal to scikit-learn where all predictions are labels.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +38,11 @@ class LabelScores:
         return self.right / self.predicted if self.predicted else 0.0
 
     @property
+    def precision_interval(self) -> tuple[float, float]:
+        """Wilson's interval at 95%, of as many predictions of the label as there were."""
+        return wilson(self.right, self.predicted)
+
+    @property
     def recall(self) -> float:
         return self.right / self.items if self.items else 0.0
 
@@ -51,6 +56,13 @@ class LabelScores:
         """2 · right / (items + predicted)."""
         return 2 * self.right / (self.items + self.predicted) if self.right else 0.0
 
+    @property
+    def f1_interval(self) -> tuple[float, float]:
+        """At 95%, from Wilson's interval of j = right / (items that have the label or were
+        predicted to have it): F1 = 2j / (1 + j), which rises with j."""
+        low, high = wilson(self.right, self.items + self.predicted - self.right)
+        return 2 * low / (1 + low), 2 * high / (1 + high)
+
 
 @dataclass(frozen=True, slots=True)
 class Classification:
@@ -58,7 +70,8 @@ class Classification:
     confusion: Counts
     """Items by true label (rows) and prediction (columns); the last column is `NO_LABEL`."""
     macro_f1_interval: tuple[float, float]
-    """95%, by percentiles of resampled items."""
+    """95%, by percentiles of resampled items: covers 92% at 500 items of six labels and 90% at 60
+    of three. Where nothing is wrong it is (1, 1): there is no error to draw."""
 
     @property
     def items(self) -> int:
@@ -85,7 +98,7 @@ class Classification:
     @property
     def macro_f1(self) -> float:
         """Mean F1 of the labels, each counted once however many items it has."""
-        return _macro_f1(self.confusion)
+        return sum(one.f1 for one in self.by_label()) / len(self.labels)
 
     @property
     def majority(self) -> float:
@@ -132,14 +145,28 @@ def classify(
         raise ValueError("duplicate labels")
     if unknown := sorted(set(truth) - set(names)):
         raise ValueError(f"true labels that are not among the labels: {unknown[:5]}")
-    pairs = Counter(
-        (at[true], at.get(predicted, len(names)))
-        for true, predicted in zip(truth, predictions, strict=True)
-    )
+    true, found = _encode(truth, at), _encode(predictions, at)
     confusion = np.zeros((len(names), len(names) + 1), np.int64)
-    for (row, column), count in pairs.items():
-        confusion[row, column] = count
-    return Classification(names, confusion, _resampled_f1(confusion))
+    np.add.at(confusion, (true, found), 1)
+    values = [_macro_f1(true[drawn], found[drawn], len(names)) for drawn in _draw(len(truth))]
+    return Classification(names, confusion, _percentiles(values))
+
+
+def confusion_changes(
+    before: Classification, after: Classification, most: int = 10
+) -> list[tuple[str, str, int, int]]:
+    """Confusions of the same items whose counts changed most: true label, prediction, both counts.
+
+    Ties in the order of the labels.
+    """
+    predictions = (*before.labels, NO_LABEL)
+    pairs = [
+        (true, predicted, int(before.confusion[row, column]), int(after.confusion[row, column]))
+        for row, true in enumerate(before.labels)
+        for column, predicted in enumerate(predictions)
+        if row != column and before.confusion[row, column] != after.confusion[row, column]
+    ]
+    return sorted(pairs, key=lambda pair: -abs(pair[3] - pair[2]))[:most]
 
 
 def read_label(answer: str, labels: Sequence[str]) -> str:
@@ -157,25 +184,44 @@ def read_label(answer: str, labels: Sequence[str]) -> str:
     return NO_LABEL
 
 
-def _macro_f1(confusion: Counts) -> float:
-    labels = confusion.shape[0]
-    right = np.diagonal(confusion[:, :labels])
-    sums = confusion.sum(1) + confusion[:, :labels].sum(0)
-    f1 = np.divide(2 * right, sums, out=np.zeros(labels), where=sums > 0)
-    return float(f1.mean())
+def macro_f1_change(
+    truth: Sequence[str],
+    before: Sequence[str],
+    after: Sequence[str],
+    labels: Sequence[str],
+) -> tuple[float, float]:
+    """The interval at 95% of the change of macro-F1 between two arms' predictions.
+
+    By percentiles of resampled items, each with both of its predictions. Of the same predictions it
+    is (0, 0), which says nothing of other items. Arguments and errors as of `classify`.
+    """
+    at = {label: index for index, label in enumerate(labels)}
+    true, first, second = (_encode(one, at) for one in (truth, before, after))
+    values = [
+        _macro_f1(true[drawn], second[drawn], len(at))
+        - _macro_f1(true[drawn], first[drawn], len(at))
+        for drawn in _draw(len(truth))
+    ]
+    return _percentiles(values)
 
 
-def _resampled_f1(confusion: Counts) -> tuple[float, float]:
-    """Items resampled: their cells of the matrix are drawn anew."""
-    items, shape = int(confusion.sum()), confusion.shape
+def _encode(names: Sequence[str], at: Mapping[str, int]) -> Counts:
+    """Each as the place of its label; as the one after all where it is none."""
+    return np.array([at.get(name, len(at)) for name in names], np.int64)
+
+
+def _draw(items: int) -> Iterator[Counts]:
+    """Places of as many items as there are, drawn with replacement; always the same draws."""
     random = np.random.default_rng(_SEED)
-    cells = confusion.ravel()
-    filled = np.flatnonzero(cells)
-    drawn = random.multinomial(items, cells[filled] / items, RESAMPLES)
-    values = []
-    for row in drawn:
-        resampled = np.zeros(cells.size, np.int64)
-        resampled[filled] = row
-        values.append(_macro_f1(resampled.reshape(shape)))
+    return (random.integers(0, items, items) for _ in range(RESAMPLES))
+
+
+def _macro_f1(true: Counts, predicted: Counts, labels: int) -> float:
+    right = np.bincount(true[true == predicted], minlength=labels)
+    sums = np.bincount(true, minlength=labels) + np.bincount(predicted, minlength=labels)[:labels]
+    return float((2 * right / np.maximum(sums, 1)).mean())
+
+
+def _percentiles(values: Sequence[float]) -> tuple[float, float]:
     low, high = np.percentile(values, [2.5, 97.5])
     return float(low), float(high)

@@ -5,6 +5,7 @@ labels of one data set, is read as the same. Owns the names of the measures. Ref
 what follows from the values is for the table, the classification and the forgetting matrix.
 """
 
+import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -57,6 +58,22 @@ class SuiteFacts:
     """The one that is the skill's score."""
     digest: str = ""
     """SHA-256 of the items, by which an edited suite is noticed; empty in version 1."""
+    notes: tuple[str, ...] = ()
+    """What should be known of its items before the numbers are read, a sentence each."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As `results.json` has it."""
+        items = {}
+        for name, item in self.items.items():
+            table = dataclasses.asdict(item)
+            usual = {"group": "", "weight": 1.0, "score": "open", "gold": (), "choices": ()}
+            items[name] = {key: one for key, one in table.items() if usual.get(key) != one}
+        return {
+            "measure": self.measure,
+            "digest": self.digest,
+            "notes": list(self.notes),
+            "items": items,
+        }
 
     @property
     def choices(self) -> int:
@@ -96,6 +113,26 @@ class ArmSuite:
     def is_perplexity(self) -> bool:
         return NLL in self.measures
 
+    def to_json(self) -> dict[str, Any]:
+        """As `results.json` has it: what is not finite is null, and what is empty is left out."""
+        measures = {
+            measure: {item: value if math.isfinite(value) else None for item, value in one.items()}
+            for measure, one in self.measures.items()
+        }
+        more = {
+            "tokens": dict(self.tokens),
+            "bytes": dict(self.bytes),
+            "finish": dict(self.finish),
+            "picked": {way: dict(picked) for way, picked in self.picked.items()},
+            "notes": list(self.notes),
+        }
+        return {
+            "asked": dict(self.asked),
+            "measures": measures,
+            "seen": None if self.seen is None else dict(self.seen),
+            **{name: value for name, value in more.items() if value},
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class ArmResults:
@@ -107,6 +144,8 @@ class ArmResults:
     """The arm that this stage was trained from; empty: the first arm is its base."""
     trained: tuple[str, ...] = ()
     """Suites that the stage itself was trained on."""
+    notes: tuple[str, ...] = ()
+    """What is known of its training rows, and what is not, a sentence each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +181,8 @@ def _read_facts(name: str, table: Mapping[str, Any]) -> SuiteFacts:
         )
         for item, one in table["items"].items()
     }
-    return SuiteFacts(name, items, table["measure"], table.get("digest", ""))
+    notes = tuple(table.get("notes", ()))
+    return SuiteFacts(name, items, table["measure"], table.get("digest", ""), notes)
 
 
 def _read_arm(name: str, table: Mapping[str, Any]) -> ArmResults:
@@ -160,7 +200,12 @@ def _read_arm(name: str, table: Mapping[str, Any]) -> ArmResults:
         for suite, one in table["suites"].items()
     }
     return ArmResults(
-        name, table["arm"], suites, table.get("parent", ""), tuple(table.get("trained", ()))
+        name,
+        table["arm"],
+        suites,
+        table.get("parent", ""),
+        tuple(table.get("trained", ())),
+        tuple(table.get("notes", ())),
     )
 
 

@@ -4,7 +4,7 @@ Owns the four classes of pairs and what follows from their counts. An item count
 score of 1; scores in between are never rounded up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
@@ -59,6 +59,21 @@ def flip_of(before: float, after: float) -> Flip:
     if before >= 1:
         return "kept" if after >= 1 else "lost"
     return "gained" if after >= 1 else "never"
+
+
+def find_regained(
+    stages: Sequence[Mapping[str, float]], items: Iterable[str]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The items that were right at the first stage and wrong at one before the last, and those of
+    them that are right again at the last. Scores by item, a mapping a stage; all have all items.
+    With fewer than three stages none."""
+    if len(stages) < 3:
+        return (), ()
+    first, *between, last = stages
+    lost = tuple(
+        item for item in items if first[item] >= 1 and any(stage[item] < 1 for stage in between)
+    )
+    return lost, tuple(item for item in lost if last[item] >= 1)
 
 
 def find_loss_step(scores: Mapping[int, float], base: float) -> int | None:

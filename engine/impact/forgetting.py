@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from engine.statistics import wilson
+from engine.impact.score_estimate import estimate_score
 
 Floats = npt.NDArray[np.float64]
 RESAMPLES = 2000
+_GENERAL, _RELATIVE = "change of skills not trained on", "relative forgetting"
+_NO_STAGE = "no stage comes after the base"
 _SEED = 20
 """Of the resampling: the same scores have the same intervals."""
 
@@ -33,6 +35,8 @@ class SkillScores:
     """The first stage that trained it, from 1 on; None: no stage did, a general skill."""
     choices: int = 0
     """Answers to choose from, the same number for all items; 0: chance is 0."""
+    weights: tuple[float, ...] = ()
+    """Of the items, above 0; empty: all the same."""
 
     def __post_init__(self) -> None:
         if self.scores.ndim != 2 or self.scores.shape[1] != len(self.items) or not self.items:
@@ -45,8 +49,13 @@ class SkillScores:
         base = self.scores[0]
         if np.isnan(base).any():
             return False
-        low, _ = wilson(int((base >= 1).sum()), base.size)
-        return low > (1 / self.choices if self.choices else 0.0)
+        low = estimate_score(base.tolist(), self.groups, self.weights).low
+        return low is not None and low > (1 / self.choices if self.choices else 0.0)
+
+    @property
+    def means(self) -> Floats:
+        """A score a stage."""
+        return np.average(self.scores, axis=1, weights=self.weights or None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +88,17 @@ class SkillMatrix:
 
     def means(self) -> dict[str, Floats]:
         """R: by skill, a score a stage."""
-        return {name: skill.scores.mean(1) for name, skill in self.skills.items()}
+        return {name: skill.means for name, skill in self.skills.items()}
 
 
 def general_change(matrix: SkillMatrix) -> StageMeasure:
     """mean_j (R[T, j] − R[0, j]) over the skills that no stage trained: what to look at first."""
+    if len(matrix.stages) < 2:
+        return _measure(matrix, _GENERAL, [], lambda rows: rows, _NO_STAGE)
     skills = _complete(matrix, lambda skill: skill.trained_at is None, (0, -1))
     return _measure(
         matrix,
-        "change of skills not trained on",
+        _GENERAL,
         skills,
         lambda rows: rows[-1] - rows[0],
         "every skill was trained on" if matrix.skills else "no skill was measured",
@@ -143,23 +154,15 @@ def relative_forgetting(matrix: SkillMatrix) -> StageMeasure:
     """mean_j (R[0, j] − R[T, j]) / R[0, j] over the skills whose base interval lies above chance
     (Luo et al. 2023, arXiv 2308.08747).
     """
+    if len(matrix.stages) < 2:
+        return _measure(matrix, _RELATIVE, [], lambda rows: rows, _NO_STAGE)
     skills = _complete(matrix, lambda skill: skill.is_above_chance, (0, -1))
 
     def relative(rows: Floats) -> Floats:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.asarray((rows[0] - rows[-1]) / rows[0], np.float64)
 
-    return _measure(
-        matrix, "relative forgetting", skills, relative, "the base is above chance on no skill"
-    )
-
-
-def find_regained(before: Sequence[float], low: Sequence[float], after: Sequence[float]) -> int:
-    """How many items were right before, wrong at a stage between, and right again after."""
-    return sum(
-        one >= 1 > between and last >= 1
-        for one, between, last in zip(before, low, after, strict=True)
-    )
+    return _measure(matrix, _RELATIVE, skills, relative, "the base is above chance on no skill")
 
 
 def _complete(
@@ -188,7 +191,7 @@ def _measure(
     if not skills:
         return StageMeasure(name, None, None, None, (), reason)
     chosen = [matrix.skills[skill] for skill in skills]
-    value = float(np.mean(of_means(np.stack([skill.scores.mean(1) for skill in chosen], axis=1))))
+    value = float(np.mean(of_means(np.stack([skill.means for skill in chosen], axis=1))))
     random = np.random.default_rng(_SEED)
     drawn = np.stack([_resample(skill, random) for skill in chosen], axis=2)
     values = np.array([np.mean(of_means(rows)) for rows in drawn])
@@ -211,15 +214,19 @@ def _resample(skill: SkillScores, random: np.random.Generator) -> Floats:
     names = sorted(set(groups))
     at = {name: index for index, name in enumerate(names)}
     member = np.array([at[group] for group in groups])
-    sizes = np.bincount(member, minlength=len(names)).astype(float)
+    weights = np.array(skill.weights or [1.0] * len(groups))
+    sizes = np.bincount(member, weights, len(names))
     sums = np.zeros((skill.scores.shape[0], len(names)))
-    np.add.at(sums.T, member, skill.scores.T)
-    even = np.full(len(names), 1 / len(names))
+    np.add.at(sums.T, member, (skill.scores * weights).T)
+    # Groups that score alike are drawn together, by how many they are: the same distribution.
+    alike = np.nan_to_num(np.vstack([sums, sizes]))
+    _, first, times = np.unique(alike, axis=1, return_index=True, return_counts=True)
+    sums, sizes, shares = sums[:, first], sizes[first], times / len(names)
     rows: list[Floats] = []
     left = RESAMPLES
     while left:  # some 32 MB of counts at a time
-        take = min(left, max(1, (1 << 22) // len(names)))
-        counts = random.multinomial(len(names), even, take)
+        take = min(left, max(1, (1 << 22) // len(first)))
+        counts = random.multinomial(len(names), shares, take)
         rows.append(np.asarray(counts @ sums.T / (counts @ sizes)[:, None], np.float64))
         left -= take
     return np.concatenate(rows)

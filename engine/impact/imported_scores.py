@@ -11,18 +11,20 @@ import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from engine.data.json_lines import read_lines
 from engine.errors import EngineError
+from engine.impact.evaluation_results import SuiteItem
+from engine.impact.imported_items import find_likeliest, read_inspect_item, read_lm_eval_item
 from engine.safe_open import open_regular, read_bounded
 
 LARGEST_LOG = 256 << 20
 """Bytes of a JSON log, which is parsed whole."""
-_DATED = re.compile(r"^samples_(.+?)_\d{4}-\d\d-\d\dT[\d.:-]+$")
+_DATED = re.compile(r"^samples_(.+?)_(\d{4}-\d\d-\d\dT[\d.:-]+)$")
 """What lm-evaluation-harness calls a file: task and time."""
 _OF_LINE = frozenset(
     ("doc_id", "doc", "target", "arguments", "resps", "filtered_resps", "filter", "metrics",
@@ -30,6 +32,10 @@ _OF_LINE = frozenset(
 )  # fmt: skip
 _LETTERS: Mapping[str, float] = {"C": 1.0, "P": 0.5, "N": 0.0, "I": 0.0}
 """inspect_ai: correct, partial, no answer, incorrect."""
+
+
+class NoUsableMetric(EngineError):
+    """A task was measured, and no metric of it is a score of each item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,10 @@ class ImportedScores:
     """By item id, in the order of the file; the mean where an item was asked several times."""
     digests: Mapping[str, str]
     """By item id, of its document and target."""
+    items: Mapping[str, SuiteItem] = field(default_factory=dict)
+    """What is said of each item."""
+    likeliest: Mapping[str, str] = field(default_factory=dict)
+    """By item, the likeliest choice; none where answers were generated."""
     model: str = ""
     notes: tuple[str, ...] = ()
 
@@ -58,10 +68,12 @@ def read_lm_eval(path: Path) -> list[ImportedScores]:
     """All metrics of a `samples_TASK_TIME.jsonl`, one for each metric and filter.
 
     Raises EngineError where the file cannot be read, a line is no sample of it, or an item comes
-    twice with different documents.
+    twice with different documents, NoUsableMetric where there is none.
     """
     values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     digests: dict[str, str] = {}
+    described: dict[str, SuiteItem] = {}
+    likeliest: dict[str, str] = {}
     skipped: set[str] = set()
     with open_regular(path) as file:
         for row in read_lines(file):
@@ -75,6 +87,9 @@ def read_lm_eval(path: Path) -> list[ImportedScores]:
             line: dict[str, Any] = row.value
             item = str(line["doc_id"])
             _keep_digest(digests, item, _digest(line.get("doc"), line.get("target")), where)
+            described[item] = read_lm_eval_item(line)
+            if (choice := find_likeliest(line)) is not None:
+                likeliest[item] = choice
             names = line["metrics"] if isinstance(line.get("metrics"), list) else None
             for metric in names if names is not None else sorted(set(line) - _OF_LINE):
                 number = _number(line.get(metric))
@@ -83,10 +98,9 @@ def read_lm_eval(path: Path) -> list[ImportedScores]:
                 else:
                     values[str(metric), str(line.get("filter") or "")][item].append(number)
     if not values:
-        raise EngineError("No metric is a number an item.", f"{path}: {_listed(skipped)}")
+        raise NoUsableMetric("No metric is a number an item.", f"{path}: {_listed(skipped)}")
     notes = (f"not a number an item: {_listed(skipped)}",) if skipped else ()
-    dated = _DATED.match(path.stem)
-    task = dated.group(1) if dated else path.stem
+    task, _ = split_name(path)
     several = len({variant for _, variant in values}) > 1
     return [
         ImportedScores(
@@ -96,10 +110,18 @@ def read_lm_eval(path: Path) -> list[ImportedScores]:
             variant if several else "",
             {item: math.fsum(each) / len(each) for item, each in items.items()},
             digests,
+            described,
+            likeliest,
             notes=notes,
         )
         for (metric, variant), items in values.items()
     ]
+
+
+def split_name(path: Path) -> tuple[str, str]:
+    """Task and time of a file of samples, by its name; the time is empty where it has none."""
+    dated = _DATED.match(path.stem)
+    return (dated.group(1), dated.group(2)) if dated else (path.stem, "")
 
 
 def read_inspect(path: Path) -> list[ImportedScores]:
@@ -128,6 +150,7 @@ def read_inspect(path: Path) -> list[ImportedScores]:
         )
     values: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     digests: dict[str, str] = {}
+    described: dict[str, SuiteItem] = {}
     unscored = 0
     for place, sample in enumerate(samples):
         where = f"{path}, sample {place}"
@@ -136,6 +159,7 @@ def read_inspect(path: Path) -> list[ImportedScores]:
         item = str(sample["id"])
         document = _without_ids(sample.get("input"))
         _keep_digest(digests, item, _digest(document, sample.get("target")), where)
+        described[item] = read_inspect_item(sample)
         found = dict(_scores_of(sample.get("scores")))
         unscored += not found
         for key, number in found.items():
@@ -153,8 +177,9 @@ def read_inspect(path: Path) -> list[ImportedScores]:
             scorer,
             {item: math.fsum(each) / len(each) for item, each in items.items()},
             digests,
-            str(about.get("model", "")),
-            notes,
+            described,
+            model=str(about.get("model", "")),
+            notes=notes,
         )
         for (scorer, metric), items in values.items()
     ]

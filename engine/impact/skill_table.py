@@ -1,217 +1,210 @@
-"""The skill table: what each arm scores on each skill, and what changed against the first arm.
+"""The skill table: what each arm scores on each skill, and what changed from arm to arm.
 
-Made of the `results.json` of an `evaluate` job. Owns the pairing of items and the choice of the
-primary family: the last arm against the first, all skills, corrected by Holm; every other verdict
-is exploratory and unadjusted. Refuses nothing that a job wrote: what cannot be paired is left out,
-and said.
+Made of the results of an evaluation, as `engine.impact.skill_rows` holds it. Owns who is held
+against whom, and the primary family: the last arm against the first, by the measure that is each
+skill's score, corrected by Holm; every other verdict is exploratory and unadjusted. Refuses nothing
+that a job wrote: what cannot be paired is left out, and said (`engine.impact.skill_notes`).
 """
 
 import math
-from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from engine.events.summary import perplexity
-from engine.impact.flips import find_flips
+from engine.impact import skill_notes
+from engine.impact.evaluation_results import NLL, ArmSuite, EvaluationResults, SuiteFacts
+from engine.impact.flips import find_regained
+from engine.impact.measure_kinds import RIGHT_OR_WRONG
+from engine.impact.score_estimate import ScoreEstimate, estimate_perplexity, estimate_score
+from engine.impact.skill_changes import (
+    SkillChange,
+    find_change_flips,
+    groups_of,
+    measure_change,
+    pair_items,
+    weights_of,
+)
+from engine.impact.skill_rows import SkillResult, SkillRow, SkillTable
+from engine.impact.stage_path import find_stages
 from engine.impact.verdicts import DELTA, Verdict, judge, judge_family
-from engine.statistics import PairedTest, paired_test, wilson
-
-
-@dataclass(frozen=True, slots=True)
-class SkillResult:
-    """One arm's scores on one skill."""
-
-    scores: Mapping[str, float]
-    """By item; of texts that are read, their NLL in nats."""
-    tokens: Mapping[str, int]
-    """By text, of what is predicted; empty for items that are scored."""
-    groups: Mapping[str, str]
-    """By item, where items come in groups."""
-
-    @property
-    def is_perplexity(self) -> bool:
-        return bool(self.tokens)
-
-    @property
-    def score(self) -> float:
-        """Mean score; of texts their perplexity."""
-        if self.is_perplexity:
-            return perplexity(math.fsum(self.scores.values()) / max(1, sum(self.tokens.values())))
-        return math.fsum(self.scores.values()) / len(self.scores)
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Wilson's at 95% of scores that are right or wrong; None for others."""
-        if self.is_perplexity or not set(self.scores.values()) <= {0.0, 1.0}:
-            return None
-        return wilson(int(sum(self.scores.values())), len(self.scores))
-
-
-@dataclass(frozen=True, slots=True)
-class SkillChange:
-    """One arm against the first, on one skill."""
-
-    verdict: Verdict | None
-    """None for perplexities: no δ in points is defined of nats."""
-    test: PairedTest
-    """Of perplexities: in nats per token, above 0 is worse."""
-    lost: tuple[str, ...]
-    """Items; empty for perplexities."""
-    gained: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SkillRow:
-    name: str
-    results: Mapping[str, SkillResult]
-    """By arm."""
-    changes: Mapping[str, SkillChange]
-    """By arm, but for the first."""
-    unpaired: int
-    """Items that not all arms have; no change counts them."""
-
-    @property
-    def items(self) -> int:
-        return max(len(one.scores) for one in self.results.values())
-
-
-@dataclass(frozen=True, slots=True)
-class SkillTable:
-    arms: tuple[str, ...]
-    """The first is what the others are held against."""
-    skills: tuple[SkillRow, ...]
-    delta: float
-
-    def to_json(self) -> dict[str, Any]:
-        """As `finetop evaluate --json` prints it: what is not finite is null."""
-        return {
-            "arms": list(self.arms),
-            "delta": self.delta,
-            "skills": {row.name: self._row_json(row) for row in self.skills},
-            "summary": {
-                "primary": [self.arms[-1], self.arms[0]],
-                "correction": "holm",
-                **self._count_words(),
-            },
-        }
-
-    def _count_words(self) -> dict[str, int]:
-        words: dict[str, int] = {}
-        for row in self.skills:
-            change = row.changes.get(self.arms[-1])
-            if change is not None and change.verdict is not None:
-                words[change.verdict.word] = words.get(change.verdict.word, 0) + 1
-        return words
-
-    def _row_json(self, row: SkillRow) -> dict[str, Any]:
-        arms: dict[str, Any] = {}
-        for arm, result in row.results.items():
-            change = row.changes.get(arm)
-            arms[arm] = {
-                "perplexity" if result.is_perplexity else "score": _finite(result.score),
-                "interval": result.interval,
-                "vs_base": _change_json(change) if change is not None else None,
-            }
-        return {"items": row.items, "unpaired": row.unpaired, "arms": arms}
 
 
 def build_table(
-    results: Mapping[str, Any], arms: Sequence[str] = (), delta: float = DELTA
+    results: EvaluationResults,
+    arms: Sequence[str] = (),
+    delta: float = DELTA,
+    stages: Sequence[str] = (),
 ) -> SkillTable:
-    """The table of a job's `results.json`, arms in the given order, else in that of the file.
+    """The table of these results, arms in the given order, else in that of the results.
 
-    Raises ValueError for fewer than one arm, and for one that the results lack.
+    `stages` are the arms from the first to the last, where they are not what the arms' parents say.
+    Raises ValueError for fewer than one arm, for one that the results lack or that is named twice,
+    and unless 0 < delta.
     """
-    measured = {arm: _skills_of(one) for arm, one in results["arms"].items()}
-    names = tuple(arms) or tuple(measured)
-    if not names or any(name not in measured for name in names):
-        raise ValueError(f"arms {names} of {tuple(measured)}")
-    first, *others = names
-    rows: list[tuple[str, dict[str, SkillResult], set[str], int]] = []
-    tests: dict[tuple[str, str], PairedTest] = {}
-    for skill in dict.fromkeys(skill for arm in names for skill in measured[arm]):
-        found = {arm: measured[arm][skill] for arm in names if skill in measured[arm]}
-        shared = set.intersection(*(set(one.scores) for one in found.values()))
-        every = set().union(*(one.scores for one in found.values()))
-        rows.append((skill, found, shared, len(every) - len(shared)))
-        for arm in others:
-            if arm in found and first in found and shared:
-                tests[skill, arm] = _test(found[first], found[arm], shared)
-    primary = {
-        skill: test
-        for (skill, arm), test in tests.items()
-        if arm == names[-1] and not measured[first][skill].is_perplexity
-    }
-    verdicts = judge_family(primary, delta)
-    made = []
-    for skill, found, shared, unpaired in rows:
-        changes = {}
-        for arm in others:
-            if (test := tests.get((skill, arm))) is None:
-                continue
-            before, after = found[first], found[arm]
-            if before.is_perplexity:
-                changes[arm] = SkillChange(None, test, (), ())
-                continue
-            paired = {item: score for item, score in before.scores.items() if item in shared}
-            flips = find_flips(paired, after.scores)
-            verdict = verdicts[skill] if arm == names[-1] else judge(test, delta)
-            changes[arm] = SkillChange(verdict, test, flips.lost, flips.gained)
-        made.append(SkillRow(skill, found, changes, unpaired))
-    return SkillTable(names, tuple(made), delta)
+    names = tuple(arms) or tuple(results.arms)
+    if not names or len(set(names)) < len(names) or any(one not in results.arms for one in names):
+        raise ValueError(f"arms {names} of {tuple(results.arms)}")
+    if delta <= 0:
+        raise ValueError(f"delta {delta} is not above 0")
+    path = tuple(stages) or find_stages(results, names)
+    rows = [
+        _measure_row(results, facts, measure, names, path)
+        for facts in results.suites.values()
+        for measure in _measures_of(results, facts, names)
+    ]
+    family = judge_family(
+        {
+            row.name: row.changes[names[-1]].test
+            for row in rows
+            if row.is_primary and _is_finite(row.changes.get(names[-1]))
+        },
+        delta,
+        without_delta=[row.name for row in rows if row.is_primary and row.unit != "score"],
+    )
+    judged = [_judge_row(row, names[-1], family if row.is_primary else {}, delta) for row in rows]
+    return SkillTable(
+        names,
+        path,
+        tuple(row for row in judged if row.is_primary),
+        tuple(row for row in judged if not row.is_primary),
+        delta,
+        results,
+        skill_notes.of_table(results, names),
+    )
 
 
-def _skills_of(arm: Mapping[str, Any]) -> dict[str, SkillResult]:
-    """What was measured of an arm, by skill: suites, and the labels in both ways."""
-    found = {}
-    for name, suite in arm["suites"].items():
-        groups = suite.get("groups", {})
-        if suite.get("scores"):
-            found[name] = SkillResult(suite["scores"], {}, groups)
-        if suite.get("nll"):
-            # What a diverged model makes of a text is null in the file, and infinite.
-            nll = {item: math.inf if one is None else one for item, one in suite["nll"].items()}
-            label = f"{name}, perplexity" if name in found else name
-            found[label] = SkillResult(nll, suite["text_tokens"], groups)
-    for way in ("likelihood", "generated"):
-        if scores := arm.get("choices", {}).get(way, {}).get("scores"):
-            found[f"labels, {way}"] = SkillResult(scores, {}, {})
-    return found
-
-
-def _test(before: SkillResult, after: SkillResult, shared: set[str]) -> PairedTest:
-    items = [item for item in before.scores if item in shared]
-    groups: list[Hashable] = [before.groups.get(item) or (item,) for item in items]
-    scale = 1.0
-    if before.is_perplexity:
-        # Each text's part of the change per token; their mean is the change of the mean NLL.
-        scale = len(items) / max(1, sum(before.tokens[item] for item in items))
-    differences = [(after.scores[item] - before.scores[item]) * scale for item in items]
-    if not all(map(math.isfinite, differences)):
-        return PairedTest("paired t", len(items), math.nan, math.nan, math.inf, 0, math.inf)
-    return paired_test(differences, groups)
-
-
-def _change_json(change: SkillChange) -> dict[str, Any]:
-    verdict, test = change.verdict, change.test
-    low, high = (verdict.low, verdict.high) if verdict else test.interval()
-    return {
-        "difference": _finite(test.difference),
-        "unit": "nats per token" if verdict is None else "score",
-        "interval": [_finite(low), _finite(high)],
-        "confidence": verdict.confidence if verdict else 0.95,
-        "lost": list(change.lost),
-        "gained": list(change.gained),
-        "p": _finite(test.p_value()),
-        "test": test.name,
-        "verdict": verdict.word if verdict else None,
-        "beyond_delta": verdict.is_beyond if verdict else None,
-        "family": "primary" if verdict and verdict.is_primary else "exploratory, unadjusted",
-        "items_needed": verdict.items_needed
-        if verdict and verdict.word == "not enough evidence"
-        else None,
+def _measures_of(
+    results: EvaluationResults, facts: SuiteFacts, arms: Sequence[str]
+) -> dict[str, None]:
+    """The suite's own measure, then all others that an arm has."""
+    return dict.fromkeys([facts.measure]) | {
+        measure: None
+        for arm in arms
+        if (suite := results.arms[arm].suites.get(facts.name)) is not None
+        for measure, values in suite.measures.items()
+        if values
     }
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _measure_row(
+    results: EvaluationResults,
+    facts: SuiteFacts,
+    measure: str,
+    arms: Sequence[str],
+    stages: Sequence[str],
+) -> SkillRow:
+    """The row with its tests, which are not judged yet."""
+    every = {
+        arm: suite
+        for arm in arms
+        if (suite := results.arms[arm].suites.get(facts.name)) is not None
+    }
+    suites = {arm: suite for arm, suite in every.items() if suite.measures.get(measure)}
+    found = {arm: _result(facts, measure, suite) for arm, suite in suites.items()}
+    shared, unpaired = pair_items([one.scores for one in found.values()]) if found else ([], 0)
+
+    def change(before: str, after: str) -> SkillChange | None:
+        if not shared or before == after or not {before, after} <= suites.keys():
+            return None
+        return _change(facts, measure, (before, suites[before]), (after, suites[after]), shared)
+
+    changes = {arm: one for arm in arms if (one := change(arms[0], arm)) is not None}
+    stage_changes = {
+        arm: one
+        for arm in arms
+        if (parent := results.arms[arm].parent) != arms[0]
+        and (one := change(parent, arm)) is not None
+    }
+    ever_lost: tuple[str, ...] = ()
+    regained: tuple[str, ...] = ()
+    if measure in RIGHT_OR_WRONG and {stages[0], stages[-1]} <= suites.keys():
+        ever_lost, regained = find_regained(
+            [found[stage].scores for stage in stages if stage in found], shared
+        )
+    row = SkillRow(
+        facts.name,
+        measure,
+        measure == facts.measure,
+        found,
+        changes,
+        stage_changes,
+        unpaired,
+        ever_lost,
+        regained,
+        len({facts.items[item].weight for item in shared if item in facts.items}) > 1,
+    )
+    return replace(row, notes=skill_notes.of_row(row, facts, every, arms))
+
+
+def _result(facts: SuiteFacts, measure: str, suite: ArmSuite) -> SkillResult:
+    scores = suite.measures[measure]
+    seen = None if suite.seen is None else tuple(one for one in scores if one in suite.seen)
+    left = [item for item in scores if item not in seen] if seen else []
+    is_of_answers = measure in RIGHT_OR_WRONG and bool(suite.finish)
+    return SkillResult(
+        scores,
+        _estimate(facts, measure, suite, list(scores)),
+        _bits_per_byte(suite, scores) if measure == NLL else None,
+        tuple(one for one in scores if is_of_answers and suite.finish.get(one) == "length"),
+        tuple(one for one, score in scores.items() if not math.isfinite(score)),
+        seen,
+        _estimate(facts, measure, suite, left) if left else None,
+    )
+
+
+def _estimate(
+    facts: SuiteFacts, measure: str, suite: ArmSuite, items: Sequence[str]
+) -> ScoreEstimate:
+    values = [suite.measures[measure][item] for item in items]
+    groups, weights = groups_of(facts, items), weights_of(facts, items)
+    if measure == NLL:
+        tokens = [suite.tokens.get(item, 1) for item in items]
+        return estimate_perplexity(values, tokens, groups, weights)
+    return estimate_score(values, groups, weights)
+
+
+def _bits_per_byte(suite: ArmSuite, scores: Mapping[str, float]) -> float | None:
+    count = sum(suite.bytes.get(item, 0) for item in scores)
+    if not count or any(item not in suite.bytes for item in scores):
+        return None
+    return math.fsum(scores.values()) / math.log(2) / count
+
+
+def _change(
+    facts: SuiteFacts,
+    measure: str,
+    before: tuple[str, ArmSuite],
+    after: tuple[str, ArmSuite],
+    shared: Sequence[str],
+) -> SkillChange:
+    (old_name, old), (new_name, new) = before, after
+    flips = find_change_flips(measure, old, new, set(shared))
+    seen = {*(old.seen or ()), *(new.seen or ())}
+    left = [item for item in shared if item not in seen]
+    return SkillChange(
+        old_name,
+        new_name,
+        measure_change(facts, measure, old, new, shared),
+        None,
+        flips,
+        flips.adjusted(facts.choices) if flips and facts.choices > 1 else None,
+        measure_change(facts, measure, old, new, left) if 0 < len(left) < len(shared) else None,
+    )
+
+
+def _judge_row(row: SkillRow, last: str, family: Mapping[str, Verdict], delta: float) -> SkillRow:
+    own_delta = delta if row.unit == "score" else None
+
+    def judge_change(change: SkillChange) -> SkillChange:
+        if not _is_finite(change):
+            return change
+        return replace(change, verdict=judge(change.test, own_delta))
+
+    changes = {arm: judge_change(change) for arm, change in row.changes.items()}
+    if row.name in family:
+        changes[last] = replace(changes[last], verdict=family[row.name])
+    stage_changes = {arm: judge_change(change) for arm, change in row.stage_changes.items()}
+    return replace(row, changes=changes, stage_changes=stage_changes)
+
+
+def _is_finite(change: SkillChange | None) -> bool:
+    return change is not None and math.isfinite(change.test.difference)

@@ -1,6 +1,7 @@
 """How a suite is named and asked, and the grammar in which that is written.
 
     [NAME=]REF[?fewshot=5&template=raw&max_new_tokens=64&limit=100&samples=4&temperature=0.7]
+    [NAME=]lm-eval:FILE?arm=ARM[&measure=likelihood_norm]
 
 REF is `bundled:NAME`, a file of items or a data set, `run:ID` for the rows that a run held out, or
 `lm-eval:FILE` and `inspect:FILE` for scores that another harness measured. A character that the
@@ -45,7 +46,13 @@ class SuiteOptions:
     temperature: float = setting(-1.0, ge=-1, le=10)
     """Of the answers after the first one, which is greedy; below 0: as the recipe says."""
     measure: str = setting("", choices=("", "strict", "flexible", "likelihood", "likelihood_norm"))
-    """What is the skill's score; empty: `likelihood` of items with choices, else `strict`."""
+    """What is the skill's score; empty: `likelihood` of items that share their choices or are asked
+    raw, else `strict`."""
+    arm: str = setting("")
+    """Of scores of others: the arm that they are of."""
+
+
+_OF_IMPORTS = frozenset(("arm", "measure"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,8 @@ class SuiteSpec:
     """One suite, as it is asked."""
 
     name: str
-    """Of the skill: the user's, or that of the ref with how it is asked where that is unusual."""
+    """Of the skill: the user's, or that of the ref with how it is asked where that is unusual.
+    Empty for scores of others to which the user gives none: their tasks have names."""
     ref: str
     options: SuiteOptions = SuiteOptions()
 
@@ -83,15 +91,31 @@ def parse_suite(text: str) -> SuiteSpec:
     for key, reason in validation.errors(SuiteOptions, found).items():
         raise _wrong(text, f"{key} {reason}")
     options = validation.build(SuiteOptions, found)
-    return SuiteSpec(unquote(name) or _short(ref) + _manner(options), ref, options)
+    is_import = ref.startswith(IMPORTS)
+    if is_import:
+        _check_import(text, found)
+    elif options.arm:
+        raise _wrong(text, f"arm= is for scores that begin with {' or '.join(IMPORTS)}")
+    own = "" if is_import else _short(ref) + _manner(options)
+    return SuiteSpec(unquote(name) or own, ref, options)
+
+
+def _check_import(text: str, found: Iterable[str]) -> None:
+    """Raise EngineError where scores of others have no arm, or are to be asked in another way."""
+    if "arm" not in found:
+        raise _wrong(text, "arm= is missing: a file has the scores of one model")
+    others = sorted(set(found) - _OF_IMPORTS)
+    if others:
+        raise _wrong(text, f"{others[0]}= cannot change what another program measured")
 
 
 def parse_suites(texts: Iterable[str]) -> list[SuiteSpec]:
     """Suites with names of their own. Raises EngineError, also where two are called the same."""
     suites = [parse_suite(text) for text in texts]
-    names = [suite.name for suite in suites]
-    for name in names:
-        if names.count(name) > 1:
+    # Scores of others come in a file for each arm, and are one skill.
+    names = [(suite.name, suite.options.arm) for suite in suites if suite.name]
+    for name, arm in names:
+        if names.count((name, arm)) > 1:
             raise EngineError(
                 f"Two suites have the name {name!r}.", "", "Give each a name: NAME=SUITE."
             )
@@ -102,11 +126,11 @@ def format_suite(suite: SuiteSpec) -> str:
     """The suite in the grammar: `parse_suite` gives the same suite back."""
     usual = SuiteOptions()
     pairs = [
-        f"{field.name}={value}"
+        f"{field.name}={_quote(str(value))}"
         for field in dataclasses.fields(SuiteOptions)
         if (value := getattr(suite.options, field.name)) != getattr(usual, field.name)
     ]
-    text = f"{_quote(suite.name)}={_quote(suite.ref)}"
+    text = f"{_quote(suite.name)}={_quote(suite.ref)}" if suite.name else _quote(suite.ref)
     return text + ("?" + "&".join(pairs) if pairs else "")
 
 
@@ -121,7 +145,7 @@ def _short(ref: str) -> str:
     kind, colon, rest = ref.partition(":")
     if colon and kind == "run":
         return f"held-out of {rest}"
-    name = (rest if colon and kind in ("lm-eval", "inspect") else short_ref(ref)).rstrip("/")
+    name = short_ref(ref).rstrip("/")
     last = name.rpartition("/")[2] or name
     for ending in (".gz", ".bz2", ".xz", ".zst"):
         last = last.removesuffix(ending)

@@ -5,10 +5,11 @@ is corrected. The interval is the inversion of the test (`engine.statistics`), s
 contradict each other. A verdict never rests on a point estimate.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from engine.number_format import write_number
 from engine.statistics import PairedTest
 
 DELTA = 0.05
@@ -17,8 +18,16 @@ LEAST_ITEMS = 20
 """With fewer there is no verdict, whatever their scores: they are listed one by one."""
 
 Word = Literal[
-    "lost", "gained", "changed within", "the same within", "not enough evidence", "items only"
+    "lost",
+    "gained",
+    "changed within",
+    "the same within",
+    "higher",
+    "lower",
+    "not enough evidence",
+    "items only",
 ]
+"""`higher` and `lower` are of values that no δ is defined of, such as nats per token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,36 +42,56 @@ class Verdict:
     confidence: float
     p: float
     """Of no difference, not adjusted."""
-    delta: float
+    delta: float | None
+    """None: the interval alone is judged, by whether it leaves out 0."""
     is_beyond: bool = False
     """Of `lost` and `gained`: the whole interval lies beyond δ, not only part of it."""
     is_primary: bool = False
     """Of the family that is corrected by Holm; all else is exploratory and unadjusted."""
 
     @property
+    def words(self) -> str:
+        """The verdict with its δ: `lost beyond 5 points`, `the same within 5 points`."""
+        if self.delta is None or self.word in ("higher", "lower", "items only"):
+            return self.word
+        points = f"{write_number(100 * self.delta, 0 if self.delta >= 0.01 else 1)} points"
+        if self.word in ("changed within", "the same within"):
+            return f"{self.word} {points}"
+        return f"{self.word} beyond {points}" if self.is_beyond else self.word
+
+    @property
     def items_needed(self) -> int | None:
         """How many items would do, where these do not; None where no number would."""
+        if self.delta is None:
+            return None
         needed = self.test.items_needed(self.delta)
         return None if needed is None else max(LEAST_ITEMS, needed)
 
 
 def judge(
-    test: PairedTest, delta: float = DELTA, confidence: float = 0.95, *, is_primary: bool = False
+    test: PairedTest,
+    delta: float | None = DELTA,
+    confidence: float = 0.95,
+    *,
+    is_primary: bool = False,
 ) -> Verdict:
     """The verdict on one change.
 
     *lost* and *gained*: the interval leaves out 0 and reaches beyond ±δ; *changed within δ*: it
     leaves out 0 and lies in ±δ; *the same within δ*: the 90% interval lies in ±δ, which is the two
     one-sided tests of Schuirmann 1987 at 5%; else *not enough evidence*. With fewer than
-    `LEAST_ITEMS` items there is no verdict. Raises ValueError unless 0 < delta.
+    `LEAST_ITEMS` items there is no verdict. Without a δ *higher* or *lower* where the interval
+    leaves out 0, else *not enough evidence*. Raises ValueError unless 0 < delta.
     """
-    if delta <= 0:
+    if delta is not None and delta <= 0:
         raise ValueError(f"delta {delta} is not above 0")
     low, high = test.interval(confidence)
     word: Word = "not enough evidence"
     is_beyond = False
     if test.items < LEAST_ITEMS:
         word = "items only"
+    elif delta is None:
+        word = "higher" if low > 0 else "lower" if high < 0 else word
     elif low > 0 or high < 0:
         if -delta <= low and high <= delta:
             word = "changed within"
@@ -77,7 +106,10 @@ def judge(
 
 
 def judge_family(
-    tests: Mapping[str, PairedTest], delta: float = DELTA, level: float = 0.05
+    tests: Mapping[str, PairedTest],
+    delta: float = DELTA,
+    level: float = 0.05,
+    without_delta: Collection[str] = (),
 ) -> dict[str, Verdict]:
     """Verdicts on a family of changes, by name, with Holm's correction (Holm 1979, Scandinavian
     Journal of Statistics 6, pages 65 to 70).
@@ -85,7 +117,7 @@ def judge_family(
     The smallest p is tested at level / m, the next at level / (m − 1), and so on until one is not
     refused; it and all that follow are tested at its level. Each interval has the confidence of its
     own level, so that it leaves out 0 exactly where the test refuses it. What has too few items for
-    a verdict is no part of the family.
+    a verdict is no part of the family. Those named in `without_delta` are judged without one.
     """
     family = [name for name, test in tests.items() if test.items >= LEAST_ITEMS]
     family.sort(key=lambda name: tests[name].p_value())
@@ -98,6 +130,11 @@ def judge_family(
             stopped = tests[name].p_value() > at_level
         levels[name] = at_level
     return {
-        name: judge(test, delta, 1 - levels[name], is_primary=name in family)
+        name: judge(
+            test,
+            None if name in without_delta else delta,
+            1 - levels[name],
+            is_primary=name in family,
+        )
         for name, test in tests.items()
     }

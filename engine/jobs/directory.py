@@ -144,6 +144,11 @@ class JobDirectory:
         return self.path / "rejects.jsonl"
 
     @property
+    def items(self) -> Path:
+        """What an evaluation asked, an item a line, with the ids of its samples."""
+        return self.path / "items.jsonl"
+
+    @property
     def scores(self) -> Path:
         """What an evaluation has measured so far, row by row."""
         return self.path / "scores.jsonl"

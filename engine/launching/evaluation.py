@@ -1,20 +1,19 @@
-"""Starting a job that measures arms on suites, labels and prompts, which are looked up first."""
+"""Starting a job that measures arms on suites, which are looked up first."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.errors import EngineError
-from engine.impact.suites import load_suites
+from engine.impact.evaluation_plan import list_specs, make_plan
+from engine.impact.suite_specs import format_suite
+from engine.impact.suites import anchor, needs_worker
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe
-
-_BUNDLED = "bundled:"
 
 
 def launch_evaluation(
@@ -28,31 +27,33 @@ def launch_evaluation(
 
 
 def check_evaluation(recipe: EvaluateRecipe, root: Path) -> None:
-    """Raise EngineError where an arm, its base, a suite, labels or prompts are missing."""
+    """Raise EngineError where an arm, its base, or a suite is missing or cannot be measured."""
     _located(recipe, root)
 
 
 def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
-    """The recipe with what it names found and checked, by paths that are valid from any folder."""
-    from engine.data import dataset_list
+    """The recipe with what it names found and checked, by paths that are valid from any folder.
 
+    `choices` and `prompts` of version 1 become suites of these names.
+    """
     if not recipe.arms:
         raise EngineError("No arms to evaluate.", hint="Use at least one arm.")
     runs = [job.path for job in open_store(root).jobs()]
     arms = [find_weights(_not_endpoint(arm), runs) for arm in parse_arms(recipe.arms)]
-    load_suites(recipe.suites, recipe.limit)
-    suites = [name if name.startswith(_BUNDLED) else _absolute(name) for name in recipe.suites]
-    prompts, choices = recipe.prompts, recipe.choices
-    if prompts:
-        prompt_files.load(prompts, runs)
-        if not prompts.startswith((_BUNDLED, prompt_files.RUN)):
-            prompts = _absolute(prompts)
-    if choices.startswith(prompt_files.RUN):
-        prompt_files.find(choices, runs)
-    elif choices:
-        choices = dataset_list.resolve(choices).ref
-    written = list(map(format_arm, arms))
-    return replace(recipe, arms=written, suites=suites, prompts=prompts, choices=choices)
+    suites = [anchor(spec, runs) for spec in list_specs(recipe)]
+    located = replace(
+        recipe,
+        arms=list(map(format_arm, arms)),
+        suites=list(map(format_suite, suites)),
+        choices="",
+        prompts="",
+        encoder=str(Path(recipe.encoder).expanduser().absolute()) if recipe.encoder else "",
+    )
+    # Rows of Parquet and Arrow are read by the worker, and refused there where they are bad.
+    readable = [one for one in suites if one.is_import or not needs_worker(one, runs)]
+    if readable:
+        make_plan(replace(located, suites=list(map(format_suite, readable))), runs)
+    return located
 
 
 def _not_endpoint(arm: Arm) -> Arm:
@@ -63,7 +64,3 @@ def _not_endpoint(arm: Arm) -> Arm:
             "Generate its answers instead: finetop generate.",
         )
     return arm
-
-
-def _absolute(name: str) -> str:
-    return str(Path(name).expanduser().absolute())

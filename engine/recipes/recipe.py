@@ -19,12 +19,12 @@ from engine.recipes import validation, versions
 from engine.recipes.settings import (
     Data,
     Decode,
-    Evaluation,
     Forgetting,
     Method,
     Model,
     Replay,
     Samples,
+    SkillEvaluation,
     Stopping,
     Training,
 )
@@ -50,7 +50,7 @@ class TrainRecipe:
     replay: Replay = field(default_factory=Replay)
     samples: Samples = field(default_factory=Samples)
     forgetting: Forgetting = field(default_factory=Forgetting)
-    evaluation: Evaluation = field(default_factory=Evaluation)
+    evaluation: SkillEvaluation = field(default_factory=SkillEvaluation)
     kind: str = setting("train", choices=("train",))
 
 
@@ -72,15 +72,21 @@ class EvaluateRecipe:
     device: str = setting("auto")
     arms: list[str] = setting([])
     suites: list[str] = setting([])
-    """Files of items, or `bundled:NAME`; empty: every bundled suite."""
+    """In the grammar of `engine.impact.suite_specs`; empty: every bundled suite."""
     limit: int = setting(0, ge=0)
     """Items of each suite; 0 is all."""
+    samples: int = setting(1, ge=1, le=64)
+    """Answers to each item: the first is scored, the others tell how diverse they are."""
+    temperature: float = setting(0.7, ge=0, le=10)
+    """Of the answers after the first one."""
+    encoder: str = setting("")
+    """A local encoder for BERTScore; empty: it is not measured."""
+    tree: str = setting("")
+    """The run whose stages the arms are, where they were not named one by one."""
     choices: str = setting("")
-    """A data set whose answers are labels, or `run:ID` for the rows that a run held out: measured
-    by likelihood and by generated answer."""
+    """A suite by the name of `labels`, as version 1 had it."""
     prompts: str = setting("")
-    """A file of prompts, `bundled:NAME`, or `run:ID` for what a run held out: answered by
-    every arm, to be read and not scored."""
+    """A suite by the name of `prompts`: answered by every arm, to be read and not scored."""
     decode: Decode = field(default_factory=Decode)
     kind: str = setting("evaluate", choices=("evaluate",))
 
@@ -99,6 +105,8 @@ class PretrainRecipe:
     kind: str = setting("pretrain", choices=("pretrain",))
 
 
+AnswersRecipe = GenerateRecipe | EvaluateRecipe
+"""Of jobs that keep answers in `samples.jsonl`."""
 Recipe = TrainRecipe | GenerateRecipe | EvaluateRecipe | PretrainRecipe
 KINDS: dict[
     str,

@@ -1,17 +1,15 @@
-"""The `evaluate` job: each arm on each suite, and on a data set of labels, into `results.json`.
+"""The `evaluate` job: each arm on each suite; samples, scores and `results.json`, in that order.
 
-All arms meet the same items in the same order with greedy decoding, so that results can be paired.
-The base of an adapter is the same weights with the adapter off. What was measured is kept row by
-row in `scores.jsonl`, so that a job that was stopped or killed goes on where it was; its batches
-are those of the whole set, and its results as if it had never stopped.
+All arms meet the same items in the same order, the first answer greedy, so that results can be
+paired. The base of an adapter is the same weights with the adapter off. What was measured is kept
+row by row in `samples.jsonl` and `scores.jsonl`, so that a job that was stopped or killed goes on
+where it was; its batches are those of the whole set, and its results as if it had never stopped.
 """
 
 import dataclasses
-import itertools
-import math
-from collections import Counter
+import json
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,82 +17,143 @@ import torch
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
-from engine.chat import Message
-from engine.compare import prompts
 from engine.compare.arm_weights import ArmWeights, locate
-from engine.compare.arms import Arm, format_arm, parse_arms
-from engine.compare.items import Item, describe
-from engine.data import dataset_list, rows
-from engine.data.rows import Example
-from engine.errors import EngineError
-from engine.impact.suites import load_suites
+from engine.compare.arms import Arm, format_arm
+from engine.impact.evaluation_plan import EvaluationPlan, Suite, make_plan
+from engine.impact.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
 from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
-from engine.recipes.settings import Decode
-from engine.statistics import wilson
-from engine.words import fold
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.arrow import read_raw
-from engine.worker.inference.decoding import answer_all
-from engine.worker.inference.models import LoadedArm, ModelCache
-from engine.worker.inference.score_log import NO_MEMORY, Row, ScoreLog, ScoreMemory
-from engine.worker.inference.scoring import (
-    ROWS,
-    Scored,
-    Tick,
-    label_scores,
-    read_texts,
-    score_items,
-)
+from engine.worker.data.seen_items import SeenItems, SeenItemsFinder
+from engine.worker.inference.bert_score import BertScorer
+from engine.worker.inference.models import ModelCache
+from engine.worker.inference.sample_log import SampleLog
+from engine.worker.inference.score_log import Row, ScoreLog, ScoreMemory
+from engine.worker.inference.suite_measures import SuiteMeasurer, count_work, prompt_id
 from engine.worker.inference.weight_files import stamped
 from engine.worker.model.loading import pick_device
-
-SCHEMA = 1
-LABEL_TOKENS = 24
-MOST_LABELS = 50
 
 
 def run(attempt: Attempt) -> str:
     """Measure all arms. Raises EngineError before it starts where anything is wrong."""
     recipe = attempt.recipe
     assert isinstance(recipe, EvaluateRecipe)
-    if not recipe.arms:
-        raise EngineError("No arms to evaluate.", hint="Use at least one --arm.")
-    arms = parse_arms(recipe.arms)
-    chosen = load_suites(recipe.suites, recipe.limit)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
-    examples = _label_rows(recipe.choices, runs)
-    open_prompts = prompts.load(recipe.prompts, runs) if recipe.prompts else []
-    for note in describe([*itertools.chain(*chosen.values()), *open_prompts]):
-        attempt.log(note)
-    weights = {arm: locate(arm, runs) for arm in arms}
+    plan = make_plan(recipe, runs, read_raw)
+    for suite in plan.suites:
+        for note in suite.notes:
+            attempt.log(f"{suite.name}: {note}")
+    _write_items(attempt, plan)
+    weights = {arm: locate(arm, runs) for arm in plan.arms}
+    seen = _find_seen(attempt, plan, runs)
+    encoder = _load_encoder(attempt, recipe.encoder)
     models = ModelCache(pick_device(attempt.device.kind if attempt.device else recipe.device))
-
-    each = sum(map(len, chosen.values())) + 2 * len(examples) + len(open_prompts)
-    tally = _Tally(attempt, each * len(arms))
-    work = _Work(chosen, examples, open_prompts, recipe.decode)
-    log = ScoreLog(attempt.directory.scores)
-    results: dict[str, Any] = {}
-    for arm in sorted(arms, key=lambda arm: str(weights[arm].base)):
+    tally = _Tally(attempt, len(plan.arms) * sum(map(count_work, plan.suites)))
+    scores = ScoreLog(attempt.directory.scores)
+    samples = SampleLog(attempt.directory.samples)
+    measured: dict[str, dict[str, Any]] = {}
+    # By base: one that is not needed any more makes room for the next.
+    for arm in sorted(plan.arms, key=lambda arm: str(weights[arm].base)):
         identity = _identify(arm, weights[arm], models.device)
-        memory = ScoreMemory(log, identity, arm.name)
-        whole: Row = (0, work.to_json())
-        result = memory.of("result").find(whole)
-        if result is None:
-            tally.begin(f"{arm.name}: loading", 0)
-            loaded_arm = models.load_arm(arm, weights[arm], attempt.log)
-            assert loaded_arm is not None, "without a budget there is always room"
-            for note in loaded_arm.notes:
-                attempt.log(note)
-            result = work.measure(loaded_arm, memory, tally)
-            memory.of("result").add([(whole, result)])
-        else:
-            tally.begin(f"{arm.name}: known", each)
-            tally.tick(each)
-        results[arm.name] = result
-    table = {"schema": SCHEMA, "data": recipe.choices, "arms": results}
-    atomic.write_json(attempt.directory.results, table)
-    return f"{len(arms)} arms on {len(chosen)} suites"
+        memory = ScoreMemory(scores, identity, arm.name)
+        measured[arm.name] = _measure_arm(
+            arm, plan, _Place(attempt, models, weights[arm], memory, samples, tally, encoder)
+        )
+    refused = [
+        {"arm": arm, "suite": suite, "item": item, "reason": reason}
+        for arm, suites in measured.items()
+        for suite, result in suites.items()
+        for item, reason in result.get("refused", {}).items()
+    ]
+    attempt.directory.rejects.unlink(missing_ok=True)  # of an attempt before this one
+    if refused:
+        attempt.reject(refused, "answers left out")
+    atomic.write_json(attempt.directory.results, _make_table(plan, measured, seen))
+    left = f", {len(refused):,} answers left out (see the log)" if refused else ""
+    return f"{len(plan.arms)} arms on {len(plan.suites)} suites{left}"
+
+
+def _find_seen(
+    attempt: Attempt, plan: EvaluationPlan, runs: Sequence[Path]
+) -> dict[str, SeenItems]:
+    """By arm, which items stand in rows that it was trained on. Raises Stopped."""
+
+    def tick(run: str, rows: int) -> None:
+        if attempt.stop_requested():
+            raise Stopped
+        attempt.progress(0, 0, message=f"reading the rows of {run}: {rows:,}")
+
+    finder = SeenItemsFinder(
+        {suite.name: suite.plain for suite in plan.suites},
+        [suite.spec for suite in plan.suites],
+        runs,
+        tick,
+    )
+    by_name = {arm.name: arm for arm in plan.arms}
+    seen = {
+        arm.name: finder.find(arm, by_name.get(plan.parents.get(arm.name, ""))) for arm in plan.arms
+    }
+    for arm, one in seen.items():
+        for note in one.notes:
+            attempt.log(f"{arm}: {note}")
+    return seen
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Place:
+    """Where an arm is measured, and where its values go."""
+
+    attempt: Attempt
+    models: ModelCache
+    weights: ArmWeights
+    memory: ScoreMemory
+    samples: SampleLog
+    tally: "_Tally"
+    encoder: BertScorer | None
+
+
+def _measure_arm(arm: Arm, plan: EvaluationPlan, place: _Place) -> dict[str, Any]:
+    """By suite, what was measured of an arm, as JSON knows it. Raises Stopped, EngineError."""
+    about = place.encoder.about if place.encoder is not None else ""
+    whole: dict[str, Row] = {
+        suite.name: (0, [suite.digest, _options_of(suite), about]) for suite in plan.suites
+    }
+    memory = {suite.name: place.memory.of(f"{suite.name}, result") for suite in plan.suites}
+    found = {name: memory[name].find(row) for name, row in whole.items()}
+    measurer: SuiteMeasurer | None = None
+    for suite in plan.suites:
+        known = found[suite.name] is not None
+        if not known and measurer is None:
+            place.tally.begin(f"{arm.name}: loading", 0)
+            measurer = _load(arm, place)
+        place.tally.begin(f"{arm.name}: {suite.name}", work := count_work(suite))
+        if known or measurer is None:
+            place.tally.tick(work)
+            continue
+        result = measurer.measure(suite, place.tally.tick).to_json()
+        memory[suite.name].add([(whole[suite.name], result)])
+        found[suite.name] = result
+    return found
+
+
+def _load(arm: Arm, place: _Place) -> SuiteMeasurer:
+    loaded_arm = place.models.load_arm(arm, place.weights, place.attempt.log)
+    assert loaded_arm is not None, "without a budget there is always room"
+    for note in loaded_arm.notes:
+        place.attempt.log(note)
+    return SuiteMeasurer(arm, loaded_arm, place.memory, place.samples, place.encoder)
+
+
+def _load_encoder(attempt: Attempt, written: str) -> BertScorer | None:
+    """The encoder that a recipe names, as PATH or PATH@LAYER; it stays on the CPU."""
+    if not written:
+        return None
+    path, at, layer = written.rpartition("@")
+    named = path if at and layer.isdecimal() else written
+    encoder = BertScorer(Path(named), int(layer) if named == path and at else None)
+    attempt.log(f"BERTScore by {encoder.about}")
+    return encoder
 
 
 def _identify(arm: Arm, weights: ArmWeights, device: torch.device) -> list[object]:
@@ -104,50 +163,72 @@ def _identify(arm: Arm, weights: ArmWeights, device: torch.device) -> list[objec
     return [format_arm(arm), stamps, device.type]
 
 
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What every arm is measured on."""
+def _options_of(suite: Suite) -> list[object]:
+    """All that a suite's result depends on beside its items."""
+    return [
+        dataclasses.asdict(suite.spec.options),
+        dataclasses.asdict(suite.decode),
+        suite.samples,
+        suite.temperature,
+    ]
 
-    suites: Mapping[str, tuple[Item, ...]]
-    examples: list[Example]
-    prompts: list[Item]
-    decode: Decode
 
-    def measure(
-        self, loaded_arm: LoadedArm, memory: ScoreMemory, tally: "_Tally"
-    ) -> dict[str, Any]:
-        """All that is measured of an arm, as JSON knows it. Raises Stopped, EngineError."""
-        arm = loaded_arm.arm
-        result: dict[str, Any] = {"arm": format_arm(arm), "suites": {}}
-        for name, items in self.suites.items():
-            tally.begin(f"{arm.name}: {name}", len(items))
-            part = memory.of(f"suite {name}")
-            result["suites"][name] = measure_suite(loaded_arm, items, tally.tick, part)
-        if self.examples:
-            tally.begin(f"{arm.name}: labels", 2 * len(self.examples))
-            part = memory.of("labels")
-            result["choices"] = measure_labels(loaded_arm, self.examples, tally.tick, part)
-        if self.prompts:
-            tally.begin(f"{arm.name}: open prompts", len(self.prompts))
-            open_ids = [loaded_arm.prompt(one.messages, one.id, one.tools) for one in self.prompts]
-            part = memory.of("prompts")
-            answers = answer_all(loaded_arm, open_ids, self.decode, ROWS, tally.tick, part)
-            pairs = zip(self.prompts, answers, strict=True)
-            result["answers"] = {prompt.id: text for prompt, text in pairs}
-        return result
+def _write_items(attempt: Attempt, plan: EvaluationPlan) -> None:
+    """The items under the ids of their samples, for whoever reads the answers."""
+    lines = [
+        json.dumps(item.to_json() | {"id": prompt_id(suite.name, item.id)}, ensure_ascii=False)
+        for suite in plan.suites
+        for item in suite.items
+    ]
+    atomic.write_text(attempt.directory.items, "".join(f"{line}\n" for line in lines))
 
-    def to_json(self) -> object:
-        """All of it, so that a change of any item is noticed."""
-        return [
-            {name: [item.to_json() for item in items] for name, items in self.suites.items()},
-            [[one.source, *(turn.to_json() for turn in one.messages)] for one in self.examples],
-            [item.to_json() for item in self.prompts],
-            dataclasses.asdict(self.decode),
-        ]
+
+def _make_table(
+    plan: EvaluationPlan,
+    measured: Mapping[str, Mapping[str, Any]],
+    seen: Mapping[str, SeenItems],
+) -> dict[str, Any]:
+    """`results.json`, as `engine.impact.evaluation_results` reads it."""
+    imported = plan.imported
+    arms = {}
+    for arm in plan.arms:
+        known = seen[arm.name]
+        own = {
+            name: result | {"seen": None if known.suites is None else known.suites[name]}
+            for name, result in measured[arm.name].items()
+        }
+        others = {name: one.to_json() for name, one in imported.arms.get(arm.name, {}).items()}
+        arms[arm.name] = {
+            "arm": format_arm(arm),
+            "parent": plan.parents.get(arm.name, ""),
+            "trained": list(known.trained),
+            "notes": list(known.notes),
+            "suites": own | others,
+        }
+    suites = {suite.name: _describe(suite) for suite in plan.suites}
+    facts = {name: one.to_json() for name, one in imported.suites.items()}
+    return {"schema": SCHEMA, "suites": suites | facts, "arms": arms}
+
+
+def _describe(suite: Suite) -> dict[str, Any]:
+    """A suite without any arm: its items, in their order."""
+    items = {
+        item.id: SuiteItem(
+            item.text or (item.messages[-1].content if item.messages else ""),
+            item.gold,
+            item.choices,
+            item.group,
+            item.weight,
+            item.score,
+        )
+        for item in suite.items
+    }
+    facts = SuiteFacts(suite.name, items, suite.measure, suite.digest, suite.notes)
+    return {"ref": suite.spec.ref, **facts.to_json()}
 
 
 class _Tally:
-    """How many items are behind us, over all parts of the job."""
+    """How many rows are done, over all parts of the job, and how long the others will take."""
 
     def __init__(self, attempt: Attempt, total: int) -> None:
         self._attempt = attempt
@@ -155,149 +236,29 @@ class _Tally:
         self._before = 0
         self._part = 0
         self._what = ""
+        self._began: tuple[float, int] | None = None
 
-    def begin(self, what: str, items: int) -> None:
+    def begin(self, what: str, rows: int) -> None:
         """The part before is done; this one comes."""
         self._before += self._part
-        self._part, self._what = items, what
+        self._part, self._what = rows, what
         self.tick(0)
 
     def tick(self, done: int) -> None:
-        """`done` items of this part are done. Raises Stopped where somebody asked for it."""
+        """`done` rows of this part are done. Raises Stopped where somebody asked for it."""
         if self._attempt.stop_requested():
             raise Stopped
-        self._attempt.progress(self._before + done, self._total, message=self._what)
-
-
-def measure_suite(
-    loaded_arm: LoadedArm,
-    items: Sequence[Item],
-    tick: Tick = lambda done: None,
-    memory: ScoreMemory = NO_MEMORY,
-) -> dict[str, Any]:
-    """One suite's results as JSON knows them. Open items are answered and not scored."""
-    texts = {item.id: item.text for item in items if item.score == "perplexity"}
-    questions = [item for item in items if item.score != "perplexity"]
-    result: dict[str, Any] = {}
-    if questions:
-        scored = score_items(loaded_arm, questions, tick, memory=memory.of("answers"))
-        prompts = {item.id: item.messages[-1].content for item in questions}
-        result |= _accuracy(scored) if scored.scores else {"answers": scored.answers}
-        result |= _weigh(scored, questions)
-        result["prompts"] = prompts
-    if texts:
-        read = read_texts(
-            loaded_arm,
-            texts,
-            lambda done: tick(len(questions) + done),
-            memory=memory.of("texts"),
+        at = self._before + done
+        self._attempt.progress(
+            at, self._total, message=self._what, eta_seconds=self._seconds_left(at)
         )
-        result |= {
-            "perplexity": _finite(read.perplexity),
-            "tokens": sum(read.tokens.values()),
-            "nll": {name: _finite(value) for name, value in read.nll.items()},
-            "text_tokens": read.tokens,
-        }
-    if groups := {item.id: item.group for item in items if item.group}:
-        result["groups"] = groups
-    return result
 
-
-def measure_labels(
-    loaded_arm: LoadedArm,
-    examples: Sequence[Example],
-    tick: Tick = lambda done: None,
-    memory: ScoreMemory = NO_MEMORY,
-) -> dict[str, Any]:
-    """Accuracy on rows whose answers are labels: by likelihood, by generated answer, by majority.
-
-    Raises EngineError where the rows have too many different answers to be labels.
-    """
-    truth = [example.messages[-1].content.strip() for example in examples]
-    labels = sorted(set(truth))
-    if len(labels) > MOST_LABELS:
-        raise EngineError(
-            "These answers are not class labels.",
-            f"{examples[0].source}: {len(labels)} distinct answers in {len(truth)} rows",
-            f"A labelled dataset has at most {MOST_LABELS} labels.",
-        )
-    conversations = [example.messages[:-1] for example in examples]
-    prompts = [
-        loaded_arm.prompt(messages, example.source)
-        for messages, example in zip(conversations, examples, strict=True)
-    ]
-    scored = label_scores(loaded_arm, conversations, labels, tick, memory.of("likelihood"))
-    # A diverged model finds no label likely, and not the first of them all.
-    likely = ["" if any(map(math.isnan, row)) else labels[row.index(max(row))] for row in scored]
-    answers = answer_all(
-        loaded_arm,
-        prompts,
-        Decode(max_new_tokens=LABEL_TOKENS),
-        ROWS,
-        lambda done: tick(len(examples) + done),
-        memory.of("answers"),
-    )
-    names = [example.source for example in examples]
-    questions = {example.source: example.messages[-2].content for example in examples}
-    return {
-        "labels": labels,
-        "majority": Counter(truth).most_common(1)[0][1] / len(truth),
-        "likelihood": _accuracy(_match(names, likely, truth)),
-        "generated": _accuracy(_match(names, answers, truth)) | {"prompts": questions},
-    }
-
-
-def _match(names: Sequence[str], answer: Sequence[str], truth: Sequence[str]) -> Scored:
-    """Right is the label itself and nothing else, letter case and white space aside."""
-    pairs = list(zip(names, answer, truth, strict=True))
-    return Scored(
-        {name: float(fold(one.strip()) == fold(right)) for name, one, right in pairs},
-        {name: one for name, one, _ in pairs},
-    )
-
-
-def _accuracy(scored: Scored) -> dict[str, Any]:
-    items = len(scored.scores)
-    return {
-        "right": scored.right,
-        "items": items,
-        "accuracy": scored.right / items,
-        "interval": list(wilson(scored.right, items)),
-        "scores": scored.scores,
-        "answers": scored.answers,
-    }
-
-
-def _weigh(scored: Scored, items: Sequence[Item]) -> dict[str, float]:
-    """The mean of the scores by the items' weights, where these differ."""
-    weights = {item.id: item.weight for item in items if item.id in scored.scores}
-    total = sum(weights.values())
-    if len(set(weights.values())) < 2 or not total:
-        return {}
-    weighed = sum(weights[name] * value for name, value in scored.scores.items())
-    return {"weighted_accuracy": weighed / total}
-
-
-def _finite(value: float) -> float | None:
-    """A number as JSON knows it; None for what a diverged model makes of it."""
-    return value if math.isfinite(value) else None
-
-
-def _label_rows(ref: str, runs: Sequence[Path]) -> list[Example]:
-    """The rows that a run (`run:ID`) held out, or the held-out rows of a data set.
-
-    Of a data set that keeps none apart all rows: what a run of it held out, only the run knows.
-    """
-    if not ref:
-        return []
-    if ref.startswith(prompts.RUN):
-        items = prompts.read(prompts.find(ref, runs))
-        return [
-            Example((*item.messages, Message("assistant", item.reference)), item.id)
-            for item in items
-            if item.reference
-        ]
-    dataset = dataset_list.resolve(ref)
-    # Texts with labels are asked as in training: with all the labels that its rows have.
-    labels = rows.open_rows(dataset.path, raw=read_raw).labels or None
-    return rows.read(dataset.eval_path or dataset.path, labels=labels, raw=read_raw).examples
+    def _seconds_left(self, at: int) -> float | None:
+        """By the mean rate since the first row that was measured and not found."""
+        now = time.monotonic()
+        if self._began is None or at < self._began[1]:
+            self._began = (now, at)
+        began, first = self._began
+        if at <= first or now <= began:
+            return None
+        return (self._total - at) * (now - began) / (at - first)

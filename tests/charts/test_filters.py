@@ -182,6 +182,11 @@ def test_what_patterns_see(pattern: str, text: str, expected: bool) -> None:
     assert compile_pattern(pattern).search(text) is expected
 
 
+def test_a_pattern_may_be_told_what_capitals_mean() -> None:
+    assert not compile_pattern("ab", case_sensitive=True).search("AB")
+    assert compile_pattern("Ab", case_sensitive=False).search("aB")
+
+
 def test_words_need_no_library() -> None:
     script = (
         "import sys; from engine.charts.filters import parse;"

@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from engine.jobs.directory import JobDirectory
+from engine.recipes.recipe import EvaluateRecipe
+from tests.tui.building import write_run
 from tests.worker.tiny import save_adapter, save_checkpoint
 from tui.cli import main
 
@@ -16,13 +19,25 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
+def test_without_any_arm_it_says_how_to_name_one(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "--suite", "bundled:facts", "--runs", str(root)]) == 2
+    assert "--arm NAME=CHECKPOINT" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (["--suite", "/no/suite.jsonl"], "/no/suite.jsonl"),
         (["--suite", "bundled:poems"], "poems"),
-        (["--suite", "run:a", "--suite", "run:b"], "Only one --suite can be run:ID"),
         (["--suite", "run:nothing"], "nothing"),
+        (["--suite", "bundled:facts?shots=5"], "'shots=5' is not one of"),
+        (["--suite", "a=x.jsonl", "--suite", "a=y.jsonl"], "Two suites have the name 'a'"),
+        (["--samples", "0"], "samples"),
+        (["--temperature", "-1"], "temperature"),
+        (["--delta", "0"], "not above 0"),
+        (["--tree", "nothing"], "No run 'nothing'"),
         (["--detach", "--json", "t.json"], "cannot be combined"),
         (["--json", "/no/folder/t.json"], "/no/folder"),
         (["--arm", "e=http://localhost:1/v1?model=m"], "An endpoint cannot be evaluated"),
@@ -33,7 +48,11 @@ def test_it_refuses_before_anything_starts(
     arguments: list[str], words: str, root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     given = ["evaluate", "--arm", "base=bundled:demo-base", *arguments, "--runs", str(root)]
-    assert main(given) == 2
+    try:
+        code: object = main(given)
+    except SystemExit as ending:  # of what the parser refuses
+        code = ending.code
+    assert code == 2
     error = capsys.readouterr().err
     assert words in error
     assert "Traceback" not in error
@@ -60,10 +79,39 @@ def test_two_arms_on_a_suite_of_ones_own(
     assert main(given) == 0
     out = capsys.readouterr().out
     assert out.startswith("skill")
-    assert "tuned - base: " in out
+    assert "items only; " in out
     table = json.loads((tmp_path / "table.json").read_text())
     assert table["arms"] == ["base", "tuned"]
     assert table["skills"]["mine"]["items"] == 3
     assert table["skills"]["mine"]["arms"]["tuned"]["vs_base"]["verdict"] == "items only"
     assert main(given) == 2  # the file is there
     assert "--force" in capsys.readouterr().err
+
+
+@pytest.mark.worker
+def test_the_stages_of_a_run(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = save_checkpoint(tmp_path / "base")
+    for name, checkpoint in (("A", str(base)), ("B", "run:A")):
+        job = write_run(root, name, checkpoint=checkpoint)
+        save_adapter(job.path / "adapter", base)
+    rows = [
+        {"id": f"q{at}", "prompt": "Say yes.", "score": "choices", "gold": "yes",
+         "choices": ["yes", "no"]}
+        for at in range(3)
+    ]  # fmt: skip
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.chdir(tmp_path)
+    given = ["evaluate", "--tree", "B", "--suite", "mine.jsonl", "--device", "cpu"]
+    assert main([*given, "--all", "--runs", str(root)]) == 0
+    out, err = capsys.readouterr()
+    assert out.split("\n")[0].split() == ["skill", "n", "base", "A", "B"]
+    assert "A against base: items only" in out
+    job_path = Path(err.strip().splitlines()[-1])
+    written = JobDirectory(job_path).recipe()
+    assert isinstance(written, EvaluateRecipe)
+    assert written.tree == "B"
+    assert written.arms[1:] == ["A=run:A", "B=run:B"]
+    assert main(["impact", job_path.name, "--json", "--runs", str(root)]) == 0
+    assert json.loads(capsys.readouterr().out)["arms"] == ["base", "A", "B"]

@@ -29,6 +29,9 @@ from engine.compare.checks import CHECKS, met, overlap, problem, says
         ("equals", "a, b", "A B.", "a b c"),
         ("python", "step", "```python\ndef step(x):\n    return x + 7\n```", "def step(x) return"),
         ("python", "step", "def step(x):\n    return x", "def other(x):\n    return x"),
+        ("pattern", r"^\d{4}-\d{2}-\d{2}$", " 2024-01-05\n", "on 2024-01-05"),
+        ("pattern", "Paris|Rome", "in Rome.", "in rome."),
+        ("pattern", "(?i)paris|rome", "in Rome.", "in Oslo."),
     ],
 )
 def test_each_check_tells_right_from_wrong(
@@ -49,6 +52,8 @@ def test_what_cannot_be_checked_is_said() -> None:
     assert "rhymes" in problem({"rhymes": True})
     assert "True" in problem({"words": True})
     assert "'7'" in problem({"words": "7"})
+    assert problem({"pattern": "(a"}) == "invalid pattern '(a': missing ), at character 1"
+    assert "no lookaround" in problem({"pattern": "a(?=b)"})
 
 
 def test_words_shared_with_a_reference() -> None:

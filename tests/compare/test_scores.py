@@ -5,6 +5,7 @@ import pytest
 from engine.compare.checks import score, syntax
 from engine.compare.item_reader import parse_item
 from engine.compare.items import Item
+from engine.data.values import BadRow
 
 
 def item(kind: str, answer: object) -> Item:
@@ -114,3 +115,47 @@ def test_checks_score_only_where_all_of_them_are_met() -> None:
     item = parse_item({"prompt": "q", "checks": {"words": 2, "says": "a"}})
     assert item.score == "checks"
     assert [score(item, text) for text in ("a b", "a b c", "b c")] == [1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "right"),
+    [
+        ("It was 1969.", True),
+        ("<think>1969?</think>In 1970.", False),
+        ("nineteen sixty-nine", True),
+        ("Nineteen sixty-nine", False),
+        ("19699", False),
+        ("", False),
+    ],
+)
+def test_pattern_is_found_anywhere_in_what_is_said(text: str, right: bool) -> None:
+    row = {"prompt": "q", "score": "pattern", "gold": [r"\b1969\b", "^nineteen"]}
+    assert score(parse_item(row), text) == float(right)
+
+
+def test_a_pattern_is_no_reference() -> None:
+    """An answer's words are compared with a reference, and not with a regular expression."""
+    assert item("pattern", r"\d+").gold == (r"\d+",)
+    assert item("pattern", r"\d+").reference == ""
+    row = {"prompt": "q", "score": "pattern", "gold": r"\d+", "reference": "There are 7."}
+    assert parse_item(row).reference == "There are 7."
+    assert parse_item(parse_item(row).to_json()) == parse_item({**row, "id": "item-1"})
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ({"score": "pattern", "gold": "(a"}, "invalid pattern '(a': missing ), at character 1"),
+        ({"score": "pattern", "gold": ["a", "b(?!c)"]}, "no lookaround"),
+        ({"score": "pattern", "reference": "a"}, "needs a regular expression"),
+        ({"score": "pattern", "answer": 7}, "needs a text as its answer"),
+        ({"checks": {"pattern": "a**"}}, "repeat of a repeat"),
+        ({"score": "code", "gold": "function f() { return 1 }"}, "needs Python that parses"),
+    ],
+)
+def test_what_cannot_be_scored_is_refused_with_the_reason(
+    row: dict[str, object], reason: str
+) -> None:
+    with pytest.raises(BadRow) as raised:
+        parse_item({"prompt": "q", **row})
+    assert reason in str(raised.value)

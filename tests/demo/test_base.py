@@ -12,9 +12,9 @@ from transformers import AutoTokenizer
 
 from engine.bundled import BASE, SUITES
 from engine.checkpoints.checkpoint_list import inspect
+from engine.compare.item_reader import read_items
 from engine.demo.making.corpus.stream import CHECKED, TRAINING_SEED
 from engine.demo.making.pretrain.card import as_text, count_right, load_base, read_prose
-from engine.impact.suites import load
 from engine.statistics import wilson
 from tests.demo.test_corpus import FIRST_20_000
 
@@ -48,7 +48,7 @@ def test_the_weights_are_small_and_in_half_precision() -> None:
 @pytest.mark.parametrize("skill", CHECKED)
 def test_the_card_keeps_the_bar(scores: dict[str, Any], skill: str) -> None:
     found = scores["skills"][skill]
-    assert found["n"] == len(load(SUITES / f"{skill}.jsonl")) >= 300
+    assert found["n"] == len(read_items(SUITES / f"{skill}.jsonl")) >= 300
     low, high = wilson(found["right"], found["n"])
     assert (found["low"], found["high"]) == pytest.approx((low, high), abs=1e-4)
     assert low >= 0.85
@@ -64,7 +64,7 @@ def test_the_card_in_words_is_the_card_in_numbers(scores: dict[str, Any]) -> Non
 def test_a_sample_scores_as_the_card_says(
     scores: dict[str, Any], base: tuple[Any, Any], skill: str
 ) -> None:
-    items = list(load(SUITES / f"{skill}.jsonl"))
+    items = read_items(SUITES / f"{skill}.jsonl")
     sample = Random(skill).sample(items, SAMPLE)
     right = count_right(*base, sample)
     share = scores["skills"][skill]["accuracy"]
@@ -76,7 +76,7 @@ def test_a_sample_scores_as_the_card_says(
 def test_prose_is_as_perplexing_as_the_card_says(
     scores: dict[str, Any], base: tuple[Any, Any]
 ) -> None:
-    nll, tokens = read_prose(*base, list(load(SUITES / "prose.jsonl"))[:80])
+    nll, tokens = read_prose(*base, read_items(SUITES / "prose.jsonl")[:80])
     assert math.exp(nll / tokens) == pytest.approx(scores["prose"]["perplexity"], rel=0.1)
     assert scores["prose"]["tokens"] >= 20_000
 

@@ -5,14 +5,14 @@ import json
 import pytest
 
 from engine.bundled import SUITES
+from engine.compare.item_reader import read_items
 from engine.demo.making.corpus.stream import CHECKED
 from engine.demo.making.suite import ITEMS, SPARE, items, texts
-from engine.impact.suites import load
 
 
 @pytest.mark.parametrize("skill", [*CHECKED, "prose"])
 def test_a_suite_loads_with_as_many_items_as_said(skill: str) -> None:
-    found = load(SUITES / f"{skill}.jsonl")
+    found = read_items(SUITES / f"{skill}.jsonl")
     assert len(found) == ITEMS
     assert len({item.messages or item.text for item in found}) == ITEMS
     assert {item.skill for item in found} == {skill}
@@ -30,5 +30,5 @@ def test_a_suite_is_what_the_script_draws_less_what_leaked(skill: str) -> None:
 
 def test_combinations_are_many() -> None:
     for skill in CHECKED:
-        keys = {item.group for item in load(SUITES / f"{skill}.jsonl")}
+        keys = {item.group for item in read_items(SUITES / f"{skill}.jsonl")}
         assert len(keys) >= 150

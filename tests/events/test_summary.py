@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from engine.events.series import Series
-from engine.events.summary import Gap, Point, find_placeholders, gap, perplexity, summarise
+from engine.events.summary import (
+    Gap,
+    Point,
+    bits_per_byte,
+    find_placeholders,
+    gap,
+    perplexity,
+    summarise,
+)
 
 
 def series(tag: str, points: dict[int, float]) -> Series:
@@ -68,6 +76,16 @@ def test_the_gap_is_to_the_mean_of_the_training_since_the_evaluation_before() ->
     found = gap(curves)
     assert found is not None
     assert found.difference == 0.5
+
+
+def test_bits_per_byte() -> None:
+    """A text of 8 even bits a byte needs 8; one that is halved in its bytes needs twice as many."""
+    assert bits_per_byte(10 * math.log(256), 10) == pytest.approx(8.0)
+    assert bits_per_byte(10 * math.log(256), 5) == pytest.approx(16.0)
+    assert bits_per_byte(math.inf, 3) == math.inf
+    assert math.isnan(bits_per_byte(math.nan, 3))
+    with pytest.raises(ValueError, match="no bytes"):
+        bits_per_byte(1.0, 0)
 
 
 def test_perplexity() -> None:

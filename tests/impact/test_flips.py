@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.impact.flips import find_flips, find_loss_step, mcnemar
+from engine.impact.flips import find_flips, find_loss_step, find_regained, mcnemar
 
 COUNTS = st.integers(0, 60)
 
@@ -91,3 +91,20 @@ def test_the_step_at_which_an_item_was_lost(
     scores: dict[int, float], base: float, step: int | None
 ) -> None:
     assert find_loss_step(scores, base) == step
+
+
+def test_what_was_lost_between_and_came_back() -> None:
+    base = {"kept": 1.0, "back": 1.0, "gone": 1.0, "learned": 0.0, "late": 1.0}
+    middle = {"kept": 1.0, "back": 0.0, "gone": 0.5, "learned": 1.0, "late": 1.0}
+    last = {"kept": 1.0, "back": 1.0, "gone": 0.0, "learned": 1.0, "late": 0.0}
+    assert find_regained([base, middle, last], base) == (("back", "gone"), ("back",))
+    assert find_regained([base, last], base) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("lost", "gained", "p"),
+    [(30, 10, 0.0022214337732293643), (3, 0, 0.25), (7, 7, 1.0), (120, 95, 0.10145232764870649)],
+)
+def test_mcnemar_as_statsmodels_has_it(lost: int, gained: int, p: float) -> None:
+    """statsmodels 0.15.0: mcnemar(table, exact=True), pinned."""
+    assert mcnemar(lost, gained) == pytest.approx(p, rel=1e-12)

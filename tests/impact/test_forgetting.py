@@ -9,7 +9,6 @@ from engine.impact.forgetting import (
     SkillScores,
     average_score,
     backward_transfer,
-    find_regained,
     general_change,
     peak_forgetting,
     relative_forgetting,
@@ -131,5 +130,14 @@ def test_the_interval_of_the_general_change_covers_it() -> None:
     assert 0.91 <= covered / 300 <= 0.98
 
 
-def test_what_was_lost_and_came_back() -> None:
-    assert find_regained([1, 1, 0, 1], [0, 0, 0, 1], [1, 0, 1, 1]) == 1
+@pytest.mark.timeout(120)
+def test_very_many_items_are_drawn_by_how_many_score_alike() -> None:
+    random = np.random.default_rng(3)
+    scores = (random.random((3, 400_000)) < 0.7).astype(float)
+    items = tuple(map(str, range(scores.shape[1])))
+    matrix = SkillMatrix(("base", "a", "b"), {"big": SkillScores(items, scores)})
+    measure = general_change(matrix)
+    assert measure.low is not None
+    assert measure.high is not None
+    error = float(np.std(scores[2] - scores[0])) / np.sqrt(scores.shape[1])
+    assert measure.high - measure.low == pytest.approx(2 * 1.96 * error, rel=0.1)

@@ -22,7 +22,8 @@ from engine.impact.suite_specs import (
         ("/data/song.jsonl.gz", "song"),
         ("/data/folder/", "folder"),
         ("run:emotion-1", "held-out of emotion-1"),
-        ("lm-eval:/logs/samples_arc.jsonl", "samples_arc"),
+        ("lm-eval:/logs/samples_arc.jsonl?arm=base", ""),
+        ("arc=lm-eval:/logs/samples_arc.jsonl?arm=base", "arc"),
         ("mine=run:emotion-1", "mine"),
     ],
 )
@@ -55,6 +56,9 @@ def test_a_suite_is_written_and_read_again(
         ("bundled:facts?fewshot=1&fewshot=2", "fewshot is set twice"),
         ("bundled:facts?template=chatml", "template"),
         ("bundled:facts?measure=luck", "measure"),
+        ("bundled:facts?arm=base", "arm= is for scores"),
+        ("lm-eval:a.jsonl", "arm= is missing"),
+        ("inspect:a.json?arm=base&fewshot=5", "fewshot= cannot change"),
     ],
 )
 def test_what_is_wrong_is_named(text: str, why: str) -> None:
@@ -67,3 +71,14 @@ def test_two_suites_of_one_name() -> None:
     assert len(parse_suites(["bundled:facts", "bundled:facts?fewshot=5"])) == 2
     with pytest.raises(EngineError, match="Two suites have the name 'facts'"):
         parse_suites(["bundled:facts", "/x/facts.jsonl"])
+
+
+def test_scores_of_others_are_of_an_arm_each() -> None:
+    texts = ["arc=lm-eval:a.jsonl?arm=base", "arc=lm-eval:b.jsonl?arm=a%26b", "lm-eval:c?arm=base"]
+    specs = parse_suites([*texts, "lm-eval:d?arm=base"])
+    assert [spec.options.arm for spec in specs] == ["base", "a&b", "base", "base"]
+    assert parse_suites(map(format_suite, specs)) == specs
+    with pytest.raises(EngineError, match="Two suites have the name 'arc'"):
+        parse_suites([texts[0], "arc=lm-eval:b.jsonl?arm=base"])
+    with pytest.raises(EngineError, match="Two suites have the name 'arc'"):
+        parse_suites(["arc=bundled:facts", "arc=bundled:prose"])

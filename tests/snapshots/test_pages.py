@@ -16,6 +16,8 @@ from tests.snapshots import (  # noqa: F401
     cases_answers,
     cases_calls,
     cases_compare,
+    cases_impact,
+    cases_impact_windows,
     cases_launch,
     cases_logs,
     cases_run_pages,

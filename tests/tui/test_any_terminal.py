@@ -16,7 +16,7 @@ from tui.app import FinetopApp
 from tui.glyphs import ASCII
 
 HOSTILE = "a\x1b]0;pwn\x07[/red][bold]\x9b31m\u202eb\u2066\x7f\r\nc"
-KEYS = ("1", "2", "3", "4", "6")
+KEYS = ("1", "2", "3", "4", "5", "6")
 
 
 async def visit_all(app: FinetopApp, pilot: object) -> list[str]:

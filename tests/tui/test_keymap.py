@@ -11,6 +11,11 @@ from tui.browse.page import BrowsePage
 from tui.browse.shift_page import ShiftPage
 from tui.browse.vote_page import VotePage
 from tui.compare.page import ComparePage
+from tui.impact.answers_page import AnswersPage
+from tui.impact.classification_page import ClassificationPage
+from tui.impact.format_page import FormatPage
+from tui.impact.items_page import ItemsPage
+from tui.impact.page import ImpactPage
 from tui.keymap import KEYS, SCREENS, Key, keys_of
 from tui.launch.page import LaunchPage
 from tui.runs.list_page import LISTS, RunListPage
@@ -26,10 +31,15 @@ PAGES: dict[str, type[Page]] = {
     "launch": LaunchPage,
     "watch": WatchPage,
     "compare": ComparePage,
+    "impact": ImpactPage,
+    "items": ItemsPage,
+    "answers": AnswersPage,
     "tokens": TokensPage,
     "browse": BrowsePage,
     "metrics": MetricsPage,
     "shift": ShiftPage,
+    "classification": ClassificationPage,
+    "format": FormatPage,
     "vote": VotePage,
     "logs": RunListPage,
     "log": LogPage,

@@ -12,7 +12,7 @@ from tests.tui.building import write_run
 HERE = Path(__file__).resolve().parents[2]
 HEAVY = (
     "torch", "transformers", "peft", "datasets", "accelerate", "scipy", "sklearn", "pyarrow",
-    "pandas", "tensorboard", "engine.worker",
+    "pandas", "tensorboard", "rouge_score", "sacrebleu", "nltk", "engine.worker",
 )  # fmt: skip
 
 VISIT = """
@@ -25,7 +25,7 @@ from tui.feeds.header_usage import measure
 async def visit():
     app = FinetopApp(Store(Path(sys.argv[1])), measure=measure)
     async with app.run_test(size=(120, 40)) as pilot:
-        for key in ("1", "2", "3", "4", "6", "question_mark", "escape", "colon", "escape", "1"):
+        for key in (*"123456", "question_mark", "escape", "colon", "escape", "1"):
             await pilot.press(key)
             await asyncio.sleep(0.5)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 TOKENIZER: Any = PreTrainedTokenizerFast
@@ -96,4 +96,47 @@ def save_adapter(path: Path, base: Path, seed: int = 1, **settings: Any) -> Path
         for weight in trained:
             weight.add_(torch.randn_like(weight) * 0.3)
     model.save_pretrained(str(path))
+    return path
+
+
+def save_encoder(path: Path, kind: str = "bert", seed: int = 0, positions: int = 64) -> Path:
+    """A random BERT or RoBERTa of three layers, its tokenizer with [CLS] and [SEP].
+
+    Weights are numpy's, whose random numbers do not depend on the version of torch.
+    """
+    import numpy as np
+    from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
+
+    words = ("[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]")
+    tokenizer = make_tokenizer(
+        None, words, eos_token="", pad_token="[PAD]", cls_token="[CLS]", sep_token="[SEP]",
+        unk_token="[UNK]", mask_token="[MASK]",
+    )  # fmt: skip
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        "[CLS] $0 [SEP]", special_tokens=[("[CLS]", 0), ("[SEP]", 2)]
+    )
+    tokenizer.model_max_length = positions
+    sizes: dict[str, Any] = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "pad_token_id": tokenizer.pad_token_id,
+        # RoBERTa's positions begin after its pad token's id.
+        "max_position_embeddings": positions + (2 if kind == "roberta" else 0),
+    }
+    model: Any = (
+        RobertaModel(RobertaConfig(**sizes))
+        if kind == "roberta"
+        else BertModel(BertConfig(**sizes))
+    )
+    generator = np.random.default_rng(seed)
+    with torch.no_grad():
+        for name, weight in sorted(model.named_parameters()):
+            if "LayerNorm" not in name:
+                drawn = generator.normal(0, 0.2, tuple(weight.shape))
+                weight.copy_(torch.from_numpy(drawn))
+    model.save_pretrained(path)
+    tokenizer.save_pretrained(path)
     return path

@@ -1,4 +1,4 @@
-"""The answers of a generate job for the screens over it: read on a thread, handed on frozen.
+"""The answers of a job for the screens over it: read on a thread, handed on frozen.
 
 Owns the two threads of such a page: one follows the job's samples, the other writes what a reader
 or a judge says, in the order in which it was said.
@@ -17,7 +17,7 @@ from engine.compare.annotations import Remark
 from engine.compare.answer_pairs import AnswerPair, Collection, names, of_job
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
-from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.recipe import AnswersRecipe
 from engine.text import one_line
 from tui.background import file_error
 
@@ -101,7 +101,7 @@ class AnswersFeed:
         except EngineError as error:
             self._post(OperationFailed(error))
             return
-        recipe_arms = recipe.arms if isinstance(recipe, GenerateRecipe) else []
+        recipe_arms = recipe.arms if isinstance(recipe, AnswersRecipe) else []
         posted_error = ""
         first = True
         while not self._stopped.is_set():

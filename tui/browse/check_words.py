@@ -28,6 +28,7 @@ _TEXTS = {
     "begins": "begins with",
     "ends": "ends with",
     "equals": "equals",
+    "pattern": "matches",
 }
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
-from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.recipe import AnswersRecipe
 from engine.statistics import COVERAGE
 from engine.text import escape_json, one_line
 from tui.cli_options import FORCE_HINT, add_force
@@ -190,7 +190,7 @@ def _shift(options: argparse.Namespace) -> int:
 
 def _job(options: argparse.Namespace) -> JobDirectory:
     job = open_store(options.runs).find(options.job)
-    if not isinstance(job.recipe(), GenerateRecipe):
+    if not isinstance(job.recipe(), AnswersRecipe):
         raise EngineError(
             "This job has no answers to compare.", str(job.path), "Run finetop generate first."
         )

@@ -9,9 +9,14 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 from engine import atomic, output_file
+from engine.bundled import SUITES
+from engine.compare import samples
 from engine.errors import EngineError, JobFailed
+from engine.impact.evaluation_plan import LABELS, PROMPTS
+from engine.impact.evaluation_results import read_results
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import State
@@ -63,9 +68,9 @@ def _demo(options: argparse.Namespace) -> int:
     trained = time.monotonic()
     measuring = _launch_evaluation(jobs, root, options.items)
     _wait(measuring, f"{steps}/{steps} measuring base and tuned")
-    results = read_json(measuring.results)
-    assert results is not None, "a job that is done has written its results"
-    table = summarise(results, jobs, trained - started, time.monotonic() - started)
+    results = read_results(cast("dict[str, Any]", read_json(measuring.results)))
+    answers = samples.read(measuring.samples)
+    table = summarise(results, answers, jobs, trained - started, time.monotonic() - started)
     if options.json:
         pieces = [atomic.encode_json(table)]
         output_file.write(options.json, pieces, force=options.force, hint=FORCE_HINT)
@@ -95,9 +100,11 @@ def _launch_evaluation(jobs: dict[str, JobDirectory], root: Path, items: int) ->
             f"base={wanted.model.checkpoint}",
             *(f"{arm}=run:{job.path.name}" for arm, job in jobs.items()),
         ],
-        "limit": items,
-        "choices": _held_out(next(iter(jobs.values())), wanted),
-        "prompts": OPEN,
+        "suites": [
+            *(f"bundled:{path.stem}?limit={items}" for path in sorted(SUITES.glob("*.jsonl"))),
+            f"{LABELS}={_held_out(next(iter(jobs.values())), wanted)}",
+            f"{PROMPTS}={OPEN}",
+        ],
         "decode": {"max_new_tokens": 64},
     }
     parents = [f"run:{job.path.name}" for job in jobs.values()]

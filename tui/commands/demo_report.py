@@ -3,15 +3,29 @@
 Measures nothing: it reads the results of one evaluation of base and tuned models.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from math import isfinite
 from typing import Any
 
-from engine.compare import prompts
+from engine.compare.arms import parse_arm
+from engine.compare.samples import Sample
+from engine.events.summary import perplexity
+from engine.impact.evaluation_plan import LABELS, PROMPTS
+from engine.impact.evaluation_results import (
+    LIKELIHOOD,
+    NLL,
+    STRICT,
+    ArmSuite,
+    EvaluationResults,
+)
+from engine.impact.flips import find_flips
 from engine.jobs.directory import JobDirectory
 from engine.jobs.summary import short_ref
 from engine.number_format import write_number
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
+from engine.statistics import wilson
 from engine.text import clean, one_line
 from tui.commands.follow import duration
 
@@ -22,44 +36,48 @@ _CELL = 20
 
 
 def summarise(
-    results: Any, jobs: Mapping[str, JobDirectory], training_seconds: float, seconds: float
+    results: EvaluationResults,
+    samples: Sequence[Sample],
+    jobs: Mapping[str, JobDirectory],
+    training_seconds: float,
+    seconds: float,
 ) -> dict[str, Any]:
     """The numbers of all arms, the base first: on labels, on each skill with flips, on prose."""
-    arms = {name: results["arms"][name] for name in ("base", *jobs)}
+    arms = {name: results.arms[name] for name in ("base", *jobs)}
     base = arms["base"]
     recipes = {name: job.recipe() for name, job in jobs.items()}
     first = next(iter(recipes.values()))
     assert isinstance(first, TrainRecipe)
     skills = {}
-    for name, before in base["suites"].items():
-        if "items" in before:
-            after = {arm: one["suites"][name] for arm, one in arms.items()}
+    for name, suite in base.suites.items():
+        if name != LABELS and (before := suite.measures.get(STRICT)):
+            after = {arm: one.suites[name].measures[STRICT] for arm, one in arms.items()}
+            flips = {arm: find_flips(before, after[arm]) for arm in jobs}
             skills[name] = {
-                "items": before["items"],
-                **{arm: _share(one) for arm, one in after.items()},
-                "lost": {arm: _flips(before, after[arm]) for arm in jobs},
-                "gained": {arm: _flips(after[arm], before) for arm in jobs},
+                "items": len(before),
+                **{arm: _share(scores) for arm, scores in after.items()},
+                "lost": {arm: len(one.lost) for arm, one in flips.items()},
+                "gained": {arm: len(one.gained) for arm, one in flips.items()},
             }
+    labels = {arm: one.suites[LABELS].measures for arm, one in arms.items()}
+    golds = Counter(item.gold for item in results.suites[LABELS].items.values())
     return {
         "runs": {name: str(job.path) for name, job in jobs.items()},
         "recipes": {name: recipe.to_table(one) for name, one in recipes.items()},
         "training_seconds": round(training_seconds, 1),
         "seconds": round(seconds, 1),
         "labels": {
-            "items": base["choices"]["likelihood"]["items"],
-            "majority": base["choices"]["majority"],
+            "items": golds.total(),
+            "majority": golds.most_common(1)[0][1] / golds.total(),
             **{
-                way: {arm: _share(one["choices"][way]) for arm, one in arms.items()}
-                for way in ("likelihood", "generated")
+                way: {arm: _share(measures[measure]) for arm, measures in labels.items()}
+                for way, measure in (("likelihood", LIKELIHOOD), ("generated", STRICT))
             },
         },
         "skills": skills,
-        "prose": {
-            arm: {key: one["suites"]["prose"][key] for key in ("perplexity", "tokens")}
-            for arm, one in arms.items()
-        },
+        "prose": {arm: _read_prose(one.suites["prose"]) for arm, one in arms.items()},
         "data": first.data.train,
-        "answers": _answers(arms),
+        "answers": _answers(samples, list(arms)),
     }
 
 
@@ -103,31 +121,33 @@ def as_text(table: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _share(counted: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: counted[key] for key in ("right", "accuracy", "interval")}
+def _share(scores: Mapping[str, float]) -> dict[str, Any]:
+    right = sum(score >= 1 for score in scores.values())
+    return {
+        "right": right,
+        "accuracy": right / len(scores),
+        "interval": list(wilson(right, len(scores))),
+    }
 
 
-def _flips(before: Mapping[str, Any], after: Mapping[str, Any]) -> int:
-    """Items right before and wrong after."""
-    return sum(
-        score >= 1.0 and after["scores"][item] < 1.0 for item, score in before["scores"].items()
-    )
+def _read_prose(suite: ArmSuite) -> dict[str, Any]:
+    tokens = sum(suite.tokens.values())
+    value = perplexity(sum(suite.measures[NLL].values()) / max(1, tokens))
+    return {"perplexity": value if isfinite(value) else None, "tokens": tokens}
 
 
-def _answers(arms: Mapping[str, Any]) -> list[dict[str, str]]:
+def _answers(samples: Sequence[Sample], arms: Sequence[str]) -> list[dict[str, str]]:
     """Two prompts with every answer: a held-out one of the task, and an open one outside of it."""
-    name, question = next(iter(arms["base"]["choices"]["generated"]["prompts"].items()))
-    outside = prompts.read(prompts.find(OPEN))[0]
-    return [
-        {
-            "prompt": question,
-            **{one: arm["choices"]["generated"]["answers"][name] for one, arm in arms.items()},
-        },
-        {
-            "prompt": outside.messages[-1].content,
-            **{name: arm["answers"][outside.id] for name, arm in arms.items()},
-        },
-    ]
+    found: dict[str, dict[str, str]] = {}
+    for sample in samples:
+        answers = found.setdefault(sample.prompt_id, {"prompt": sample.messages[-1].content})
+        answers[parse_arm(sample.arm).name] = sample.text
+    whole = {name: one for name, one in sorted(found.items()) if all(arm in one for arm in arms)}
+    first = (
+        next((one for name, one in whole.items() if name.startswith(f"{suite}/")), None)
+        for suite in (LABELS, PROMPTS)
+    )
+    return [one for one in first if one is not None]
 
 
 def _row(name: str, shares: Mapping[str, Any], arms: list[str]) -> str:

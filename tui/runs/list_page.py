@@ -11,7 +11,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.jobs.status import State
-from engine.recipes.recipe import GenerateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, TrainRecipe
 from tui.formatting import FILTER_HINT, name_of
 from tui.keymap import KEYS, Key, keys_of
 from tui.runs.list_protocols import ListedRuns, ListMemory, ListTable
@@ -130,8 +130,11 @@ class RunListPage(RunActions):
         return super().check_action(action, parameters)
 
     def label_of(self, key: Key) -> str:
-        if key.action == "watch" and self.chosen is not None and _has_answers(self.chosen):
-            return "browse"
+        if key.action == "watch" and self.chosen is not None:
+            if _has_answers(self.chosen):
+                return "browse"
+            if _is_evaluation(self.chosen):
+                return "impact"
         return super().label_of(key)
 
     def apply_filter(self, text: str) -> None:
@@ -154,6 +157,8 @@ class RunListPage(RunActions):
     async def action_watch(self) -> None:
         if self.chosen and _has_answers(self.chosen):
             self.services.show_browse(self.chosen.path)
+        elif self.chosen and _is_evaluation(self.chosen):
+            await self.services.show_impact(self.chosen.key)
         elif self.chosen:
             await self.services.show_watch(self.chosen.key)
 
@@ -381,6 +386,10 @@ def _newest_at_work(rows: Sequence[RunRow]) -> str | None:
 
 def _has_answers(row: RunRow) -> bool:
     return row.log is None and isinstance(row.view.recipe, GenerateRecipe)
+
+
+def _is_evaluation(row: RunRow) -> bool:
+    return row.log is None and isinstance(row.view.recipe, EvaluateRecipe)
 
 
 def _has_settings(row: RunRow) -> bool:

@@ -11,7 +11,7 @@ from tui.screens.page import Page
 from tui.screens.run_commands import RunCommands, is_possible
 from tui.snapshots import RunRow
 
-_ON_CHOSEN = ("stop", "resume", "move", "compare", "watch", "log", "overview", "remove")
+_ON_CHOSEN = ("stop", "resume", "move", "compare", "evaluate", "watch", "log", "overview", "remove")
 """What needs a chosen run, in a state for it."""
 
 
@@ -59,6 +59,10 @@ class RunActions(Page):
     async def action_compare(self) -> None:
         if self.chosen:
             await self.services.show_compare(self.chosen.key)
+
+    def action_evaluate(self) -> None:
+        if self.chosen:
+            self.commands.evaluate(self.chosen)
 
     def action_stop(self) -> None:
         if self.chosen and self.chosen.view.state.alive:

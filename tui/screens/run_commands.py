@@ -5,13 +5,14 @@ on a thread. Knows no list: the run is a parameter.
 """
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.worker import Worker
 
 from engine.errors import EngineError
 from engine.jobs.status import State
-from engine.recipes.recipe import GenerateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, TrainRecipe
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.formatting import name_of, size
@@ -20,6 +21,7 @@ from tui.snapshots import RunRow
 
 if TYPE_CHECKING:
     from engine.jobs.prune import PrunePlan
+    from tui.screens.evaluate_window import Evaluable
 
 _FIRMER = {
     "ask": (
@@ -42,12 +44,15 @@ _ENDED_EARLY = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
 
 
 def is_possible(command: str, row: RunRow) -> bool:
-    """Whether a run is in a state for one of stop, resume, move, compare, log, overview, remove."""
+    """Whether a run is in a state for one of stop, resume, move, compare, evaluate, log,
+    overview, remove."""
     state = row.view.state
     if command in ("log", "overview"):
         return row.log is None  # what is no job of ours has neither
     if command == "compare":
         return row.output
+    if command == "evaluate":
+        return row.output and not row.shipped and isinstance(row.view.recipe, TrainRecipe)
     if command == "stop":
         return state.alive and not row.shipped
     if command == "move":
@@ -126,6 +131,27 @@ class RunCommands:
             self._confirm(title, detail, lambda: self._resume(row, adopt=True))
         else:
             self._resume(row)
+
+    def evaluate(self, row: RunRow) -> None:
+        """Measure it on suites beside its base, once it is chosen which; then show Impact."""
+        from tui.screens.evaluate_window import EvaluateWindow
+
+        page, services = self._page, self._page.services
+
+        def ask(evaluable: "Evaluable") -> None:
+            window = EvaluateWindow(row, services.runs.rows, evaluable)
+            page.app.push_screen(window, start)
+
+        def start(recipe: EvaluateRecipe | None) -> None:
+            if recipe is not None:
+                services.notify_user(f"Starting {one_line(recipe.name)}...")
+                run_in_background(page, lambda: services.actions.evaluate(recipe), show)
+
+        def show(path: Path) -> None:
+            services.feed.wake()
+            page.app.call_later(services.show_impact, str(path))
+
+        run_in_background(page, lambda: services.actions.find_evaluable(row.path), ask)
 
     def prune(self, row: RunRow) -> None:
         """Free what only resuming needs, once it has been said what that is."""

@@ -146,11 +146,14 @@ def nll_of_logits(logits: Tensor, labels: Tensor) -> tuple[Tensor, int]:
 
 
 def nll_by_row(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """The same for each row: sums, `widest` of (rows,), and tokens, int64 of (rows,)."""
+    """The same for each row: sums, `widest` of (rows,), and tokens, int64 of (rows,).
+
+    The logits of the last position predict nothing, and may be absent.
+    """
     targets = labels[:, 1:]
     counted = targets != IGNORE_INDEX
     # Picking the counted positions first keeps the float32 copy small: prompts have no loss.
-    logs = torch.log_softmax(logits[:, :-1][counted].float(), dim=-1)
+    logs = torch.log_softmax(logits[:, : targets.shape[1]][counted].float(), dim=-1)
     picked = logs.gather(-1, targets[counted].unsqueeze(-1)).squeeze(-1)
     wide = widest(logits.device)
     sums = torch.zeros(len(labels), dtype=wide, device=logits.device)

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from engine.data import dataset_list
 from engine.data.preferences import refuse_without_pairs
 from engine.data.rows import Example, Reject
 from engine.data.unpaired import LABELLED_FALSE
@@ -26,6 +25,7 @@ from engine.worker.data.split import (
     RowExamples,
     SampledRows,
     drop_overlapping_groups,
+    find_paths,
     sample_rows,
     split,
 )
@@ -168,11 +168,8 @@ def _load_splits(
     data: Data, seed: int, runs: Sequence[Path], objective: str
 ) -> tuple[list[RowExamples], list[RowExamples], list[SampledRows]]:
     """Rows to train on, rows held out, and the one or two files that they are sampled from."""
-    chosen = dataset_list.resolve(data.train, runs, data, objective)
-    file = sample_rows(chosen.path, data, seed, objective=objective)
-    eval_path = chosen.eval_path
-    if data.eval:
-        eval_path = dataset_list.resolve_eval(data.eval, data, objective).path
+    train_path, eval_path = find_paths(data, runs, objective)
+    file = sample_rows(train_path, data, seed, objective=objective)
     if eval_path is None:
         train, held_out = split(file.rows, data, seed)
         return train, held_out, [file]

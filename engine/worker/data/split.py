@@ -7,8 +7,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Generic, TypeVar
 
-from engine.data import rows
+from engine.data import dataset_list, rows
 from engine.data.rows import Example, Reject
 from engine.data.unread import UnreadFields
 from engine.errors import EngineError
@@ -18,6 +19,7 @@ from engine.worker.data.deduplicate import prompt_key
 
 RowExamples = tuple[Example, ...]
 """The examples of one row: two where both answers of a pair are learned."""
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -48,28 +50,47 @@ def sample_rows(
     """
     opened = rows.open_rows(path, data, labels=labels, objective=objective, raw=arrow.read_raw)
     sampled = SampledRows(opened.schema, opened.labels, unread=opened.unread)
-    random_ = random.Random(seed)
-    good = 0
+    draw: Draw[RowExamples] = Draw(data, seed)
     for row in opened.rows:
         sampled.read += 1
         if isinstance(row, Reject):
             sampled.rejects.append(row)
-            continue
-        good += 1
-        if not data.limit or good <= data.limit:
-            sampled.rows.append(row)
-        elif data.shuffle:
-            # Reservoir sampling (Vitter 1985, algorithm R): each row is as likely to stay.
-            at = random_.randrange(good)
-            if at < data.limit:
-                sampled.rows[at] = row
-        if good == data.limit and not data.shuffle:
+        elif not draw.add(row):
             break
+    sampled.rows = draw.finish()
     if not sampled.rows:
         raise rows.refuse_all(path, sampled.rejects, whole=True)
-    if data.shuffle:
-        random_.shuffle(sampled.rows)
     return sampled
+
+
+class Draw(Generic[T]):
+    """The rows of a file that a recipe's `data` wants, drawn as they are read: of many, or of what
+    stands for them, only those that are kept are held."""
+
+    def __init__(self, data: Data, seed: int) -> None:
+        self._data = data
+        self._random = random.Random(seed)
+        self._kept: list[T] = []
+        self._good = 0
+
+    def add(self, row: T) -> bool:
+        """Take the next good row; False where none after it is wanted."""
+        limit, shuffle = self._data.limit, self._data.shuffle
+        self._good += 1
+        if not limit or self._good <= limit:
+            self._kept.append(row)
+        elif shuffle:
+            # Reservoir sampling (Vitter 1985, algorithm R): each row is as likely to stay.
+            at = self._random.randrange(self._good)
+            if at < limit:
+                self._kept[at] = row
+        return shuffle or self._good != limit
+
+    def finish(self) -> list[T]:
+        """Those that were drawn, in the order in which they are used."""
+        if self._data.shuffle:
+            self._random.shuffle(self._kept)
+        return self._kept
 
 
 def split(
@@ -81,32 +102,49 @@ def split(
     least one group is on each side. Without `shuffle` it is the last groups that are held out.
     Raises EngineError where there is only one group.
     """
-    if not data.eval_fraction or len(rows) < 2:
-        return list(rows), []
+    held = find_held([group_key(row, at, data) for at, row in enumerate(rows)], data, seed)
+    train = [row for at, row in enumerate(rows) if at not in held]
+    return train, [rows[at] for at in sorted(held)]
+
+
+def find_held(keys: Sequence[object], data: Data, seed: int) -> set[int]:
+    """The places of the rows that `split` holds out, by the key of each one's group."""
+    if not data.eval_fraction or len(keys) < 2:
+        return set()
     groups: dict[object, list[int]] = {}
-    for at, row in enumerate(rows):
-        groups.setdefault(_group(row[0], at, data), []).append(at)
+    for at, key in enumerate(keys):
+        groups.setdefault(key, []).append(at)
     if len(groups) < 2:
         if not data.group:
-            return list(rows), []
+            return set()
         raise EngineError(
             f"All rows have the same {data.group!r}: no eval rows can be split off.",
-            f"data.group = {data.group!r}, {len(rows):,} rows",
+            f"data.group = {data.group!r}, {len(keys):,} rows",
             "Choose another column, name eval rows, or set data.eval_fraction = 0.",
         )
     order = list(groups.values())
     if data.shuffle:
         random.Random(seed + 1).shuffle(order)
     order.reverse()
-    target = max(1, round(len(rows) * data.eval_fraction))
+    target = max(1, round(len(keys) * data.eval_fraction))
     held: set[int] = set()
     for group in order[:-1]:
         if len(held) + len(group) <= target:
             held |= set(group)
-    if not held:
-        held = set(sorted(order, key=len)[0])
-    train = [row for at, row in enumerate(rows) if at not in held]
-    return train, [rows[at] for at in sorted(held)]
+    return held or set(sorted(order, key=len)[0])
+
+
+def find_paths(
+    data: Data, runs: Sequence[Path], objective: str = "sft"
+) -> tuple[Path, Path | None]:
+    """The rows to train on, and those held out where they are not a share of the others.
+
+    Raises EngineError where there is no such data.
+    """
+    chosen = dataset_list.resolve(data.train, runs, data, objective)
+    if data.eval:
+        return chosen.path, dataset_list.resolve_eval(data.eval, data, objective).path
+    return chosen.path, chosen.eval_path
 
 
 def drop_overlapping_groups(
@@ -117,7 +155,9 @@ def drop_overlapping_groups(
     return [row for row in rows if row[0].group not in groups]
 
 
-def _group(example: Example, at: int, data: Data) -> object:
+def group_key(row: RowExamples, at: object, data: Data) -> object:
+    """What a row shares with those that stay on its side; `at` where it is alone."""
+    example = row[0]
     if data.group:
         return example.group or at
     paired = example.rejected or data.answers == "both"

@@ -62,15 +62,16 @@ class ScoreMemory:
 
     def find(self, row: Row) -> Any:
         """What was measured of a row; None where it was not."""
-        return self._log.find(self._key(row)) if self._log is not None else None
+        return self._log.find(self.key(row)) if self._log is not None else None
 
     def add(self, values: Iterable[tuple[Row, Any]]) -> None:
         """Keep what was measured, as JSON knows it. Raises OSError."""
-        found = {self._key(row): value for row, value in values} if self._log is not None else {}
+        found = {self.key(row): value for row, value in values} if self._log is not None else {}
         if self._log is not None:
             self._log.add(found, self._about)
 
-    def _key(self, row: Row) -> str:
+    def key(self, row: Row) -> str:
+        """What a row is known again by: the arm, the measure, its place and its input."""
         identity = [self._arm, self._about["measure"], *row]
         return hashlib.sha256(json.dumps(identity, default=str).encode()).hexdigest()
 

@@ -4,12 +4,10 @@ Every measure keeps its value item by item, so that two arms can be compared in 
 rows of like length; nothing here samples.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from engine.chat import Message, apply_prompt_options
 from engine.compare import checks
@@ -17,14 +15,19 @@ from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.events.summary import perplexity
 from engine.recipes.settings import Decode
-from engine.worker.data.chat_template import leading_ids
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, encode_messages, nll_by_row
 from engine.worker.inference.decoding import answer_all
 from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.score_log import NO_MEMORY, Row, ScoreMemory
+from engine.worker.inference.shared_prefix import ROWS as ROWS
+from engine.worker.inference.shared_prefix import (
+    PrefixCase,
+    find_batch,
+    score_cases,
+    split_by_length,
+)
+from engine.worker.inference.text_windows import own_windows, rolling_windows
 
-ROWS = 128
-"""Rows of a batch, where they are short."""
 ENDLESS = 1 << 30
 ANSWER_TOKENS = 128
 
@@ -83,26 +86,26 @@ def read_texts(
     tick: Tick = lambda done: None,
     window: int = 512,
     memory: ScoreMemory = NO_MEMORY,
+    *,
+    rolling: bool = False,
 ) -> Read:
     """The likelihood of plain texts, each token predicted once.
 
-    A text that is longer than the window is read window by window, which share one token: the last
-    of one is the context of the next. A text's first token is predicted from BOS or not at all.
+    A text that is longer than the window is read window by window (`text_windows`); `rolling` reads
+    as lm-evaluation-harness does with `max_length=window`.
     """
     window = min(window, loaded_arm.model.context)
-    lead = leading_ids(loaded_arm.tokenizer)
+    divide = rolling_windows if rolling else own_windows
     pieces: list[tuple[str, Encoded]] = []
     for name, text in texts.items():
-        ids = lead + list(loaded_arm.tokenizer(text, add_special_tokens=False)["input_ids"])
-        loaded_arm.check_ids(ids, name)
-        for start in range(0, max(1, len(ids) - 1), window - 1):
-            part = ids[start : start + window]
-            pieces.append((name, Encoded(part, part, 0, kept=True, reason="")))
+        for piece in divide(text, loaded_arm.tokenizer, window):
+            loaded_arm.check_ids(piece.input_ids, name)
+            pieces.append((name, piece))
     nll, tokens = dict.fromkeys(texts, 0.0), dict.fromkeys(texts, 0)
     done = 0
-    for chosen in _by_length([len(piece.input_ids) for _, piece in pieces], loaded_arm):
+    for chosen in split_by_length([len(piece.input_ids) for _, piece in pieces], loaded_arm):
         inputs: list[Row] = [(at, pieces[at][1].input_ids) for at in chosen]
-        read = _known_batch(memory, inputs)
+        read = find_batch(memory, inputs)
         if read is None:
             read = _read_pieces(loaded_arm, [pieces[at][1] for at in chosen])
             memory.add(zip(inputs, read, strict=True))
@@ -119,15 +122,12 @@ def _read_pieces(loaded_arm: LoadedArm, pieces: Sequence[Encoded]) -> list[list[
     batch = collate(pieces)
     moved = {name: tensor.to(loaded_arm.model.device) for name, tensor in batch.items()}
     labels = moved.pop("labels").masked_fill(moved["attention_mask"] == 0, IGNORE_INDEX)
+    # The last token is predicted and never read: a window may have one more than the context.
+    width = max(1, labels.shape[1] - 1)
+    moved = {name: tensor[:, :width] for name, tensor in moved.items()}
     with torch.inference_mode():
         sums, counts = nll_by_row(loaded_arm.forward(**moved, use_cache=False).logits, labels)
     return [[total, count] for total, count in zip(sums.tolist(), counts.tolist(), strict=True)]
-
-
-def _known_batch(memory: ScoreMemory, inputs: Sequence[Row]) -> list[list[float]] | None:
-    """What was measured of the rows of a batch; None where one is missing: it is read as one."""
-    known = [memory.find(row) for row in inputs]
-    return None if None in known else known
 
 
 def label_scores(
@@ -145,12 +145,11 @@ def label_scores(
     cases = [_case(loaded_arm, conversation, labels) for conversation in conversations]
     scores: list[list[float]] = [[] for _ in cases]
     done = 0
-    for chosen in _by_length([len(case.context) for case in cases], loaded_arm):
+    for chosen in split_by_length([len(case.context) for case in cases], loaded_arm):
         inputs: list[Row] = [(at, [cases[at].context, cases[at].tails]) for at in chosen]
-        rows = _known_batch(memory, inputs)
+        rows = find_batch(memory, inputs)
         if rows is None:
-            with torch.inference_mode():
-                rows = _score_cases(loaded_arm, [cases[at] for at in chosen])
+            rows = score_cases(loaded_arm, [cases[at] for at in chosen])
             memory.add(zip(inputs, rows, strict=True))
         for at, row in zip(chosen, rows, strict=True):
             scores[at] = row
@@ -159,34 +158,16 @@ def label_scores(
     return scores
 
 
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One conversation before all its labels: a shared context, then a tail for each."""
-
-    context: list[int]
-    tails: list[list[int]]
-    is_target: list[list[bool]]
-
-
-def _case(loaded_arm: LoadedArm, conversation: Sequence[Message], labels: Sequence[str]) -> _Case:
+def _case(
+    loaded_arm: LoadedArm, conversation: Sequence[Message], labels: Sequence[str]
+) -> PrefixCase:
     rows = [_encode_label(loaded_arm, conversation, label) for label in labels]
-    shared = min(
-        next(at for at, one in enumerate(row.labels) if one != IGNORE_INDEX) for row in rows
+    counted = [[one != IGNORE_INDEX for one in row.labels] for row in rows]
+    case = PrefixCase.of(
+        [row.input_ids for row in rows], [row.index(True) for row in counted], counted
     )
-    while any(row.input_ids[:shared] != rows[0].input_ids[:shared] for row in rows):
-        shared -= 1
-    if not shared or max(len(row.input_ids) for row in rows) > loaded_arm.model.context:
-        raise EngineError(
-            "A row is longer than the model's context.",
-            f"{max(len(row.input_ids) for row in rows)} tokens of {loaded_arm.model.context}",
-        )
-    for row in rows:
-        loaded_arm.check_ids(row.input_ids)
-    return _Case(
-        rows[0].input_ids[:shared],
-        [row.input_ids[shared:] for row in rows],
-        [[one != IGNORE_INDEX for one in row.labels[shared:]] for row in rows],
-    )
+    case.check(loaded_arm)
+    return case
 
 
 def _encode_label(loaded_arm: LoadedArm, conversation: Sequence[Message], label: str) -> Encoded:
@@ -206,59 +187,3 @@ def _encode_label(loaded_arm: LoadedArm, conversation: Sequence[Message], label:
     if not row.kept:
         raise EngineError("A row cannot be scored.", row.reason)
     return row
-
-
-def _score_cases(loaded_arm: LoadedArm, cases: Sequence[_Case]) -> list[list[float]]:
-    device, labels = loaded_arm.model.device, len(cases[0].tails)
-    context, mask = _padded([case.context for case in cases], left=True)
-    out = loaded_arm.forward(
-        input_ids=context.to(device),
-        attention_mask=mask.to(device),
-        position_ids=_positions(mask).to(device),
-        use_cache=True,
-        **loaded_arm.model.last_only(),
-    )
-    logits = out.logits[:, -1:].repeat_interleave(labels, dim=0)
-    tails, tail_mask = _padded([tail for case in cases for tail in case.tails], left=False)
-    if tails.shape[1] > 1:
-        out.past_key_values.batch_repeat_interleave(labels)
-        whole = torch.cat([mask.repeat_interleave(labels, dim=0), tail_mask[:, :-1]], dim=1)
-        positions = _positions(whole)[:, mask.shape[1] :]
-        after = loaded_arm.forward(
-            input_ids=tails[:, :-1].to(device),
-            attention_mask=whole.to(device),
-            position_ids=positions.to(device),
-            past_key_values=out.past_key_values,
-            use_cache=True,
-        )
-        logits = torch.cat([logits, after.logits], dim=1)
-    logs = torch.log_softmax(logits.float(), dim=-1)
-    picked = logs.gather(-1, tails.to(device).unsqueeze(-1)).squeeze(-1).cpu().double()
-    counted, _ = _padded([one for case in cases for one in case.is_target], left=False)
-    return (picked * counted).sum(1).view(len(cases), labels).tolist()
-
-
-def _padded(rows: Sequence[Sequence[Any]], *, left: bool) -> tuple[Tensor, Tensor]:
-    """Rows as one int64 tensor, and a mask that is 1 where they are."""
-    longest = max(map(len, rows))
-    values = torch.zeros((len(rows), longest), dtype=torch.int64)
-    mask = torch.zeros_like(values)
-    for at, row in enumerate(rows):
-        place = slice(longest - len(row), longest) if left else slice(0, len(row))
-        values[at, place] = torch.tensor(row, dtype=torch.int64)
-        mask[at, place] = 1
-    return values, mask
-
-
-def _positions(mask: Tensor) -> Tensor:
-    return (mask.cumsum(-1) - 1).clamp(min=0)
-
-
-def _by_length(lengths: Sequence[int], loaded_arm: LoadedArm) -> Iterator[list[int]]:
-    """Indices in batches of like length, the longest first; fewer where logits would be large."""
-    order = sorted(range(len(lengths)), key=lambda at: -lengths[at])
-    while order:
-        wide = max(1, lengths[order[0]]) * loaded_arm.model.vocabulary
-        rows = max(1, min(ROWS, (1 << 26) // wide))
-        yield order[:rows]
-        order = order[rows:]

@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +13,24 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from engine.chat import Message
+from engine.compare import prompts, samples
 from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
 from engine.compare.items import Item
-from engine.data.rows import Example
-from engine.errors import EngineError
+from engine.impact.evaluation_plan import Suite
+from engine.impact.evaluation_results import read_results
+from engine.impact.suite_specs import parse_suite
 from engine.jobs import directory, status
 from engine.jobs.process import worker_command
 from engine.jobs.status import State
-from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe
+from engine.recipes.settings import Decode
 from engine.worker.data.encode import choose_template, collate, encode_messages, nll
-from engine.worker.evaluate import _label_rows, measure_labels, measure_suite
 from engine.worker.inference.models import LoadedArm, ModelCache
+from engine.worker.inference.sample_log import SampleLog
+from engine.worker.inference.score_log import ScoreLog, ScoreMemory
 from engine.worker.inference.scoring import Read, label_scores, read_texts, score_items
+from engine.worker.inference.suite_measures import SuiteMeasurer, count_work
 from tests.worker.data.families import QWEN3
 from tests.worker.tiny import save_adapter, save_checkpoint
 
@@ -128,7 +134,18 @@ def test_a_diverged_model_has_a_perplexity_too() -> None:
     assert math.isnan(Read({"a": math.nan}, {"a": 2}).perplexity)
 
 
-def test_items_are_scored_by_what_is_said(models: ModelCache, base: Path) -> None:
+def measurer(loaded_arm: LoadedArm, tmp_path: Path) -> SuiteMeasurer:
+    memory = ScoreMemory(ScoreLog(tmp_path / "scores.jsonl"), "one", "one")
+    return SuiteMeasurer(loaded_arm.arm, loaded_arm, memory, SampleLog(tmp_path / "samples.jsonl"))
+
+
+def suite(items: list[Item], spec: str = "mine=x", **settings: Any) -> Suite:
+    plain = tuple(items)
+    asked = Suite(parse_suite(spec), plain, plain, Decode(max_new_tokens=8), 1, 0.7)
+    return replace(asked, **settings)
+
+
+def test_items_are_scored_by_what_is_said(models: ModelCache, base: Path, tmp_path: Path) -> None:
     one = load_arm(models, base)
     ask = (Message("user", "Two and two"),)
     said = score_items(one, [Item("a", ask, score="exact", gold=("?",))], limit=8).answers["a"]
@@ -136,41 +153,95 @@ def test_items_are_scored_by_what_is_said(models: ModelCache, base: Path) -> Non
         Item("right", ask, score="exact", gold=(said,)),
         Item("wrong", ask, score="exact", gold=(said + "!",)),
         Item("open", ask),
-        Item("prose", score="perplexity", text="i miss my dog"),
+        Item("prose", score="perplexity", text="i miss my dög"),
     ]
-    scored = score_items(one, items[:2], limit=8)
-    assert scored.scores == {"right": 1.0, "wrong": 0.0}
-    result = measure_suite(one, items)
-    assert result["items"] == 2, "an open item has no score"
-    assert "weighted_accuracy" not in result
-    whole = measure_suite(one, [Item("a", ask)])["answers"]["a"]
-    heavy = [Item("right", ask, score="exact", gold=(whole,), weight=3), items[1]]
-    assert measure_suite(one, heavy)["weighted_accuracy"] == 0.75
-    assert result["interval"][0] <= result["accuracy"] <= result["interval"][1]
-    assert result["perplexity"] > 1
-
-
-def test_labels_are_told_from_free_answers(models: ModelCache, base: Path) -> None:
-    one = load_arm(models, base)
-    rows = [
-        Example((Message("user", f"text {at}"), Message("assistant", LABELS[at % 4 // 2])), str(at))
-        for at in range(7)
-    ]
-    result = measure_labels(one, rows)
-    assert result["labels"] == ["joy", "sadness"]
-    assert result["majority"] == 4 / 7
-    assert result["likelihood"]["items"] == 7
-    likely = result["likelihood"]["answers"]
-    assert result["likelihood"]["right"] == sum(
-        likely[row.source] == row.messages[-1].content for row in rows
+    done: list[int] = []
+    result = measurer(one, tmp_path).measure(suite(items), done.append)
+    assert result.measures["strict"] == {"right": 1.0, "wrong": 0.0}
+    assert set(result.measures["gold_nll"]) == {"right", "wrong"}
+    assert set(result.finish) == {"right", "wrong", "open"}
+    assert result.measures["tokens"].keys() == {"open"}, "what has no right answer is described"
+    assert result.measures["rougeL"].keys() == {"right", "wrong"}
+    assert (result.tokens, result.bytes) == (
+        {"prose": read_texts(one, {"p": items[3].text}).tokens["p"]},
+        {"prose": 14},
     )
-    assert set(result["likelihood"]["answers"].values()) <= {"joy", "sadness"}
-    free = [
-        Example((Message("user", "a"), Message("assistant", f"answer {at}")), str(at))
-        for at in range(60)
+    assert result.measures["nll"]["prose"] == read_texts(one, {"p": items[3].text}).nll["p"]
+    assert done == sorted(done)
+    assert done[-1] == count_work(suite(items)) == 6
+    samples = [json.loads(line) for line in (tmp_path / "samples.jsonl").read_text().splitlines()]
+    assert {row["prompt_id"] for row in samples} == {"mine/right", "mine/wrong", "mine/open"}
+    (row,) = (row for row in samples if row["item"] == "right")
+    assert (row["suite"], row["gold"], row["text"]) == ("mine", [said], said)
+    assert row["output_ids"]
+
+
+def test_choices_are_weighed_and_named(models: ModelCache, base: Path, tmp_path: Path) -> None:
+    one = load_arm(models, base)
+    items = [
+        Item(str(at), tuple(asked), score="choices", gold=(LABELS[at],), choices=tuple(LABELS))
+        for at, asked in enumerate(QUESTIONS)
     ]
-    with pytest.raises(EngineError, match="not class labels"):
-        measure_labels(one, free)
+    result = measurer(one, tmp_path).measure(suite(items), lambda done: None)
+    sums = label_scores(one, QUESTIONS, LABELS)
+    likeliest = [LABELS[row.index(max(row))] for row in sums]
+    assert [result.picked["likelihood"][str(at)] for at in range(3)] == likeliest
+    for at, (row, asked) in enumerate(zip(sums, QUESTIONS, strict=True)):
+        assert result.measures["likelihood"][str(at)] == float(likeliest[at] == LABELS[at])
+        tokens = len(one.tokenizer(LABELS[at])["input_ids"]) + 1
+        nll = result.measures["gold_nll"][str(at)]
+        assert nll == pytest.approx(-row[at] / tokens, abs=1e-4), asked
+        name = result.picked["strict"][str(at)]
+        assert name in ("", *LABELS)
+        assert result.measures["strict"][str(at)] == float(name == LABELS[at])
+
+
+def test_more_samples_are_drawn_and_kept(models: ModelCache, base: Path, tmp_path: Path) -> None:
+    one = load_arm(models, base)
+    items = [Item("a", (Message("user", "Two"),)), Item("b", (Message("user", "and three"),))]
+    asked = suite(items, samples=3, temperature=1.5)
+    result = measurer(one, tmp_path).measure(asked, lambda done: None)
+    assert (result.asked["samples"], result.asked["temperature"]) == (3, 1.5)
+    rows = [json.loads(line) for line in (tmp_path / "samples.jsonl").read_text().splitlines()]
+    assert sorted(row["prompt_id"] for row in rows) == [
+        "mine/a", "mine/a#1", "mine/a#2", "mine/b", "mine/b#1", "mine/b#2"
+    ]  # fmt: skip
+    assert {(row["decode"]["temperature"], row["decode"]["seed"]) for row in rows} == {
+        (0.0, 7), (1.5, 8), (1.5, 9)
+    }  # fmt: skip
+    assert 0 < result.measures["different answers"]["a"] <= 1
+    again = measurer(one, tmp_path).measure(asked, lambda done: None)
+    assert again.to_json() == result.to_json()
+    assert len((tmp_path / "samples.jsonl").read_text().splitlines()) == len(rows)
+
+
+def test_an_item_that_does_not_fit_is_left_out_with_its_reason(
+    models: ModelCache, base: Path, tmp_path: Path
+) -> None:
+    one = load_arm(models, base)
+    long = "word " * one.model.context
+    items = [
+        Item("fits", (Message("user", "Two"),), score="exact", gold=("x",)),
+        Item("long", (Message("user", long),), score="exact", gold=("x",)),
+    ]
+    result = measurer(one, tmp_path).measure(suite(items), lambda done: None)
+    assert set(result.measures["strict"]) == set(result.measures["gold_nll"]) == {"fits"}
+    assert "longer than the model's context" in result.refused["long"]
+
+
+def test_a_raw_suite_is_asked_without_a_template(
+    models: ModelCache, base: Path, tmp_path: Path
+) -> None:
+    one = load_arm(models, base)
+    items = [Item("a", (Message("user", "Two"),), score="exact", gold=("x",))]
+    own = measurer(one, tmp_path).measure(suite(items), lambda done: None)
+    raw = measurer(one, tmp_path).measure(suite(items, "mine=x?template=raw"), lambda done: None)
+    assert (own.asked["template"], raw.asked["template"]) == ("own", "raw")
+    assert own.asked["template_hash"]
+    assert not raw.asked["template_hash"]
+    rows = [json.loads(line) for line in (tmp_path / "samples.jsonl").read_text().splitlines()]
+    assert rows[1]["prompt_ids"] == one.tokenizer("Two")["input_ids"]
+    assert len({row["arm"] for row in rows}) == 1, "it is the same arm, asked otherwise"
 
 
 @pytest.mark.worker
@@ -199,7 +270,12 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     labelled.write_text(
         "".join(
             json.dumps({"instruction": "Which?", "input": text, "output": label}) + "\n"
-            for text, label in (("i miss my dog", "sadness"), ("lovely", "joy"))
+            for text, label in (
+                ("i miss my dog", "sadness"),
+                ("lovely", "joy"),
+                ("no", "sadness"),
+                ("hm", "joy"),
+            )
         )
     )
     recipe = EvaluateRecipe(
@@ -220,29 +296,22 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     final = status.read(job)
     assert final is not None
     assert final.state is State.DONE
-    assert (final.step, final.total) == (18, 18)
-    results = json.loads(job.results.read_text())["arms"]
-    assert list(results) == ["base", "tuned", "diverged"]
-    before, after, lost = results.values()
-    assert before["suites"]["mixed"]["perplexity"] != after["suites"]["mixed"]["perplexity"]
-    assert before["suites"]["mixed"]["items"] == 1
-    assert set(before["choices"]["likelihood"]["answers"].values()) <= {"joy", "sadness"}
-    assert lost["suites"]["mixed"]["perplexity"] is None, "it is not finite"
-    assert lost["suites"]["mixed"]["nll"] == {"prose": None}
-    assert set(lost["choices"]["likelihood"]["answers"].values()) == {""}
-
-
-def test_labels_of_a_run_are_those_of_the_rows_it_held_out(root: Path) -> None:
-    job = directory.create(root, TrainRecipe(name="own"))
-    lines = [
-        {"id": "own.jsonl:3", "messages": [{"role": "user", "content": "lovely"}],
-         "reference": "joy"},
-        {"id": "own.jsonl:9", "messages": [{"role": "user", "content": "gone"}]},
-    ]  # fmt: skip
-    job.held_out.write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (example,) = _label_rows(f"run:{job.path.name}", [job.path])
-    assert example.source == "own.jsonl:3"
-    assert [message.content for message in example.messages] == ["lovely", "joy"]
-    with pytest.raises(EngineError, match="has no held-out rows"):
-        _label_rows(f"run:{directory.create(root, TrainRecipe()).path.name}",
-                    [path for path in root.iterdir() if path != job.path])  # fmt: skip
+    assert (final.step, final.total) == (33, 33)
+    results = read_results(json.loads(job.results.read_text()))
+    assert list(results.arms) == ["base", "tuned", "diverged"]
+    assert results.suites["labels"].labels == ("joy", "sadness")
+    before, after, lost = (arm.suites for arm in results.arms.values())
+    assert before["mixed"].seen is None, "a model that no run of ours made"
+    assert any(" pre-trained on is not known" in note for note in results.arms["base"].notes)
+    assert before["mixed"].measures["nll"] != after["mixed"].measures["nll"]
+    assert set(before["mixed"].measures["strict"]) == {"sum"}
+    assert set(before["labels"].picked["likelihood"].values()) <= {"joy", "sadness"}
+    assert lost["mixed"].measures["nll"] == {"prose": math.inf}, "it is not finite"
+    assert set(lost["labels"].picked["likelihood"].values()) == {""}
+    assert set(lost["labels"].measures["likelihood"].values()) == {0.0}
+    items = prompts.read(job.items)
+    asked = ["mixed/sum", *(f"labels/labels-{at}" for at in range(1, 5))]
+    assert [item.id for item in items] == [asked[0], "mixed/prose", *asked[1:]]
+    answers = samples.read(job.samples)
+    assert {sample.prompt_id for sample in answers} == {*asked}
+    assert len(answers) == 15

@@ -150,6 +150,11 @@ def test_a_killed_evaluation_goes_on_where_it_was(
                         if line.endswith("}")] for job in (cut, whole))  # fmt: skip
     assert len(found) == len({one["row"] for one in found}) == total, "nothing was measured twice"
     assert {one["row"] for one in found} == {one["row"] for one in expected}
+    answers, all_answers = (
+        [json.loads(line)["row"] for line in job.samples.read_text().splitlines()
+         if line.endswith("}")] for job in (cut, whole)
+    )  # fmt: skip
+    assert sorted(answers) == sorted(all_answers), "no answer twice, and none missing"
 
 
 def _lines(job: JobDirectory) -> int:

@@ -11,6 +11,7 @@ from engine import atomic
 from engine.chat import Message, ToolCall
 from engine.compare import prompts
 from engine.compare.arms import parse_arm
+from engine.compare.example_items import list_items
 from engine.compare.item_reader import read_items
 from engine.compare.items import Item
 from engine.data.rows import Example
@@ -21,7 +22,6 @@ from engine.recipes.settings import Data
 from engine.worker.data.chat_template import choose_template, render_prompt
 from engine.worker.data.encode import IGNORE_INDEX
 from engine.worker.data.prepare import prepare
-from engine.worker.training.held_out import list_items
 from tests.worker.data.families import QWEN3
 from tests.worker.here import resume_here, train_here
 from tests.worker.tiny import save_checkpoint

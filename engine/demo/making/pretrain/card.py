@@ -19,13 +19,13 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from engine.atomic import write_json, write_text
 from engine.bundled import SUITES
 from engine.compare.checks import score
+from engine.compare.item_reader import read_items
 from engine.compare.items import Item
 from engine.demo.making.corpus.document import Document
 from engine.demo.making.corpus.stream import CHECKED, documents, fingerprint
 from engine.demo.making.pretrain.measuring import answer_all
 from engine.demo.making.pretrain.phases import PHASES
 from engine.demo.making.pretrain.rows import batches, encode, loss_sum
-from engine.impact.suites import load
 from engine.statistics import wilson
 
 HASHED = 20_000
@@ -57,7 +57,7 @@ def measure_all(folder: Path) -> dict[str, Any]:
     model, tokenizer = load_base(folder)
     skills = {}
     for skill in CHECKED:
-        items = list(load(SUITES / f"{skill}.jsonl"))
+        items = read_items(SUITES / f"{skill}.jsonl")
         right = count_right(model, tokenizer, items)
         low, high = wilson(right, len(items))
         skills[skill] = {
@@ -67,7 +67,7 @@ def measure_all(folder: Path) -> dict[str, Any]:
             "low": round(low, 4),
             "high": round(high, 4),
         }
-    total, tokens = read_prose(model, tokenizer, list(load(SUITES / "prose.jsonl")))
+    total, tokens = read_prose(model, tokenizer, read_items(SUITES / "prose.jsonl"))
     prose = {
         "tokens": tokens,
         "nll": round(total, 2),

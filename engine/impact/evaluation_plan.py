@@ -1,0 +1,174 @@
+"""What an evaluation measures: arms with their stages, and suites with their items as asked.
+
+Made of the recipe, by whoever starts the job, to refuse what cannot be measured, and again by the
+worker, who measures it. Loads no weights.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.bundled import SUITES
+from engine.checkpoints.run_outputs import find_run
+from engine.compare import prompts
+from engine.compare.arms import Arm, parse_arms
+from engine.compare.items import Item, describe
+from engine.data.formats import read_raw
+from engine.data.raw_row import RawReader
+from engine.errors import EngineError
+from engine.impact.evaluation_results import LIKELIHOOD, NLL, STRICT
+from engine.impact.fewshot import describe_examples, with_examples
+from engine.impact.imported_suites import ImportedSuites, import_suites
+from engine.impact.suite_specs import SuiteOptions, SuiteSpec, parse_suites
+from engine.impact.suites import describe_suite, load_suite
+from engine.jobs.directory import JobDirectory
+from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
+from engine.recipes.settings import Decode
+
+LABELS, PROMPTS = "labels", "prompts"
+"""Suites that version 1 of the recipe names by keys of their own."""
+_ALL = 1_000_000_000
+"""A limit above all: these two suites were never cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One skill: its items, and how they are asked."""
+
+    spec: SuiteSpec
+    items: tuple[Item, ...]
+    """As they are asked: with examples before them, where it says so."""
+    plain: tuple[Item, ...]
+    """The same items without examples."""
+    decode: Decode
+    """Of the first answer, greedy unless the recipe says otherwise."""
+    samples: int
+    """Answers to each item."""
+    temperature: float
+    """Of the answers after the first one."""
+    notes: tuple[str, ...] = ()
+    """What should be known of its items before the numbers are read, a sentence each."""
+
+    @property
+    def name(self) -> str:
+        return self.spec.name
+
+    @property
+    def measure(self) -> str:
+        """The measure that is the skill's score, as `choose_measure`."""
+        return choose_measure(self.spec, self.items)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all items, by which an edited suite is noticed."""
+        rows = json.dumps([item.to_json() for item in self.items], sort_keys=True)
+        return hashlib.sha256(rows.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPlan:
+    arms: tuple[Arm, ...]
+    suites: tuple[Suite, ...]
+    parents: Mapping[str, str]
+    """By arm, the arm that it was trained from, where that is one of these."""
+    imported: ImportedSuites = ImportedSuites()
+    """What another harness measured of these arms."""
+
+
+def choose_measure(spec: SuiteSpec, items: Sequence[Item]) -> str:
+    """The measure that is a skill's score: the spec's, else NLL of texts, the likelihood where all
+    items share their choices or are asked raw, and the answer itself of all others.
+
+    A choice alone is a label's or a raw prompt's natural answer; a chat model says a sentence,
+    beside which the likelihood of the bare choice tells little.
+    """
+    if spec.options.measure:
+        return spec.options.measure
+    scorings = {item.score for item in items}
+    if scorings == {"perplexity"}:
+        return NLL
+    shared = len({frozenset(item.choices) for item in items}) == 1
+    is_raw = spec.options.template == "raw"
+    return LIKELIHOOD if scorings == {"choices"} and (shared or is_raw) else STRICT
+
+
+def list_specs(recipe: EvaluateRecipe) -> list[SuiteSpec]:
+    """The suites that a recipe names; every bundled one where it names none.
+
+    Raises EngineError for one that is not in the grammar, and for two of one name.
+    """
+    bundled = [f"bundled:{path.stem}" for path in sorted(SUITES.glob("*.jsonl"))]
+    specs = parse_suites(recipe.suites or bundled)
+    old = {LABELS: recipe.choices, PROMPTS: recipe.prompts}
+    return specs + [
+        SuiteSpec(name, ref, SuiteOptions(limit=_ALL)) for name, ref in old.items() if ref
+    ]
+
+
+def make_plan(
+    recipe: EvaluateRecipe, runs: Sequence[Path], raw: RawReader = read_raw
+) -> EvaluationPlan:
+    """All that a recipe asks to measure. `raw` reads the rows of Parquet and Arrow, for a worker.
+
+    Raises EngineError where an arm or a suite is not in its grammar, or a suite cannot be read.
+    """
+    arms = tuple(parse_arms(recipe.arms))
+    if not arms:
+        raise EngineError("No arms to evaluate.", hint="Use at least one --arm.")
+    specs = list_specs(recipe)
+    suites = tuple(_make_suite(spec, recipe, runs, raw) for spec in specs if not spec.is_import)
+    imported = import_suites(
+        [spec for spec in specs if spec.is_import],
+        [arm.name for arm in arms],
+        [suite.name for suite in suites],
+    )
+    return EvaluationPlan(arms, suites, find_parents(arms, runs), imported)
+
+
+def _make_suite(
+    spec: SuiteSpec, recipe: EvaluateRecipe, runs: Sequence[Path], raw: RawReader
+) -> Suite:
+    options = spec.options
+    most = options.limit or recipe.limit or _ALL
+    notes: list[str] = []
+    # Examples are drawn from all items, also from those that are not measured.
+    read = _ALL if options.fewshot else most
+    whole = load_suite(
+        replace(spec, options=replace(options, limit=read)), runs, raw=raw, say=notes.append
+    )
+    notes += describe_suite(whole, raw=options.template == "raw")
+    if options.fewshot:
+        notes += describe_examples(whole)
+    items, plain = with_examples(whole, options.fewshot, options.template)[:most], whole[:most]
+    decode = recipe.decode
+    if options.max_new_tokens:
+        decode = replace(decode, max_new_tokens=options.max_new_tokens)
+    return Suite(
+        spec,
+        items,
+        plain,
+        decode,
+        options.samples or recipe.samples,
+        options.temperature if options.temperature >= 0 else recipe.temperature,
+        (*notes, *describe(items)),
+    )
+
+
+def find_parents(arms: Sequence[Arm], runs: Sequence[Path]) -> dict[str, str]:
+    """By the name of an arm that is a run's result, the arm which that run began with.
+
+    Only where that one is among the arms: two bases exist after stage one, the root and the parent.
+    """
+    by_ref = {arm.adapter or arm.checkpoint: arm.name for arm in reversed(arms)}
+    parents = {}
+    for arm in arms:
+        ref = arm.adapter or arm.checkpoint
+        run = find_run(ref, runs) if ref.startswith(prompts.RUN) else None
+        recipe = JobDirectory(run).recipe() if run is not None else None
+        if isinstance(recipe, TrainRecipe):
+            parent = by_ref.get(recipe.model.checkpoint, "")
+            if parent and parent != arm.name:
+                parents[arm.name] = parent
+    return parents

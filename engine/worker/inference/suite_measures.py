@@ -1,0 +1,308 @@
+"""What one arm scores on one suite: its answers, the likelihood of choices, texts that it reads.
+
+Owns the order of the parts and the form of the result, which `engine.impact.evaluation_results`
+reads. Each part keeps its values row by row, so that a job that was stopped goes on where it was.
+An item that the arm cannot be asked, such as one longer than its context, is left out with the
+reason.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from engine.compare import checks
+from engine.compare.arm_tools import offered_tools, read_arm_tools
+from engine.compare.arms import Arm
+from engine.compare.items import Item
+from engine.compare.samples import Sample
+from engine.impact.answer_scores import references_of
+from engine.impact.evaluation_plan import Suite
+from engine.impact.evaluation_results import (
+    GOLD_NLL,
+    LIKELIHOOD,
+    LIKELIHOOD_NORM,
+    NLL,
+    STRICT,
+)
+from engine.impact.wording import measure_diversity, measure_wording
+from engine.recipes.settings import Decode
+from engine.worker.inference.bert_score import BertScorer
+from engine.worker.inference.choice_scores import choice_scores
+from engine.worker.inference.model_batch import ModelBatch
+from engine.worker.inference.models import LoadedArm
+from engine.worker.inference.sample_log import SampleLog
+from engine.worker.inference.score_log import ScoreMemory
+from engine.worker.inference.scoring import ROWS, Tick, read_texts
+from engine.worker.inference.text_scores import score_answer
+
+BERT_SCORE = "bertscore"
+
+
+@dataclass(slots=True)
+class SuiteResult:
+    """One arm's values on one suite; all mappings are by item id."""
+
+    asked: dict[str, Any]
+    measures: dict[str, dict[str, float]] = field(default_factory=dict)
+    finish: dict[str, str] = field(default_factory=dict)
+    picked: dict[str, dict[str, str]] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+    bytes: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    """Why an item was left out."""
+    notes: list[str] = field(default_factory=list)
+
+    def keep(self, measure: str, item: str, value: float) -> None:
+        self.measures.setdefault(measure, {})[item] = value
+
+    def pick(self, way: str, item: str, choice: str) -> None:
+        self.picked.setdefault(way, {})[item] = choice
+
+    def to_json(self) -> dict[str, Any]:
+        """As `results.json` has it: what is not finite is null, and what is empty is left out."""
+        measures = {
+            measure: {item: value if math.isfinite(value) else None for item, value in one.items()}
+            for measure, one in self.measures.items()
+        }
+        more = {
+            name: getattr(self, name)
+            for name in ("finish", "picked", "tokens", "bytes", "refused", "notes")
+        }
+        return {
+            "asked": self.asked,
+            "measures": measures,
+            **{name: value for name, value in more.items() if value},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteMeasurer:
+    """An arm in memory, with where its values are kept."""
+
+    arm: Arm
+    loaded_arm: LoadedArm
+    memory: ScoreMemory
+    samples: SampleLog
+    encoder: BertScorer | None = None
+
+    def measure(self, suite: Suite, tick: Tick) -> SuiteResult:
+        """Everything of one suite; `tick` is told how many of `count_work(suite)` are done.
+
+        Raises EngineError, and what `tick` raises.
+        """
+        loaded_arm = self.loaded_arm
+        if suite.spec.options.template == "raw":
+            raw = replace(loaded_arm.arm, form="raw")
+            loaded_arm = replace(loaded_arm, arm=raw, template=None)
+        result = SuiteResult(_describe(suite, loaded_arm, self.arm))
+        part = _Progress(tick)
+        texts = [item for item in suite.items if item.score == "perplexity"]
+        questions = [item for item in suite.items if item.score != "perplexity"]
+        if texts:
+            self._read(texts, loaded_arm, suite, result, part)
+        if questions:
+            self._answer(questions, loaded_arm, suite, result, part)
+            self._weigh(questions, loaded_arm, suite, result, part)
+        return result
+
+    def _read(
+        self,
+        items: Sequence[Item],
+        loaded_arm: LoadedArm,
+        suite: Suite,
+        result: SuiteResult,
+        part: "_Progress",
+    ) -> None:
+        texts = {item.id: item.text for item in items}
+        memory = self.memory.of(f"{suite.name}, texts")
+        read = read_texts(loaded_arm, texts, part.within(len(texts)), memory=memory)
+        for item, nll in read.nll.items():
+            result.keep(NLL, item, nll)
+        result.tokens |= read.tokens
+        result.bytes |= {item: len(text.encode()) for item, text in texts.items()}
+
+    def _answer(
+        self,
+        items: Sequence[Item],
+        loaded_arm: LoadedArm,
+        suite: Suite,
+        result: SuiteResult,
+        part: "_Progress",
+    ) -> None:
+        """The first answer of each item is scored, and all of them tell how diverse they are."""
+        answers: dict[str, list[Sample]] = {item.id: [] for item in items}
+        for number in range(suite.samples):
+            decode = self.arm.decoding(suite.decode)
+            if number:
+                seed = (decode.seed + number) % 2**32
+                decode = replace(decode, temperature=suite.temperature, seed=seed)
+            samples = self._sample(items, loaded_arm, suite, decode, number, result, part)
+            for name, sample in samples.items():
+                answers[name].append(sample)
+        for item in items:
+            if answers[item.id]:
+                _score(item, answers[item.id], result)
+        if self.encoder is not None:
+            _compare(self.encoder, [(item, answers[item.id]) for item in items], result)
+
+    def _sample(
+        self,
+        items: Sequence[Item],
+        loaded_arm: LoadedArm,
+        suite: Suite,
+        decode: Decode,
+        number: int,
+        result: SuiteResult,
+        part: "_Progress",
+    ) -> dict[str, Sample]:
+        """The answers by item id; those that are known are not made again."""
+        memory = self.memory.of(f"{suite.name}, answers {number}")
+        named = {prompt_id(suite.name, item.id, number): item for item in items}
+        tools = read_arm_tools(self.arm)
+        settings = [dataclasses.asdict(decode), suite.spec.options.template]
+        rows = {
+            name: memory.key((at, [_asked(item, offered_tools(item, tools)), settings]))
+            for at, (name, item) in enumerate(named.items())
+        }
+        samples = {
+            name: sample
+            for name, row in rows.items()
+            if (sample := self.samples.find(row)) is not None
+        }
+        prompts = [replace(item, id=name) for name, item in named.items()]
+        advance, before = part.within(len(prompts)), len(samples)
+        if before < len(prompts):
+            batch = ModelBatch(self.arm, loaded_arm, prompts, decode, ROWS, tools, samples)
+            for made in _finished(batch, lambda ended: advance(before + ended)):
+                found = [(rows[one.prompt_id], one, named[one.prompt_id]) for one in made]
+                self.samples.add(found, suite.name)
+                samples |= {one.prompt_id: one for one in made}
+            for name, error in batch.refused.items():
+                reason = f"{error.title} {error.detail}".rstrip()
+                result.refused[named[name].id] = reason
+        advance(len(prompts))
+        return {named[name].id: sample for name, sample in samples.items()}
+
+    def _weigh(
+        self,
+        items: Sequence[Item],
+        loaded_arm: LoadedArm,
+        suite: Suite,
+        result: SuiteResult,
+        part: "_Progress",
+    ) -> None:
+        """The likelihood of the choices, or of the right answers where there is nothing to choose
+        from."""
+        memory = self.memory.of(f"{suite.name}, likelihood")
+        weighed = [
+            replace(item, choices=choices)
+            for item in items
+            if item.id not in result.refused and (choices := choices_of(item))
+        ]
+        scores = choice_scores(loaded_arm, weighed, part.within(len(weighed)), memory)
+        for item, score in zip(weighed, scores, strict=True):
+            right = item.gold or (item.reference,)
+            golds = [at for at, choice in enumerate(item.choices) if choice in right]
+            result.keep(GOLD_NLL, item.id, score.nll_per_token(golds))
+            if item.score == "choices":
+                ways = {LIKELIHOOD: score.likeliest, LIKELIHOOD_NORM: score.likeliest_by_length}
+                for way, at in ways.items():
+                    result.keep(way, item.id, float(at in golds))
+                    result.pick(way, item.id, "" if at is None else item.choices[at])
+
+
+class _Progress:
+    """How many rows of a suite are done, over its parts."""
+
+    def __init__(self, tick: Tick) -> None:
+        self._tick = tick
+        self._before = 0
+
+    def within(self, rows: int) -> Tick:
+        """Progress of the next part, which has so many rows."""
+        before = self._before
+        self._before += rows
+        return lambda done: self._tick(before + done)
+
+
+def count_work(suite: Suite) -> int:
+    """Rows that an arm has to go through: texts, answers, and items whose choices are weighed."""
+    texts = sum(item.score == "perplexity" for item in suite.items)
+    weighed = sum(bool(choices_of(item)) for item in suite.items)
+    return texts + (len(suite.items) - texts) * suite.samples + weighed
+
+
+def choices_of(item: Item) -> tuple[str, ...]:
+    """What the likelihood of an item is measured of: its choices, else its right answers."""
+    if item.score == "perplexity":
+        return ()
+    return item.choices or item.gold or ((item.reference,) if item.reference else ())
+
+
+def prompt_id(suite: str, item: str, number: int = 0) -> str:
+    """What a sample of an evaluation is called in `samples.jsonl`."""
+    return f"{suite}/{item}" + (f"#{number}" if number else "")
+
+
+def _score(item: Item, answers: Sequence[Sample], result: SuiteResult) -> None:
+    """The scores of the first answer; where nothing says what is right, how it is worded."""
+    first = answers[0]
+    result.finish[item.id] = first.finish
+    scores = score_answer(item, first.text, first.parts)
+    if item.score == "open":
+        scores |= measure_wording(first.text, first.output_ids, first.finish, first.parts)
+    if len(answers) > 1:
+        scores |= measure_diversity([one.spoken for one in answers])
+    for measure, value in scores.items():
+        result.keep(measure, item.id, value)
+    if item.score == "choices":
+        result.pick(STRICT, item.id, checks.named_choice(item, first.text))
+
+
+def _compare(
+    encoder: BertScorer, answers: Sequence[tuple[Item, Sequence[Sample]]], result: SuiteResult
+) -> None:
+    """BERTScore's F1 of the first answers with their references, with the encoder in its name."""
+    rows = [
+        (item.id, samples[0].spoken, references)
+        for item, samples in answers
+        if samples and (references := references_of(item))
+    ]
+    scores = encoder.score([text for _, text, _ in rows], [golds for _, _, golds in rows])
+    for (item, _, _), score in zip(rows, scores, strict=True):
+        result.keep(f"{BERT_SCORE} ({encoder.about})", item, score.f1)
+    if note := encoder.describe(scores):
+        result.notes.append(note)
+
+
+def _asked(item: Item, tools: Any) -> Any:
+    return [[message.to_json() for message in item.messages], tools]
+
+
+def _finished(batch: ModelBatch, tick: Tick) -> Iterator[list[Sample]]:
+    """Samples as they are done; `tick` is told how many, at each token, and may raise to stop."""
+    ended = 0
+    while not batch.done:
+        tick(ended)
+        if made := batch.step():
+            ended += len(made)
+            yield made
+
+
+def _describe(suite: Suite, loaded_arm: LoadedArm, arm: Arm) -> dict[str, Any]:
+    """How the suite was asked of this arm: what makes two scores comparable."""
+    template = loaded_arm.template
+    return {
+        "fewshot": suite.spec.options.fewshot,
+        "template": "raw" if template is None else suite.spec.options.template,
+        "template_hash": template.hash if template else "",
+        "system": arm.system,
+        "prefix": arm.prefix,
+        "decode": dataclasses.asdict(arm.decoding(suite.decode)),
+        "samples": suite.samples,
+        "temperature": suite.temperature,
+        "dtype": loaded_arm.model.dtype,
+        "device": loaded_arm.model.device.type,
+    }

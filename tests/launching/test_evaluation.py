@@ -1,0 +1,95 @@
+"""Launching an evaluation: what is written into its recipe, and what is refused before."""
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from engine.errors import EngineError
+from engine.impact.suite_specs import parse_suites
+from engine.jobs import directory, launch
+from engine.launching import evaluation
+from engine.recipes.recipe import EvaluateRecipe, Recipe, TrainRecipe
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    root = tmp_path / "runs"
+    root.mkdir()
+    return root
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> list[EvaluateRecipe]:
+    recipes: list[EvaluateRecipe] = []
+
+    def keep(recipe: Recipe, *_: Any, **__: Any) -> None:
+        assert isinstance(recipe, EvaluateRecipe)
+        recipes.append(recipe)
+
+    monkeypatch.setattr(launch, "launch", keep)
+    return recipes
+
+
+ARM = "base=bundled:demo-base"
+
+
+def test_refs_are_valid_from_any_folder(
+    root: Path, tmp_path: Path, launched: list[EvaluateRecipe], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine.jsonl").write_text('{"prompt": "Say yes.", "gold": "yes"}\n')
+    run = directory.create(root, TrainRecipe())
+    run.held_out.write_text(
+        '{"id": "a", "messages": [{"role": "user", "content": "?"}], "reference": "x"}\n'
+    )
+    monkeypatch.chdir(tmp_path)
+    recipe = EvaluateRecipe(
+        arms=[ARM], encoder="enc@3", prompts="bundled:all", choices="bundled:emotion",
+        suites=["mine.jsonl?limit=1", "bundled:facts", f"run:{run.path.name}"],
+    )  # fmt: skip
+    evaluation.launch_evaluation(recipe, root)
+    (located,) = launched
+    assert [(suite.name, suite.ref) for suite in parse_suites(located.suites)] == [
+        ("mine", str(tmp_path / "mine.jsonl")),
+        ("facts", "bundled:facts"),
+        (f"held-out of {run.path.name}", f"run:{run.path.name}"),
+        ("labels", "bundled:emotion"),
+        ("prompts", "bundled:all"),
+    ]
+    assert (located.choices, located.prompts) == ("", "")
+    assert located.encoder == str(tmp_path / "enc@3")
+
+
+def test_rows_that_only_a_worker_reads_are_not_read_here(
+    root: Path, tmp_path: Path, launched: list[EvaluateRecipe]
+) -> None:
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table({"prompt": ["a", "b"], "completion": ["c", "d"]}), path)
+    evaluation.launch_evaluation(EvaluateRecipe(arms=[ARM], suites=[str(path)]), root)
+    assert parse_suites(launched[0].suites)[0].ref == str(path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"arms": []}, "No arms to evaluate"),
+        ({"arms": [ARM, ARM]}, "Two arms have the name"),
+        ({"arms": ["e=http://localhost:1/v1?model=m"]}, "An endpoint cannot be evaluated"),
+        ({"suites": ["bundled:poems"]}, "Unknown bundled suite 'poems'"),
+        ({"suites": ["bundled:facts", "bundled:facts"]}, "Two suites have the name 'facts'"),
+        ({"suites": ["/no/suite.jsonl"]}, "/no/suite.jsonl"),
+        ({"suites": ["run:nothing"]}, "nothing"),
+        ({"suites": ["bundled:facts?fewshot=many"]}, "fewshot"),
+        ({"suites": ["bundled:creative?fewshot=5"]}, "Too few examples"),
+    ],
+)
+def test_what_is_wrong_is_refused_before_anything_is_made(
+    changes: dict[str, Any], words: str, root: Path
+) -> None:
+    recipe = EvaluateRecipe(**{"arms": [ARM]} | changes)
+    with pytest.raises(EngineError) as caught:
+        evaluation.launch_evaluation(recipe, root)
+    assert words in f"{caught.value} {caught.value.detail}"
+    assert list(root.iterdir()) == []

@@ -1,0 +1,121 @@
+"""`finetop impact`: the skill table of an evaluation that is done, or of several of them."""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from engine.errors import EngineError
+from engine.impact.verdicts import DELTA
+from engine.jobs.directory import JobDirectory
+from engine.jobs.store import open_store
+from engine.text import escape_json, one_line
+from tui import glyphs
+
+if TYPE_CHECKING:
+    from engine.impact.skill_rows import SkillTable
+    from engine.impact.stage_summary import StageSummary
+
+EPILOG = (
+    "Each verdict is that of one test, named beside it: lost or gained (the interval of the change "
+    "leaves out 0 and reaches beyond delta), changed within delta, the same within delta, or not "
+    "enough evidence. The last arm against the first is corrected by Holm over all skills; all "
+    "else is exploratory, unadjusted. Fewer than 20 items never give a verdict."
+)
+
+
+def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
+    parser = commands.add_parser(
+        "impact", help="what was lost and gained: the table of an evaluation", epilog=EPILOG
+    )
+    parser.add_argument(
+        "jobs", nargs="+", metavar="JOB",
+        help="id, name or path of an evaluate job; of several, the arms of all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--arms",
+        metavar="A,B",
+        help="names of arms, in order: the first is the base (default: all)",
+    )
+    add_table_options(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(handler=_impact)
+    return [parser]
+
+
+def add_table_options(parser: argparse.ArgumentParser) -> None:
+    """What of the table is shown, and how it is judged."""
+    parser.add_argument(
+        "--delta", type=_points, default=DELTA, metavar="POINTS",
+        help=f"a change up to this is of no interest (default {100 * DELTA:g} points)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--all", action="store_true", help="also every other measure, and every change between arms"
+    )
+
+
+def read_table(
+    jobs: Sequence[JobDirectory], arms: Sequence[str], delta: float
+) -> "tuple[SkillTable, StageSummary]":
+    """The table of these jobs and its summary; all arms where none is named.
+
+    Raises EngineError where results are missing, and for unknown arms.
+    """
+    from engine.impact.job_results import read_job_results
+    from engine.impact.merged_results import merge_results
+    from engine.impact.skill_table import build_table
+    from engine.impact.stage_summary import summarize
+
+    results = merge_results([read_job_results(job) for job in jobs])
+    unknown = [name for name in arms if name not in results.arms]
+    if unknown or len(set(arms)) < len(arms):
+        raise EngineError(
+            f"Unknown arm {one_line(unknown[0])!r}." if unknown else "An arm is named twice.",
+            f"Arms: {', '.join(map(one_line, results.arms))}.",
+            "Name them in order: --arms A,B.",
+        )
+    if not results.arms:
+        raise EngineError("The results have no arms.", str(jobs[0].results))
+    table = build_table(results, arms, delta)
+    return table, summarize(table)
+
+
+def print_table(table: "SkillTable", summary: "StageSummary", *, is_whole: bool) -> None:
+    from tui.commands.skill_lines import list_lines
+
+    drawn = glyphs.detect(os.environ, sys.stdout.encoding)
+    for line in list_lines(table, summary, drawn, is_whole=is_whole):
+        print(line)
+
+
+def encode_table(table: "SkillTable", summary: "StageSummary") -> str:
+    """JSON without any terminal control."""
+    from engine.impact.table_json import table_to_json
+
+    text = json.dumps(table_to_json(table, summary), indent=1, ensure_ascii=False, allow_nan=False)
+    return escape_json(text) + "\n"
+
+
+def _impact(options: argparse.Namespace) -> int:
+    store = open_store(options.runs)
+    jobs = [store.find(name) for name in options.jobs]
+    arms = options.arms.split(",") if options.arms else ()
+    table, summary = read_table(jobs, arms, options.delta)
+    if options.json:
+        print(encode_table(table, summary), end="")
+    else:
+        print_table(table, summary, is_whole=options.all)
+    return 0
+
+
+def _points(text: str) -> float:
+    """Points of a score as a share."""
+    try:
+        value = float(text) / 100
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not above 0 and at most 100 points")
+    return value

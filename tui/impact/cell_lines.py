@@ -1,0 +1,177 @@
+"""What the lines under the matrix say: of the cell under the cursor, and of all skills together.
+
+Pure text, clean. The test behind a verdict is always named, and so is the family it belongs to.
+"""
+
+from collections.abc import Sequence
+
+from engine.impact.evaluation_results import ArmSuite
+from engine.impact.forgetting import StageMeasure
+from engine.impact.skill_changes import SkillChange
+from engine.impact.skill_rows import SkillResult, SkillRow, SkillTable
+from engine.impact.stage_summary import StageSummary
+from engine.number_format import write_number
+from engine.text import one_line
+from tui.impact.arm_paths import Against
+from tui.impact.verdict_words import (
+    change_of,
+    change_text,
+    interval_text,
+    score_text,
+    verdict_role,
+    verdict_words,
+    write_share,
+)
+from tui.styled_text import Line, Piece, width_of
+
+_SHORT = {
+    "backward transfer": "BWT",
+    "average": "average",
+    "peak forgetting": "peak forgetting",
+    "relative forgetting": "relative forgetting",
+}
+SCOPE = "this checkpoint, one seed"
+FAMILY = "last against base corrected by Holm, all else exploratory, unadjusted"
+
+
+def cell_lines(
+    table: SkillTable, row: SkillRow, arm: str, against: Against, separator: str, width: int
+) -> list[Line]:
+    """Score, change and test of a cell, then how it was asked and what to know of it."""
+    result, change = row.results.get(arm), change_of(row, arm, against)
+    head: list[Piece] = [(one_line(row.name), "strong"), (f", {one_line(arm)}: ", "")]
+    if result is None:
+        return pack([[*head, ("not measured", "warn")], *_notes(row)], separator, width)
+    facts: list[Line] = [[*head, *_score(row, result)]]
+    if change is not None:
+        facts += _change(table, row, change)
+    facts += _about_items(row, result, change)
+    facts += [[(fact, "dim")] for fact in _asked(table, row, arm)]
+    return pack([*facts, *_notes(row)], separator, width)
+
+
+def summary_lines(
+    summary: StageSummary, table: SkillTable, separator: str, width: int
+) -> list[Line]:
+    """The change of the skills that were not trained first, then what stands beside it."""
+    facts = [_measure("skills not trained", summary.general, signed=True, role="strong")]
+    for measure in summary.others:
+        if measure.value is not None or measure.reason:
+            name = _SHORT.get(measure.name, measure.name)
+            facts.append(_measure(name, measure, signed=measure.name == "backward transfer"))
+    facts.append([(SCOPE, "dim")])
+    facts.append([_seen(summary.seen)])
+    facts += [[(one_line(note), "warn")] for note in table.notes]
+    facts.append([(FAMILY, "dim")])
+    return pack(facts, separator, width)
+
+
+def pack(facts: Sequence[Line], separator: str, width: int) -> list[Line]:
+    """Facts side by side in as many lines as they take; a fact is broken only where it has to."""
+    lines: list[list[Piece]] = []
+    used = 0
+    between: Piece = (f" {separator} ", "dim")
+    for fact in facts:
+        size = sum(width_of(text) for text, _ in fact)
+        if lines and used + len(between[0]) + size <= width:
+            lines[-1] += [between, *fact]
+            used += len(between[0]) + size
+        else:
+            lines.append([(" ", ""), *fact])
+            used = 1 + size
+    return [*lines]
+
+
+def _score(row: SkillRow, result: SkillResult) -> list[Piece]:
+    name = "perplexity " if row.is_perplexity else "" if row.unit == "score" else f"{row.measure} "
+    pieces: list[Piece] = [(f"{one_line(name)}{score_text(row, result)}", "strong")]
+    if interval := interval_text(row, result):
+        pieces.append((f" {interval} {one_line(result.estimate.method)}", "dim"))
+    pieces.append((f", n = {len(result.scores):,}", ""))
+    if result.bits_per_byte is not None:
+        pieces.append((f", {write_number(result.bits_per_byte, 3)} bits per byte", ""))
+    return pieces
+
+
+def _change(table: SkillTable, row: SkillRow, change: SkillChange) -> list[Line]:
+    """The change with its interval, its verdict, and the test behind it; of too few items that
+    alone."""
+    words: Line = [(verdict_words(change, table.delta), verdict_role(row, change))]
+    against = f"against {one_line(change.before)}"
+    if change.verdict is not None and change.verdict.word == "items only":
+        return [[(f"{against}: ", "dim"), *words]]
+    return [
+        [(f"{against} ", "dim"), (change_text(row, change), "")],
+        words,
+        [(_test(change), "dim")],
+    ]
+
+
+def _test(change: SkillChange) -> str:
+    verdict = change.verdict
+    corrected = " family, corrected by Holm" if verdict is not None and verdict.is_primary else ""
+    return f"{change.test.name}, {change.family}{corrected}"
+
+
+def _about_items(row: SkillRow, result: SkillResult, change: SkillChange | None) -> list[Line]:
+    facts: list[Line] = []
+    if change is not None and change.flips is not None:
+        facts.append([(f"lost {len(change.lost):,}, gained {len(change.gained):,}", "")])
+    if result.diverged:
+        count = len(result.diverged)
+        facts.append([(f"{count:,} item{'s' * (count != 1)} not finite", "bad")])
+    if result.cut:
+        count = len(result.cut)
+        facts.append([(f"{count:,} answer{'s' * (count != 1)} cut by length", "warn")])
+    if result.seen is None:
+        facts.append([("seen in training: unknown", "dim")])
+    elif result.seen:
+        count = len(result.seen)
+        text = f"{count:,} item{'s' * (count != 1)} seen in training"
+        if result.unseen is not None:
+            text += f", without them {write_share(result.unseen.value)}"
+        facts.append([(text, "warn")])
+    if row.is_weighted:
+        facts.append([("weighted mean", "dim")])
+    return facts
+
+
+def _asked(table: SkillTable, row: SkillRow, arm: str) -> list[str]:
+    """How the suite was asked, in words."""
+    measured = table.results.arms[arm].suites.get(row.name)
+    facts = asked_words(measured) if measured is not None else []
+    if row.name in table.results.arms[arm].trained:
+        facts.insert(0, "trained on by this stage")
+    return [*facts, row.measure]
+
+
+def asked_words(measured: ArmSuite) -> list[str]:
+    """Zero-shot, own template, greedy: as far as it is known."""
+    asked, facts = measured.asked, []
+    fewshot, template = asked.get("fewshot"), asked.get("template")
+    if isinstance(fewshot, int):
+        facts.append(f"{fewshot}-shot" if fewshot else "zero-shot")
+    if isinstance(template, str) and template:
+        facts.append(f"{one_line(template)} template" if template != "raw" else "raw prompt")
+    return facts
+
+
+def _measure(name: str, measure: StageMeasure, *, signed: bool, role: str = "") -> Line:
+    if measure.value is None:
+        return [(f"{name} ", "dim"), (f"none: {measure.reason}", "dim")]
+    text = write_share(measure.value, signed=signed)
+    pieces: list[Piece] = [(f"{name} ", "dim"), (text, role)]
+    if measure.low is not None and measure.high is not None:
+        low, high = (write_share(end, signed=signed) for end in (measure.low, measure.high))
+        pieces.append((f" [{low}, {high}]", "dim"))
+    return pieces
+
+
+def _seen(seen: int | None) -> Piece:
+    if seen is None:
+        return ("items seen in training: unknown", "dim")
+    return (f"{seen:,} item{'s' * (seen != 1)} seen in training", "warn" if seen else "dim")
+
+
+def _notes(row: SkillRow) -> list[Line]:
+    return [[(one_line(note), "warn")] for note in row.notes]

@@ -1,0 +1,157 @@
+"""The matrix of skills and arms as lines: which columns fit, what stands in a cell. Pure text."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.impact.skill_rows import SkillRow, SkillTable
+from engine.text import one_line
+from tui.glyphs import Glyphs
+from tui.impact.arm_paths import Against
+from tui.impact.verdict_words import (
+    change_of,
+    interval_text,
+    mark,
+    row_verdict,
+    score_text,
+    verdict_role,
+)
+from tui.styled_text import Line, Piece, fit, pad, width_of
+
+WIDE = 110
+"""Cells from which each score stands with its interval."""
+_COUNT = 7
+_HIDDEN = 3
+"""How many arms are out of sight, at either end."""
+_SCORE, _INTERVAL, _MARK = 6, 12, 2
+_NAME, _MOST_NAME = 12, 24
+_VERDICT_SHORT, _VERDICT_LONG = 22, 34
+
+
+@dataclass(frozen=True, slots=True)
+class MatrixLayout:
+    """How many cells each column takes, and which arms are in sight."""
+
+    is_wide: bool
+    name: int
+    arm: int
+    first: int
+    """Place of the first arm in sight."""
+    shown: int
+    verdict: int
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the verdict has room for all its words."""
+        return self.verdict == _VERDICT_LONG
+
+    @property
+    def arms(self) -> range:
+        return range(self.first, self.first + self.shown)
+
+    def arm_at(self, x: int, otherwise: int) -> int:
+        """The place of the arm whose column covers a cell of the line."""
+        place = (x - 2 - self.name - _COUNT - _HIDDEN) // self.arm
+        return self.first + place if 0 <= place < self.shown else otherwise
+
+
+def lay_out(
+    table: SkillTable, rows: Sequence[SkillRow], width: int, column: int, first: int
+) -> MatrixLayout:
+    """Columns for a width: the arm of the cursor is in sight, the others as they were.
+
+    Where not all arms fit, first the verdicts are shortened, then the intervals left out.
+    """
+    longest = max((width_of(name_of_skill(row)) for row in rows), default=0)
+    arms, is_judged = len(table.arms), len(table.arms) > 1
+    ways = [(True, _VERDICT_LONG), (True, _VERDICT_SHORT), (False, _VERDICT_LONG)]
+    for is_wide, of_verdict in [*(ways if width >= WIDE else ()), (False, _VERDICT_SHORT)]:
+        name = max(_NAME, min(longest, _MOST_NAME if width >= WIDE else 16)) + 1
+        verdict = of_verdict if is_judged else 0
+        arm = _arm_cells(table, is_wide=is_wide)
+        room = width - 2 - name - _COUNT - verdict - 2 * _HIDDEN
+        shown = max(1, min(arms, room // arm))
+        if shown == arms:
+            break
+    first = max(0, min(first, column, arms - shown))
+    first = max(first, column - shown + 1)
+    return MatrixLayout(is_wide, name, arm, first, shown, verdict)
+
+
+def _arm_cells(table: SkillTable, *, is_wide: bool) -> int:
+    """The cells of an arm's column."""
+    if is_wide:
+        return _SCORE + _INTERVAL + _MARK + 1
+    names = max((width_of(one_line(arm)) for arm in table.arms), default=0)
+    return max(_SCORE + _MARK + 1, min(names + 1, 13))
+
+
+def name_of_skill(row: SkillRow) -> str:
+    """A skill's name, with its measure where the number is no score between 0 and 1."""
+    name = one_line(row.name)
+    return f"{name} ppl" if row.is_perplexity else name
+
+
+def head_line(table: SkillTable, layout: MatrixLayout, glyphs: Glyphs) -> Line:
+    line: list[Piece] = [("  ", "dim"), (pad("skill", layout.name), "dim")]
+    line.append((pad("n", _COUNT - 1, right=True) + " ", "dim"))
+    line.append((pad(f"{layout.first}<" if layout.first else "", _HIDDEN), "warn"))
+    for place in layout.arms:
+        name = fit(one_line(table.arms[place]), layout.arm - 1, glyphs.ellipsis)
+        line.append((pad(name, layout.arm), "base" if place == 0 else "tuned"))
+    hidden = len(table.arms) - layout.first - layout.shown
+    line.append((pad(f">{hidden}" if hidden else "", _HIDDEN), "warn"))
+    if layout.verdict:
+        title = "verdict, last against base" if layout.is_long else "last against base"
+        line.append((title, "dim"))
+    return line
+
+
+def row_line(
+    table: SkillTable,
+    row: SkillRow,
+    layout: MatrixLayout,
+    against: Against,
+    glyphs: Glyphs,
+    picked: int | None,
+) -> Line:
+    """One skill; `picked` is the place of the arm under the cursor, None in other rows."""
+    name = fit(name_of_skill(row), layout.name - 1, glyphs.ellipsis)
+    line: list[Piece] = [
+        ("> " if picked is not None else "  ", "key"),
+        (pad(name, layout.name), "strong" if picked is not None else ""),
+        (pad(f"{row.items:,}", _COUNT - 1, right=True) + " ", "dim"),
+        (" " * _HIDDEN, ""),
+    ]
+    for place in layout.arms:
+        line += _cell(table, row, place, layout, against, glyphs, is_picked=place == picked)
+    line.append((" " * _HIDDEN, ""))
+    if layout.verdict:
+        last = row.changes.get(table.arms[-1])
+        words = row_verdict(table, row, short=not layout.is_long)
+        line.append((words, verdict_role(row, last)))
+    return line
+
+
+def _cell(
+    table: SkillTable,
+    row: SkillRow,
+    place: int,
+    layout: MatrixLayout,
+    against: Against,
+    glyphs: Glyphs,
+    *,
+    is_picked: bool,
+) -> list[Piece]:
+    arm = table.arms[place]
+    result = row.results.get(arm)
+    score = pad(score_text(row, result), _SCORE - 1, right=True)
+    sign, sign_role = mark(row, change_of(row, arm, against), glyphs)
+    role = "dim" if result is None else "base" if place == 0 else "tuned"
+    pieces: list[Piece] = [(score, role), (" ", "")]
+    if layout.is_wide:
+        pieces.append((pad(interval_text(row, result), _INTERVAL), "dim"))
+    pieces += [(sign, sign_role)]
+    if is_picked:
+        pieces = [("".join(text for text, _ in pieces), "pick")]
+    used = sum(width_of(text) for text, _ in pieces)
+    return [*pieces, (" " * max(0, layout.arm - used), "")]
