@@ -170,7 +170,7 @@ def skill_evaluator(setup: TrainingSetup, history: History) -> SkillEvaluator | 
     attempt.log(
         f"skills are measured at {looks} and compared with {base}: "
         + ", ".join(f"{len(one.items)} of {one_line(one.watched.name)}" for one in suites)
-        + f"; about {write_percent(share, 1)} of the time of training"
+        + f"; at most about {write_percent(share, 1)} of the time of training"
     )
     return SkillEvaluator(attempt, suites, log, _due(history, setup.recipe, every))
 

@@ -330,7 +330,7 @@ def test_a_short_run_measures_less_unless_it_is_told_a_number(
     assert log.steps("picks") == log.steps("same") == [0, 6, 12]
     assert curves(job)["eval/loss"][0] == [0, 2, 4, 6, 8, 10, 12]
     assert "skills are measured at one in 3 evaluations" in worker_log(job)
-    shares = re.findall(r"; about ([\d,.]+)% of the time of training", worker_log(job))
+    shares = re.findall(r"; at most about ([\d,.]+)% of the time of training", worker_log(job))
     assert len(shares) == 1
     assert float(shares[0].replace(",", "")) > 5, "of so short a run they take more, and it says so"
 
