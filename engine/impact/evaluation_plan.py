@@ -57,20 +57,8 @@ class Suite:
 
     @property
     def measure(self) -> str:
-        """The measure that is the skill's score: the recipe's, else NLL of texts, the likelihood
-        where all items share their choices or are asked raw, and the answer itself of all others.
-
-        A choice alone is a label's or a raw prompt's natural answer; a chat model says a sentence,
-        beside which the likelihood of the bare choice tells little.
-        """
-        if self.spec.options.measure:
-            return self.spec.options.measure
-        scorings = {item.score for item in self.items}
-        if scorings == {"perplexity"}:
-            return NLL
-        shared = len({frozenset(item.choices) for item in self.items}) == 1
-        is_raw = self.spec.options.template == "raw"
-        return LIKELIHOOD if scorings == {"choices"} and (shared or is_raw) else STRICT
+        """The measure that is the skill's score, as `choose_measure`."""
+        return choose_measure(self.spec, self.items)
 
     @property
     def digest(self) -> str:
@@ -89,6 +77,23 @@ class EvaluationPlan:
     """What another harness measured of these arms."""
     notes: tuple[str, ...] = ()
     """What of other harnesses could not be taken, a sentence each."""
+
+
+def choose_measure(spec: SuiteSpec, items: Sequence[Item]) -> str:
+    """The measure that is a skill's score: the spec's, else NLL of texts, the likelihood where all
+    items share their choices or are asked raw, and the answer itself of all others.
+
+    A choice alone is a label's or a raw prompt's natural answer; a chat model says a sentence,
+    beside which the likelihood of the bare choice tells little.
+    """
+    if spec.options.measure:
+        return spec.options.measure
+    scorings = {item.score for item in items}
+    if scorings == {"perplexity"}:
+        return NLL
+    shared = len({frozenset(item.choices) for item in items}) == 1
+    is_raw = spec.options.template == "raw"
+    return LIKELIHOOD if scorings == {"choices"} and (shared or is_raw) else STRICT
 
 
 def list_specs(recipe: EvaluateRecipe) -> list[SuiteSpec]:

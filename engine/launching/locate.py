@@ -66,7 +66,7 @@ def locate(original: TrainRecipe, root: Path) -> Located:
         if not samples.prompts.startswith("bundled:"):
             samples = replace(samples, prompts=str(path))
     evaluation = original.evaluation
-    suites = [anchor(spec) for spec in list_watched(evaluation)]
+    suites = [anchor(spec, runs) for spec in list_watched(evaluation)]
     recipe = replace(
         original,
         model=replace(original.model, checkpoint=checkpoint.ref),

@@ -11,11 +11,11 @@ from engine.errors import EngineError
 from engine.events.event_tags import TRAIN_TAGS, list_tags
 from engine.events.tag_names import is_higher_better
 from engine.impact.skill_log import half_of
+from engine.impact.suites import needs_worker
 from engine.impact.watched_suites import (
     HELD_OUT,
     MeasuredItems,
     choose_items,
-    find_suite,
     list_watched,
     parse_rule,
 )
@@ -30,14 +30,15 @@ def measure_skills(recipe: TrainRecipe, runs: Sequence[Path], *, has_rows: bool)
     cannot be read, or has nothing to measure; `has_rows` is whether the run holds rows out."""
     skills: dict[str, MeasuredItems | None] = {}
     for spec in list_watched(recipe.evaluation):
-        path = find_suite(spec, runs)
-        if path is None and not has_rows:
+        is_own = spec.ref == HELD_OUT
+        if is_own and not has_rows:
             raise EngineError(
                 "There are no eval rows to measure.",
                 f"evaluation.suites: {HELD_OUT}",
                 "Set data.eval, or data.eval_fraction above 0.",
             )
-        skills[spec.name] = None if path is None else choose_items(spec, path)
+        is_later = is_own or needs_worker(spec, runs)
+        skills[spec.name] = None if is_later else choose_items(spec, runs)
     return skills
 
 

@@ -19,12 +19,12 @@ from engine.recipes import validation, versions
 from engine.recipes.settings import (
     Data,
     Decode,
-    Evaluation,
     Forgetting,
     Method,
     Model,
     Replay,
     Samples,
+    SkillEvaluation,
     Stopping,
     Training,
 )
@@ -50,7 +50,7 @@ class TrainRecipe:
     replay: Replay = field(default_factory=Replay)
     samples: Samples = field(default_factory=Samples)
     forgetting: Forgetting = field(default_factory=Forgetting)
-    evaluation: Evaluation = field(default_factory=Evaluation)
+    evaluation: SkillEvaluation = field(default_factory=SkillEvaluation)
     kind: str = setting("train", choices=("train",))
 
 

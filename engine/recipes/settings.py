@@ -184,7 +184,7 @@ class Forgetting:
 
 
 @dataclass(frozen=True, slots=True)
-class Evaluation:
+class SkillEvaluation:
     """Skills that are measured while it trains."""
 
     suites: list[str] = setting([], label="Skill suites")

@@ -32,7 +32,7 @@ TABLES: Mapping[str, type] = {
     "replay": settings.Replay,
     "samples": settings.Samples,
     "forgetting": settings.Forgetting,
-    "evaluation": settings.Evaluation,
+    "evaluation": settings.SkillEvaluation,
 }
 OF_ONE_SET = ("eval", "group", "schema", "columns", "separator", "label_prompt")
 """Settings of data that say nothing of another data set."""

@@ -12,16 +12,18 @@ from typing import Any
 
 from engine.compare.items import Item
 from engine.errors import EngineError
-from engine.impact.evaluation_results import GOLD_NLL, NLL, STRICT
+from engine.impact.evaluation_results import NLL, STRICT
 from engine.impact.skill_log import WatchedSuite
 from engine.impact.suite_specs import SuiteSpec, format_suite, parse_suite
 from engine.impact.verdicts import LEAST_ITEMS
-from engine.impact.watched_suites import MeasuredItems, choose_items, find_suite
-from engine.recipes.settings import Evaluation
+from engine.impact.watched_suites import ANSWERED, HELD_OUT, MeasuredItems, choose_items
+from engine.recipes.settings import SkillEvaluation
+from engine.worker.data.arrow import read_raw
 from engine.worker.data.chat_template import plain_ids, render_prompt
 from engine.worker.data.template_sandbox import Fault
-from engine.worker.inference.choice_likelihood import EncodedChoices, encode_choices
+from engine.worker.inference.choice_scores import encode_choices
 from engine.worker.inference.models import LoadedArm
+from engine.worker.inference.shared_prefix import PrefixCase
 
 SHARE = 0.04
 """Of the time of training that all measurements of skills may take, by the count of tokens."""
@@ -30,7 +32,7 @@ TRAINED = 2.5
 READ = 2.0
 """Passes that a token costs which is read or weighed, its float32 logits too: 1.2 to 2.2 were
 measured on the bundled model, whose vocabulary is most of it; of larger models it is about 1."""
-ANSWERED = 6.0
+DECODED = 6.0
 """Passes that a token of an answer may cost, which is computed beside those of other answers only:
 1.5 to 4 were measured on a CPU, where most answers end before their limit. A GPU is less busy."""
 GOOD_ITEMS = 50
@@ -41,7 +43,7 @@ LEAST_MEASUREMENTS = 3
 SLACK = 8
 """Tokens by which an answer that must equal the right one may be longer before it is cut."""
 
-EncodedInput = EncodedChoices | list[int]
+EncodedInput = PrefixCase | list[int]
 """A question with its choices; the ids of a prompt; those of a text that is read."""
 
 
@@ -55,9 +57,10 @@ class EncodedItem:
     @property
     def cost(self) -> float:
         """Of measuring it once, in passes of one token."""
-        if isinstance(self.ids, EncodedChoices):
-            return READ * self.ids.passes
-        return READ * len(self.ids) + ANSWERED * self.limit
+        if isinstance(self.ids, PrefixCase):
+            case = self.ids  # nothing follows on the last token of an answer
+            return READ * (len(case.context) + sum(len(tail) - 1 for tail in case.tails))
+        return READ * len(self.ids) + DECODED * self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,24 +74,25 @@ class EncodedSuite:
 
 
 def read_suite(
-    spec: SuiteSpec, loaded_arm: LoadedArm, evaluation: Evaluation, runs: Sequence[Path], own: Path
+    spec: SuiteSpec,
+    loaded_arm: LoadedArm,
+    evaluation: SkillEvaluation,
+    runs: Sequence[Path],
+    own: Path,
 ) -> EncodedSuite:
     """The suite of a run that begins; `own` is the file of what it holds out.
 
     Raises EngineError where the suite cannot be read, or nothing of it can be measured.
     """
-    path = find_suite(spec, runs) or own
-    if path == own and not own.is_file():
+    if spec.ref == HELD_OUT and not own.is_file():
         raise EngineError(
             "There are no eval rows to measure.",
             f"evaluation.suites: {spec.name}",
             "Set data.eval, or data.eval_fraction above 0.",
         )
-    chosen = choose_items(spec, path)
-    if limit := spec.options.limit or evaluation.limit:
-        chosen = replace(chosen, items=chosen.items[:limit])
+    chosen = choose_items(spec, runs, evaluation.limit, own, read_raw)
     most = spec.options.max_new_tokens or evaluation.max_new_tokens
-    return _encode_suite(chosen, loaded_arm, most if chosen.measure == STRICT else 0)
+    return _encode_suite(chosen, loaded_arm, most if chosen.measure in ANSWERED else 0)
 
 
 def restore_suite(watched: WatchedSuite, loaded_arm: LoadedArm) -> EncodedSuite:
@@ -191,7 +195,7 @@ def _encode_suite(chosen: MeasuredItems, loaded_arm: LoadedArm, most: int) -> En
 def _encoder(measure: str, loaded_arm: LoadedArm, most: int) -> Callable[[Item], EncodedItem]:
     """What encodes an item for a measure; it raises EngineError."""
     context = loaded_arm.model.context
-    tokenizer, template = loaded_arm.tokenizer, loaded_arm.template
+    tokenizer = loaded_arm.tokenizer
 
     def check(tokens: int, ids: Sequence[int], item: Item) -> None:
         if tokens > context:
@@ -206,18 +210,23 @@ def _encoder(measure: str, loaded_arm: LoadedArm, most: int) -> Callable[[Item],
         return EncodedItem(item, ids)
 
     def encode_answers(item: Item) -> EncodedItem:
-        answers = (item.reference,) if measure == GOLD_NLL else item.choices
-        row = encode_choices(item.messages, answers, tokenizer, template, item.tools)
-        check(row.longest, [*row.context, *(one for tail in row.tails for one in tail)], item)
-        return EncodedItem(item, row)
+        return EncodedItem(item, encode_choices(loaded_arm, weighed(item)))
 
     def encode_question(item: Item) -> EncodedItem:
         ids = _prompt_ids(item, loaded_arm)
         check(len(ids) + 1, ids, item)
-        limit = min(most, _enough_for(item, tokenizer, most), context - len(ids))
+        enough = _enough_for(item, tokenizer, most) if measure == STRICT else most
+        limit = min(most, enough, context - len(ids))
         return EncodedItem(item, ids, limit)
 
-    return {NLL: encode_text, STRICT: encode_question}.get(measure, encode_answers)
+    if measure in ANSWERED:
+        return encode_question
+    return encode_text if measure == NLL else encode_answers
+
+
+def weighed(item: Item) -> Item:
+    """An item whose choices are weighed: of one without choices its answer alone."""
+    return item if item.choices else replace(item, choices=(item.reference,))
 
 
 def _prompt_ids(item: Item, loaded_arm: LoadedArm) -> list[int]:

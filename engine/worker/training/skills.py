@@ -12,19 +12,21 @@ from dataclasses import dataclass, field
 from engine.compare import checks
 from engine.compare.arms import Arm
 from engine.events.event_tags import SKILL, SKILL_NLL
-from engine.impact.evaluation_results import GOLD_NLL, LIKELIHOOD_NORM, NLL, STRICT
+from engine.impact.answer_scores import score_answers
+from engine.impact.evaluation_results import GOLD_NLL, LIKELIHOOD_NORM, NLL
 from engine.impact.skill_log import SkillLog, WatchedSuite, read_skill_log, result_line
-from engine.impact.watched_suites import list_watched
+from engine.impact.watched_suites import ANSWERED, list_watched
 from engine.jobs.store import open_store
 from engine.number_format import write_number, write_percent
 from engine.recipes.recipe import TrainRecipe
-from engine.recipes.settings import Decode, Evaluation
+from engine.recipes.settings import Decode, SkillEvaluation
 from engine.text import one_line
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.inference.choice_likelihood import EncodedChoices, answer_logprobs
+from engine.worker.inference.choice_scores import score_choices
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, SharedModel
 from engine.worker.inference.scoring import read_texts
+from engine.worker.inference.shared_prefix import PrefixCase
 from engine.worker.training import eval_samples
 from engine.worker.training.callback import spread
 from engine.worker.training.eval_history import History
@@ -38,6 +40,7 @@ from engine.worker.training.skill_items import (
     fit_to_run,
     read_suite,
     restore_suite,
+    weighed,
 )
 
 ROWS = 64
@@ -53,7 +56,7 @@ class SuiteValues:
     values: dict[str, float] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
     picked: dict[str, str] = field(default_factory=dict)
-    """The choice that was likeliest; empty where the model diverged."""
+    """The choice that was likeliest, or that the answer names; empty where it is none."""
     cut: dict[str, str] = field(default_factory=dict)
     """Of answers that did not end: `length`."""
 
@@ -149,7 +152,7 @@ def skill_evaluator(setup: TrainingSetup, history: History) -> SkillEvaluator | 
     suites = [read_suite(spec, loaded_arm, evaluation, runs, own) for spec in specs]
     tokens = count_training_tokens(setup.recipe, setup.data.train)
     evaluations = setup.recipe.training.evaluations
-    if evaluation.limit == Evaluation().limit:
+    if evaluation.limit == SkillEvaluation().limit:
         suites = fit_to_run(suites, tokens, evaluations)
     path.unlink(missing_ok=True)  # of an attempt that saved nothing
     lines = [suite.watched.to_line() for suite in suites]
@@ -167,7 +170,7 @@ def skill_evaluator(setup: TrainingSetup, history: History) -> SkillEvaluator | 
     attempt.log(
         f"skills are measured at {looks} and compared with {base}: "
         + ", ".join(f"{len(one.items)} of {one_line(one.watched.name)}" for one in suites)
-        + f"; about {write_percent(share, 1)} of the time of training"
+        + f"; at most about {write_percent(share, 1)} of the time of training"
     )
     return SkillEvaluator(attempt, suites, log, _due(history, setup.recipe, every))
 
@@ -200,7 +203,7 @@ def _measure(suite: EncodedSuite, advance: Callable[[int], None]) -> SuiteValues
     measure = suite.watched.measure
     if measure == NLL:
         return _read(suite, advance)
-    if measure == STRICT:
+    if measure in ANSWERED:
         return _answer(suite, advance)
     return _weigh(suite, advance)
 
@@ -212,19 +215,17 @@ def _read(suite: EncodedSuite, advance: Callable[[int], None]) -> SuiteValues:
 
 
 def _weigh(suite: EncodedSuite, advance: Callable[[int], None]) -> SuiteValues:
-    rows = [one.ids for one in suite.items if isinstance(one.ids, EncodedChoices)]
-    sums = answer_logprobs(suite.loaded_arm, rows, advance)
-    found = SuiteValues()
-    for one, row, logs in zip(suite.items, rows, sums, strict=True):
-        item = one.item
-        if suite.watched.measure == GOLD_NLL:
-            found.values[item.id], found.tokens[item.id] = -logs[0], row.tokens()
+    cases = [one.ids for one in suite.items if isinstance(one.ids, PrefixCase)]
+    items = [weighed(one.item) for one in suite.items]
+    found, measure = SuiteValues(), suite.watched.measure
+    scores = score_choices(suite.loaded_arm, items, cases, advance)
+    for item, score in zip(items, scores, strict=True):
+        if measure == GOLD_NLL:
+            found.values[item.id], found.tokens[item.id] = -score.sums[0], score.tokens[0]
             continue
-        if suite.watched.measure == LIKELIHOOD_NORM:
-            logs = [log / max(1, len(text)) for log, text in zip(logs, item.choices, strict=True)]
-        # A diverged model finds no choice likely, and not the first of them all.
-        finite = all(log == log for log in logs)
-        picked = item.choices[logs.index(max(logs))] if finite else ""
+        by_length = measure == LIKELIHOOD_NORM
+        likeliest = score.likeliest_by_length if by_length else score.likeliest
+        picked = "" if likeliest is None else item.choices[likeliest]
         found.values[item.id] = float(picked in item.gold)
         found.picked[item.id] = picked
     return found
@@ -245,8 +246,12 @@ def _answer(suite: EncodedSuite, advance: Callable[[int], None]) -> SuiteValues:
             ended += len(answers.step())
         for at, one in enumerate(batch):
             item = one.item
-            found.values[item.id] = checks.score(item, answers.text(at))
-            if answers.answers[at].finish == "length":
+            sample = answers.sample(at, item.id, item.messages, "now", item.tools)
+            scores = score_answers(item, sample.text, sample.parts)
+            found.values[item.id] = scores[suite.watched.measure]
+            if item.score == "choices":
+                found.picked[item.id] = checks.named_choice(item, sample.text)
+            if sample.finish == "length":
                 found.cut[item.id] = "length"
         done += len(batch)
     advance(done)

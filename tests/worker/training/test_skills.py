@@ -14,18 +14,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.chat import Message
+from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.impact.skill_log import SkillLog, read_skill_log
 from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State, Status
 from engine.launching import training
-from engine.worker.data.chat_template import choose_template
-from engine.worker.inference.choice_likelihood import answer_logprobs, encode_choices
+from engine.worker.inference.choice_scores import encode_choices
 from engine.worker.inference.models import wrap_model
 from engine.worker.training import skills
 from engine.worker.training.skill_items import (
-    ANSWERED,
+    DECODED,
     LEAST_MEASUREMENTS,
     SHARE,
     TRAINED,
@@ -33,7 +33,7 @@ from engine.worker.training.skill_items import (
 )
 from tests.conftest import Eventually
 from tests.worker.here import begin_here, resume_here, train_here
-from tests.worker.tiny import make_model, make_tokenizer, save_checkpoint
+from tests.worker.tiny import save_checkpoint
 from tests.worker.training.test_measured import QUICK, corrupt, marks, message
 from tests.worker.training.test_train import curves, make_recipe, wait_for_end, weights
 
@@ -57,7 +57,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def picks(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def picks_file(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Questions with two to four choices, the right one of which is what the base finds likeliest:
     it knows them all."""
     from engine.worker.model import loading
@@ -80,6 +80,12 @@ def picks(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def picks(picks_file: Path) -> str:
+    """These, weighed by likelihood: a random model says none of them by itself."""
+    return f"picks={picks_file}?measure=likelihood"
+
+
+@pytest.fixture(scope="module")
 def mixed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Suites of the other kinds, by kind."""
     folder = tmp_path_factory.mktemp("mixed")
@@ -97,17 +103,20 @@ def mixed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return paths
 
 
+def make_item(question: str, *choices: str) -> Item:
+    return Item("q", (Message("user", question),), choices=choices)
+
+
 def one_by_one(model: Any, tokenizer: Any, question: str, answer: str) -> float:
     """The log-probability of an answer, by a forward pass of its own without any cache."""
-    template = choose_template(tokenizer)
-    row = encode_choices([Message("user", question)], [answer], tokenizer, template)
+    row = encode_choices(wrap_model(model, tokenizer), make_item(question, answer))
     ids = [*row.context, *row.tails[0]]
     with torch.no_grad():
         logs = model(input_ids=torch.tensor([ids])).logits[0].float().log_softmax(-1)
     first = len(row.context)
     return sum(
         float(logs[first + at - 1, token])
-        for at, (token, counts) in enumerate(zip(row.tails[0], row.counted[0], strict=True))
+        for at, (token, counts) in enumerate(zip(row.tails[0], row.is_target[0], strict=True))
         if counts
     )
 
@@ -130,25 +139,8 @@ def worker_log(job: JobDirectory, attempt: int = 1) -> str:
     return job.attempt(attempt).log.read_text()
 
 
-def test_answers_beside_each_other_are_as_likely_as_alone() -> None:
-    tokenizer, model = make_tokenizer(), make_model()
-    arm = wrap_model(model, tokenizer)
-    words = ("joy", "sadness and fear", "no", "the capital of France", "x")
-    asked = [("who are you?", words[:1]), ("a", words), ("what is there to say now?", words[1:3])]
-    coded = [
-        encode_choices([Message("user", question)], answers, tokenizer, arm.template)
-        for question, answers in asked
-    ]
-    done: list[int] = []
-    found = answer_logprobs(arm, coded, done.append)
-    assert done[-1] == 3
-    for (question, answers), sums in zip(asked, found, strict=True):
-        expected = [one_by_one(model, tokenizer, question, answer) for answer in answers]
-        assert sums == pytest.approx(expected, abs=1e-4)
-
-
 def test_each_kind_of_suite_is_measured_and_kept(
-    base: Path, rows: Path, picks: Path, mixed: dict[str, Path], root: Path
+    base: Path, rows: Path, picks: str, mixed: dict[str, Path], root: Path
 ) -> None:
     suites = (picks, mixed["exact"], mixed["texts"], mixed["free"], "own=held-out")
     job = train_here(make_recipe(base, rows, *QUICK, *watch(*suites)), root)
@@ -170,7 +162,7 @@ def test_each_kind_of_suite_is_measured_and_kept(
 
 
 def test_training_is_the_same_to_the_bit_with_suites_and_without(
-    base: Path, rows: Path, picks: Path, mixed: dict[str, Path], root: Path
+    base: Path, rows: Path, picks: str, mixed: dict[str, Path], root: Path
 ) -> None:
     plain = train_here(make_recipe(base, rows, *QUICK), root)
     watched = train_here(
@@ -183,11 +175,12 @@ def test_training_is_the_same_to_the_bit_with_suites_and_without(
 
 
 def test_a_resumed_run_goes_on_with_the_items_that_it_began_with(
-    base: Path, rows: Path, picks: Path, tmp_path: Path, root: Path
+    base: Path, rows: Path, picks_file: Path, tmp_path: Path, root: Path
 ) -> None:
     suite = tmp_path / "picks.jsonl"
-    suite.write_bytes(picks.read_bytes())
-    recipe = make_recipe(base, rows, *QUICK, "training.evaluations=6", *watch(suite))
+    suite.write_bytes(picks_file.read_bytes())
+    watched = watch(f"picks={suite}?measure=likelihood")
+    recipe = make_recipe(base, rows, *QUICK, "training.evaluations=6", *watched)
     whole = train_here(recipe, root)
     from engine.jobs import directory
 
@@ -204,7 +197,7 @@ def test_a_resumed_run_goes_on_with_the_items_that_it_began_with(
 
 
 def test_a_stop_while_skills_are_measured_writes_nothing_of_them(
-    base: Path, rows: Path, picks: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+    base: Path, rows: Path, picks: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from engine.jobs import directory
     from engine.worker import train
@@ -231,7 +224,7 @@ def test_a_stop_while_skills_are_measured_writes_nothing_of_them(
 
 
 def test_a_skill_that_falls_raises_an_alarm_and_the_rule_keeps_what_was_before(
-    base: Path, rows: Path, picks: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+    base: Path, rows: Path, picks: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corrupt(monkeypatch, at=7, noise=1.0)
     rule = "stopping.keep_best=eval/loss subject to picks >= base - 3%"
@@ -257,7 +250,7 @@ def test_a_skill_that_falls_raises_an_alarm_and_the_rule_keeps_what_was_before(
 
 
 def test_the_choice_is_reported_on_the_half_that_did_not_make_it(
-    base: Path, rows: Path, picks: Path, root: Path
+    base: Path, rows: Path, picks: str, root: Path
 ) -> None:
     rule = "stopping.keep_best=picks"
     job = train_here(make_recipe(base, rows, *QUICK, *watch(picks), rule), root)
@@ -272,7 +265,7 @@ def test_the_choice_is_reported_on_the_half_that_did_not_make_it(
 
 
 def test_where_no_checkpoint_meets_the_conditions_the_last_weights_are_kept(
-    base: Path, rows: Path, picks: Path, root: Path
+    base: Path, rows: Path, picks: str, root: Path
 ) -> None:
     rule = "stopping.keep_best=eval/loss subject to picks >= 200%"
     job = train_here(make_recipe(base, rows, *QUICK, *watch(picks), rule), root)
@@ -284,7 +277,7 @@ def test_where_no_checkpoint_meets_the_conditions_the_last_weights_are_kept(
 
 @pytest.mark.parametrize("quantize", ["4bit", "8bit"])
 def test_quantised_training_is_the_same_with_suites_and_without(
-    base: Path, rows: Path, picks: Path, mixed: dict[str, Path], root: Path, quantize: str
+    base: Path, rows: Path, picks: str, mixed: dict[str, Path], root: Path, quantize: str
 ) -> None:
     pytest.importorskip("bitsandbytes")
     changes = (*QUICK, f"method.quantize={quantize}", "forgetting.tokens=0")
@@ -305,7 +298,7 @@ def test_quantised_training_is_the_same_with_suites_and_without(
     ],
 )
 def test_every_way_to_train_measures_the_base_at_step_0(
-    base: Path, rows: Path, picks: Path, mixed: dict[str, Path], root: Path, changes: Sequence[str]
+    base: Path, rows: Path, picks: str, mixed: dict[str, Path], root: Path, changes: Sequence[str]
 ) -> None:
     job = train_here(make_recipe(base, rows, *QUICK, *watch(picks, mixed["exact"]), *changes), root)
     steps, values = curves(job)["eval/skill/picks"]
@@ -314,9 +307,7 @@ def test_every_way_to_train_measures_the_base_at_step_0(
         assert values[0] > 0.9
 
 
-def test_a_stage_is_held_against_its_parent(
-    base: Path, rows: Path, picks: Path, root: Path
-) -> None:
+def test_a_stage_is_held_against_its_parent(base: Path, rows: Path, picks: str, root: Path) -> None:
     quick = (*QUICK, "training.learning_rate=3e-2")
     first = train_here(make_recipe(base, rows, *quick, *watch(picks)), root)
     stage = make_recipe(base, rows, *QUICK, f"model.checkpoint={first.adapter}", *watch(picks))
@@ -329,9 +320,9 @@ def test_a_stage_is_held_against_its_parent(
 
 
 def test_a_short_run_measures_less_unless_it_is_told_a_number(
-    base: Path, rows: Path, picks: Path, root: Path
+    base: Path, rows: Path, picks: str, root: Path
 ) -> None:
-    suites = f"evaluation.suites={picks},same={picks}?limit=30"
+    suites = f"evaluation.suites={picks},{picks.replace('picks=', 'same=')}&limit=30"
     recipe = make_recipe(base, rows, *QUICK, "training.evaluations=6", suites)
     job = train_here(recipe, root)
     log = log_of(job)
@@ -339,14 +330,14 @@ def test_a_short_run_measures_less_unless_it_is_told_a_number(
     assert log.steps("picks") == log.steps("same") == [0, 6, 12]
     assert curves(job)["eval/loss"][0] == [0, 2, 4, 6, 8, 10, 12]
     assert "skills are measured at one in 3 evaluations" in worker_log(job)
-    shares = re.findall(r"; about ([\d,.]+)% of the time of training", worker_log(job))
+    shares = re.findall(r"; at most about ([\d,.]+)% of the time of training", worker_log(job))
     assert len(shares) == 1
     assert float(shares[0].replace(",", "")) > 5, "of so short a run they take more, and it says so"
 
 
 @pytest.mark.worker
 def test_a_worker_measures_skills_and_leaves_what_the_rule_chose(
-    base: Path, rows: Path, picks: Path, root: Path, eventually: Eventually
+    base: Path, rows: Path, picks: str, root: Path, eventually: Eventually
 ) -> None:
     rule = "stopping.keep_best=picks subject to eval/loss <= base"
     recipe = make_recipe(base, rows, *QUICK, *watch(picks, "own=held-out"), rule)
@@ -361,7 +352,7 @@ def test_a_worker_measures_skills_and_leaves_what_the_rule_chose(
     assert message(job).startswith(f"kept step-{chosen} weights, picks ")
 
 
-def test_pairs_are_measured_too(base: Path, picks: Path, tmp_path: Path, root: Path) -> None:
+def test_pairs_are_measured_too(base: Path, picks: str, tmp_path: Path, root: Path) -> None:
     pytest.importorskip("trl")
     path = tmp_path / "pairs.jsonl"
     path.write_text(
@@ -423,7 +414,7 @@ def test_what_is_afforded_stays_within_its_share(
 
 
 def test_a_long_run_takes_all_items_at_each_evaluation() -> None:
-    costs = [[2 * 60 + ANSWERED * 20.0] * 200] * 8
+    costs = [[2 * 60 + DECODED * 20.0] * 200] * 8
     assert afford(costs, 60e6, 10) == (200, 1)
     number, every = afford(costs, 3e5, 10)
     assert number == 20
