@@ -1,8 +1,10 @@
 """Contamination: which items of a suite stand among the rows that an arm was trained on.
 
 The item's own text is compared, without any template: question and answer apart, word by word as a
-whole, and by runs of 13 words (Brown et al. 2020, arXiv 2005.14165, appendix C). Owns the index of
-the items and what was found of each. Training rows are read once, in any number, and none is kept.
+whole, and by runs of 13 words (Brown et al. 2020, arXiv 2005.14165, appendix C). An instruction
+that many items of a suite begin or end with is a template too: with it, a few words of an item's
+own would make up a run. Owns the index of the items and what was found of each. Training rows are
+read once, in any number, and none is kept.
 Refuses to say 0 of rows that nobody knows: what a base was pre-trained on, and a foreign adapter.
 """
 
@@ -16,9 +18,19 @@ from engine.words import folded_words
 
 GRAM = 13
 """Words of a run."""
+TEMPLATE_SHARE = 0.1
+"""Of a suite's items; what so many begin or end with is a template."""
+TEMPLATE_ITEMS = 3
+"""At least."""
+SHORTEST_OWN = 8
+"""Words of an item's own text that are looked for at either end of a row's (the same appendix: no
+run of fewer is compared)."""
 
 Match = Literal["", "exact", "13-gram"]
-"""Not found; the same words, all of them; a run of 13 words."""
+"""Not found; all of its own words, without others or with a template before or after them; a run
+of 13 of its own words."""
+
+Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +54,20 @@ class ItemContamination:
 class ContaminationCheck:
     """Items to be looked for, and what has been found of them so far."""
 
-    def __init__(self, items: Sequence[Item]) -> None:
+    def __init__(self, items: Sequence[Item] = ()) -> None:
         self._found: dict[str, ItemContamination] = {}
-        self._whole: dict[tuple[str, ...], set[tuple[str, bool]]] = {}
+        self._whole: dict[Words, set[tuple[str, bool]]] = {}
         """The words of questions and answers, to item id and whether it is an answer."""
-        self._grams: dict[tuple[str, ...], set[tuple[str, bool]]] = {}
+        self._own: dict[Words, set[tuple[str, bool]]] = {}
+        """The same without templates, of less than a run."""
+        self._lengths: set[int] = set()
+        """Of these."""
+        self._grams: dict[Words, set[tuple[str, bool]]] = {}
+        self.add(items)
+
+    def add(self, items: Sequence[Item]) -> None:
+        """Look for the items of one more suite, whose ids are no other's."""
+        texts: list[tuple[str, bool, Words]] = []
         for item in items:
             answers = (*item.gold, item.reference) if item.reference else item.gold
             longest = max((len(folded_words(one)) for one in answers), default=0)
@@ -54,9 +75,13 @@ class ContaminationCheck:
             asked = item.text or "\n".join(
                 one.content for one in item.messages if one.role == "user"
             )
-            self._index(item.id, asked, is_answer=False)
-            for answer in answers:
-                self._index(item.id, answer, is_answer=True)
+            texts.append((item.id, False, tuple(folded_words(asked))))
+            texts += [(item.id, True, tuple(folded_words(answer))) for answer in answers]
+        for is_answer in (False, True):
+            each = [(name, words) for name, kind, words in texts if kind == is_answer]
+            template = _Templates([words for _, words in each])
+            for name, words in each:
+                self._index(name, words, template.strip(words), is_answer=is_answer)
 
     def read(self, rows: Iterable[tuple[str, Sequence[Message]]]) -> None:
         """Look at training rows: the source of each, and its messages."""
@@ -73,11 +98,13 @@ class ContaminationCheck:
         """By item id, in the order of the items."""
         return dict(self._found)
 
-    def _index(self, item: str, text: str, *, is_answer: bool) -> None:
-        words = tuple(folded_words(text))
+    def _index(self, item: str, words: Words, own: Words, *, is_answer: bool) -> None:
         if words:
             self._whole.setdefault(words, set()).add((item, is_answer))
-        for gram in _grams(words):
+        if SHORTEST_OWN <= len(own) < GRAM:
+            self._own.setdefault(own, set()).add((item, is_answer))
+            self._lengths.add(len(own))
+        for gram in _grams(own):
             self._grams.setdefault(gram, set()).add((item, is_answer))
 
     def _look(self, text: str, source: str, *, is_answer: bool) -> None:
@@ -85,6 +112,11 @@ class ContaminationCheck:
         for item, is_of_answer in self._whole.get(words, ()):
             if is_of_answer == is_answer:
                 self._keep(item, "exact", source, is_answer=is_of_answer)
+        for length in self._lengths:
+            for end in (words[:length], words[-length:]) if len(words) >= length else ():
+                for item, is_of_answer in self._own.get(end, ()):
+                    if is_of_answer == is_answer:
+                        self._keep(item, "exact", source, is_answer=is_of_answer)
         # A question copied into an answer, or an answer into a question, is seen all the same.
         for gram in _grams(words):
             for item, is_of_answer in self._grams.get(gram, ()):
@@ -104,5 +136,45 @@ class ContaminationCheck:
         self._found[item] = after
 
 
-def _grams(words: tuple[str, ...]) -> Iterable[tuple[str, ...]]:
+class _Templates:
+    """What many texts of a suite begin or end with."""
+
+    def __init__(self, texts: Sequence[Words]) -> None:
+        most = max(TEMPLATE_ITEMS, TEMPLATE_SHARE * len(texts))
+        distinct = list(dict.fromkeys(texts))
+        self._starts = _find_shared(distinct, most)
+        self._ends = _find_shared([words[::-1] for words in distinct], most)
+
+    def strip(self, words: Words) -> Words:
+        """The text's own words; all of them where nothing else is left."""
+        start = _count_shared(words, self._starts)
+        end = _count_shared(words[::-1], self._ends)
+        return words[start : len(words) - end] or words
+
+
+def _find_shared(texts: Sequence[Words], most: float) -> set[Words]:
+    """The beginnings, word by word, that at least `most` texts have."""
+    shared: set[Words] = set()
+    groups: list[tuple[int, Sequence[Words]]] = [(0, texts)]
+    while groups:
+        length, group = groups.pop()
+        longer: dict[Words, list[Words]] = {}
+        for words in group:
+            if len(words) > length:
+                longer.setdefault(words[: length + 1], []).append(words)
+        for start, one in longer.items():
+            if len(one) >= most:
+                shared.add(start)
+                groups.append((length + 1, one))
+    return shared
+
+
+def _count_shared(words: Words, shared: set[Words]) -> int:
+    count = 0
+    while count < len(words) and words[: count + 1] in shared:
+        count += 1
+    return count
+
+
+def _grams(words: Words) -> Iterable[Words]:
     return (words[at : at + GRAM] for at in range(len(words) - GRAM + 1))

@@ -75,6 +75,8 @@ class EvaluationPlan:
     """By arm, the arm that it was trained from, where that is one of these."""
     imported: ImportedSuites = ImportedSuites()
     """What another harness measured of these arms."""
+    notes: tuple[str, ...] = ()
+    """What of other harnesses could not be taken, a sentence each."""
 
 
 def choose_measure(spec: SuiteSpec, items: Sequence[Item]) -> str:
@@ -100,8 +102,8 @@ def list_specs(recipe: EvaluateRecipe) -> list[SuiteSpec]:
     Raises EngineError for one that is not in the grammar, and for two of one name.
     """
     bundled = [f"bundled:{path.stem}" for path in sorted(SUITES.glob("*.jsonl"))]
-    specs = parse_suites(recipe.suites or bundled)
     old = {LABELS: recipe.choices, PROMPTS: recipe.prompts}
+    specs = parse_suites(recipe.suites or bundled)
     return specs + [
         SuiteSpec(name, ref, SuiteOptions(limit=_ALL)) for name, ref in old.items() if ref
     ]
@@ -119,12 +121,14 @@ def make_plan(
         raise EngineError("No arms to evaluate.", hint="Use at least one --arm.")
     specs = list_specs(recipe)
     suites = tuple(_make_suite(spec, recipe, runs, raw) for spec in specs if not spec.is_import)
+    notes: list[str] = []
     imported = import_suites(
         [spec for spec in specs if spec.is_import],
         [arm.name for arm in arms],
         [suite.name for suite in suites],
+        notes.append,
     )
-    return EvaluationPlan(arms, suites, find_parents(arms, runs), imported)
+    return EvaluationPlan(arms, suites, find_parents(arms, runs), imported, tuple(notes))
 
 
 def _make_suite(
@@ -135,9 +139,12 @@ def _make_suite(
     notes: list[str] = []
     # Examples are drawn from all items, also from those that are not measured.
     read = _ALL if options.fewshot else most
-    whole = load_suite(
-        replace(spec, options=replace(options, limit=read)), runs, raw=raw, say=notes.append
-    )
+    if spec == list_specs(recipe)[-1] and recipe.prompts:
+        # Also a set that has the name of a data set.
+        whole = tuple(prompts.load(spec.ref, runs))
+    else:
+        cut = replace(spec, options=replace(options, limit=read))
+        whole = load_suite(cut, runs, raw=raw, say=notes.append)
     notes += describe_suite(whole, raw=options.template == "raw")
     if options.fewshot:
         notes += describe_examples(whole)

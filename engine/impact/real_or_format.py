@@ -1,38 +1,14 @@
 """Real or only format? Whether a model's answers changed in what it knows or in how it answers.
 
-After tuning a model may stop to answer in the form that a score reads, and still hold the right
-answer likely: the phenomenon of "Spurious Forgetting in Continual Learning of Language Models"
-(Zheng et al. 2025, arXiv 2501.13453), where a loss of alignment with the task looks like a loss of
-knowledge. Three measures of the same items tell them apart: the strict score, the flexible score
-and the log-probability of the right answer.
-
-Owns the words, and what each rests on. Of each measure `engine.impact.verdicts.judge` says whether
-it *falls* (lost), *rises* (gained) or *holds* (changed within, or the same within its bound, by two
-one-sided tests); else it is undecided. The words, of strict S and likelihood L:
-
-    format shift          S falls, and L holds or rises
-    knowledge shift       L falls, and S does not rise
-    no change             S holds, and L holds
-    format gained         S rises, and L holds
-    knowledge gained      L rises, and S does not fall
-    measures disagree     L falls and S rises; or choices by likelihood are decided otherwise than L
-    not enough evidence   all else
-
-Strict and likelihood are tested together, so each at its share of 5% (Bonferroni): of two arms that
-do not differ, 1 in 20 gets a word that claims a change. A word that needs several measures is wrong
-no more often than the test of one of them (intersection-union, Berger 1982, Technometrics 24, pages
-295 to 300). Simulated: with no difference at most 5% of false words at 100 to 400 items; a planted
-shift of 30 points in the form alone or of 0.3 nats in the likelihood is named in 95% or more of 400
-items; a likelihood that falls by just the bound passes for one that holds in 6% (skewed 8%).
+Owns which items and suites are compared: the same items, zero-shot and few-shot side by side. The
+words and what they rest on are `engine.impact.format_words`.
 """
 
 import math
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
 
 from engine.impact.evaluation_results import (
-    FLEXIBLE,
     GOLD_NLL,
     LESS_IS_BETTER,
     LIKELIHOOD,
@@ -41,7 +17,14 @@ from engine.impact.evaluation_results import (
     EvaluationResults,
     SuiteItem,
 )
-from engine.impact.verdicts import DELTA, LEAST_ITEMS, Verdict, judge
+from engine.impact.format_words import (
+    MEASURE_NAMES,
+    FormatWord,
+    MeasureChange,
+    choose_word,
+    likelihood_of,
+)
+from engine.impact.verdicts import DELTA, LEAST_ITEMS, judge
 from engine.statistics import paired_test
 
 LIKELIHOOD_BOUND = 0.05
@@ -51,49 +34,11 @@ It changes the (geometric) mean probability of a token of the right answer by le
 itself, exp(0.05) − 1, so by 5 points where the token was certain and by less everywhere else: the δ
 of scores, on the scale of probabilities.
 """
-MEASURES = (STRICT, FLEXIBLE, GOLD_NLL, LIKELIHOOD)
-"""In the order in which they are read; the first and the third decide."""
-_ASKED = ("fewshot", "template", "template_hash", "decode")
+LIKELY = math.log(0.5)
+"""A token that is likelier than this is the one that is written."""
 LEVEL = 0.05
 """Of a word that claims a change where there is none."""
-
-State = Literal["falls", "holds", "rises", "undecided"]
-FormatWord = Literal[
-    "format shift",
-    "knowledge shift",
-    "no change",
-    "format gained",
-    "knowledge gained",
-    "measures disagree",
-    "not enough evidence",
-    "items only",
-]
-_STATES: Mapping[str, State] = {
-    "lost": "falls",
-    "gained": "rises",
-    "changed within": "holds",
-    "the same within": "holds",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class MeasureChange:
-    """One measure, base against arm. More is better: of `gold_nll` the negative is taken, which is
-    the log-probability of the right answer."""
-
-    measure: str
-    before: float
-    """Mean over the items."""
-    after: float
-    verdict: Verdict
-
-    @property
-    def items(self) -> int:
-        return self.verdict.test.items
-
-    @property
-    def state(self) -> State:
-        return _STATES.get(self.verdict.word, "undecided")
+_ASKED = ("fewshot", "template", "template_hash", "system", "prefix", "decode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +54,8 @@ class FormatVerdict:
     word: FormatWord
     items: int
     """That the deciding measures were paired on."""
-    items_needed: int | None
-    """Of *not enough evidence*: how many would do; None where that is not known."""
+    reason: str
+    """Where the word alone does not say it."""
     notes: tuple[str, ...]
 
 
@@ -160,7 +105,7 @@ def compare_format(
 def has_likelihood(results: EvaluationResults, suite: str) -> bool:
     """Whether anything can be said: some arm has a strict score and a likelihood of the suite."""
     measured = (arm.suites[suite].measures for arm in results.arms.values() if suite in arm.suites)
-    return any(STRICT in one and _likelihood_of(one) for one in measured)
+    return any(STRICT in one and likelihood_of(one) for one in measured)
 
 
 def _skill_of(suite: str) -> str:
@@ -187,11 +132,6 @@ def _siblings(
     return found, notes
 
 
-def _likelihood_of(measures: Container[str]) -> str:
-    """The measure that is the likelihood here; empty where there is none."""
-    return GOLD_NLL if GOLD_NLL in measures else LIKELIHOOD if LIKELIHOOD in measures else ""
-
-
 def _judge_suite(
     name: str,
     items: Mapping[str, SuiteItem],
@@ -201,10 +141,13 @@ def _judge_suite(
     delta: float,
 ) -> FormatVerdict:
     notes = []
-    both = [one for one in MEASURES if one in before.measures and one in after.measures]
-    likelihood = _likelihood_of(both)
-    deciding = [one for one in (STRICT, likelihood) if one in both]
-    values = {one: (before.measures[one], after.measures[one]) for one in both}
+    values = {
+        one: (before.measures[one], after.measures[one])
+        for one in MEASURE_NAMES
+        if one in before.measures and one in after.measures
+    }
+    likelihood = likelihood_of(values)
+    deciding = [one for one in (STRICT, likelihood) if one in values]
     paired = [
         item
         for item in items
@@ -223,12 +166,10 @@ def _judge_suite(
     asked = after.asked
     if differing := [key for key in _ASKED if before.asked.get(key) != asked.get(key)]:
         notes.append(f"The arms were asked in different ways: {', '.join(differing)}.")
-    word, undecided = _word(changes.get(STRICT), changes.get(likelihood), changes.get(LIKELIHOOD))
+    blind = _find_blindness({item: items[item] for item in paired}, before)
+    word, reason = choose_word(changes, likelihood, blind)
     if len(paired) < LEAST_ITEMS:
-        word = "items only"
-    needed = [one.verdict.items_needed for one in undecided]
-    enough = max((count for count in needed if count is not None), default=0)
-    is_known = word == "not enough evidence" and None not in needed and enough > len(paired)
+        word, reason = "items only", f"a verdict needs {LEAST_ITEMS} items"
     return FormatVerdict(
         name,
         int(asked.get("fewshot", 0)),
@@ -236,7 +177,7 @@ def _judge_suite(
         changes,
         word,
         len(paired),
-        enough if is_known else None,
+        reason,
         tuple(notes),
     )
 
@@ -262,29 +203,28 @@ def _change(
     )
 
 
-_WORDS: Mapping[tuple[State, State], FormatWord] = {
-    ("falls", "holds"): "format shift",
-    ("falls", "rises"): "format shift",
-    ("falls", "falls"): "knowledge shift",
-    ("holds", "falls"): "knowledge shift",
-    ("undecided", "falls"): "knowledge shift",
-    ("holds", "holds"): "no change",
-    ("rises", "holds"): "format gained",
-    ("rises", "rises"): "knowledge gained",
-    ("holds", "rises"): "knowledge gained",
-    ("undecided", "rises"): "knowledge gained",
-    ("rises", "falls"): "measures disagree",
-}
-"""By strict and likelihood."""
+def _find_blindness(items: Mapping[str, SuiteItem], base: ArmSuite) -> str:
+    """Why the likelihood does not see what the base knows; empty where it does."""
+    choices = base.measures.get(LIKELIHOOD, {})
+    strict, nll = base.measures.get(STRICT, {}), base.measures.get(GOLD_NLL, {})
+    if any(one.choices and name in choices for name, one in items.items()):
+        values = {
+            name: choices[name] - _chance(one)
+            for name, one in items.items()
+            if one.choices and name in choices
+        }
+        reason = "by likelihood the base chooses no better than chance"
+    else:
+        values = {
+            name: -nll[name] - LIKELY
+            for name in items
+            if strict.get(name, 0) >= 1 and math.isfinite(nll.get(name, math.inf))
+        }
+        reason = "the base would not write the right answers as they are scored"
+    groups = [items[name].group or (name,) for name in values]
+    return "" if values and paired_test([*values.values()], groups).interval()[0] > 0 else reason
 
 
-def _word(
-    strict: MeasureChange | None, likelihood: MeasureChange | None, choices: MeasureChange | None
-) -> tuple[FormatWord, list[MeasureChange]]:
-    """The word, and the deciding measures whose intervals do not decide."""
-    if strict is None or likelihood is None:
-        return "not enough evidence", []
-    if choices and len({likelihood.state, choices.state} - {"undecided"}) > 1:
-        return "measures disagree", []
-    word = _WORDS.get((strict.state, likelihood.state), "not enough evidence")
-    return word, [one for one in (strict, likelihood) if one.state == "undecided"]
+def _chance(item: SuiteItem) -> float:
+    """Of choosing a right answer blindly."""
+    return sum(choice in item.gold for choice in item.choices) / len(item.choices)

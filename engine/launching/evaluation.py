@@ -34,24 +34,25 @@ def check_evaluation(recipe: EvaluateRecipe, root: Path) -> None:
 def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
     """The recipe with what it names found and checked, by paths that are valid from any folder.
 
-    `choices` and `prompts` of version 1 become suites of these names.
+    `choices` of version 1 becomes a suite of that name.
     """
     if not recipe.arms:
         raise EngineError("No arms to evaluate.", hint="Use at least one arm.")
     runs = [job.path for job in open_store(root).jobs()]
     arms = [find_weights(_not_endpoint(arm), runs) for arm in parse_arms(recipe.arms)]
     suites = [anchor(spec, runs) for spec in list_specs(recipe)]
+    named = suites[:-1] if recipe.prompts else suites
     located = replace(
         recipe,
         arms=list(map(format_arm, arms)),
-        suites=list(map(format_suite, suites)),
+        suites=list(map(format_suite, named)),
         choices="",
-        prompts="",
+        prompts=suites[-1].ref if recipe.prompts else "",
         encoder=str(Path(recipe.encoder).expanduser().absolute()) if recipe.encoder else "",
     )
     # Rows of Parquet and Arrow are read by the worker, and refused there where they are bad.
-    readable = [one for one in suites if one.is_import or not needs_worker(one, runs)]
-    if readable:
+    readable = [one for one in named if one.is_import or not needs_worker(one, runs)]
+    if readable or recipe.prompts:
         make_plan(replace(located, suites=list(map(format_suite, readable))), runs)
     return located
 

@@ -41,6 +41,8 @@ def run(attempt: Attempt) -> str:
     assert isinstance(recipe, EvaluateRecipe)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     plan = make_plan(recipe, runs, read_raw)
+    for note in plan.notes:
+        attempt.log(note)
     for suite in plan.suites:
         for note in suite.notes:
             attempt.log(f"{suite.name}: {note}")

@@ -19,15 +19,22 @@ def measured(
     suites: Mapping[str, Mapping[str, Values]],
     fewshot: Mapping[str, int] | None = None,
     groups: Sequence[str] = (),
+    choices: Sequence[str] = (),
 ) -> EvaluationResults:
-    """`suites` by name, then by arm; `fewshot` by suite, 0 where it lacks."""
+    """`suites` by name, then by arm; `fewshot` by suite, 0 where it lacks; of `choices` the first
+    one is right."""
     facts, arms = {}, dict[str, dict[str, ArmSuite]]()
     for name, by_arm in suites.items():
         count = max(len(one) for values in by_arm.values() for one in values.values())
         facts[name] = SuiteFacts(
             name,
             {
-                f"i{at}": SuiteItem(f"{at}?", (str(at),), group=groups[at] if groups else "")
+                f"i{at}": SuiteItem(
+                    f"{at}?",
+                    (choices[0] if choices else str(at),),
+                    tuple(choices),
+                    groups[at] if groups else "",
+                )
                 for at in range(count)
             },
             STRICT,

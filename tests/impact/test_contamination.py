@@ -68,3 +68,67 @@ def test_an_item_of_two_turns_is_found_as_a_whole_only() -> None:
     item = Item("i", asked)
     assert _find(item, ("f:1", asked)).question == "exact"
     assert _find(item, _row("And two?", "2")).question == ""
+
+
+def _many(template: str, *own: str) -> list[Item]:
+    return [_item(template.format(text), name=str(at)) for at, text in enumerate(own)]
+
+
+OWN = ("i woke up and felt well for once", "i woke up late and missed the early bus home",
+       "nobody came to see the play that we wrote",
+       "the sea was calm and grey all day long", "too few words to tell")  # fmt: skip
+ASKED = "What emotion is in the text that now follows? Answer with one word: {}"
+
+
+def _flagged(items: list[Item], *questions: str) -> dict[str, str]:
+    check = ContaminationCheck(items)
+    check.read([_row(one, "joy") for one in questions])
+    return {name: one.question for name, one in check.found.items() if one.question}
+
+
+def test_an_instruction_and_a_few_words_are_no_run_of_the_items_own() -> None:
+    """Its 13 words and the first of a text are a run of 14, which is found in every row."""
+    asked = ASKED.format("i woke up and felt sad all day, as ever")
+    assert _flagged(_many(ASKED, *OWN), asked) == {}
+    alone = _many(ASKED, OWN[0])
+    assert _flagged(alone, asked) == {"0": "13-gram"}, "of one item no template is known"
+
+
+def test_an_items_own_text_is_found_under_another_template() -> None:
+    items = _many(ASKED, *OWN)
+    assert _flagged(items, ASKED.format(OWN[2])) == {"2": "exact"}
+    assert _flagged(items, OWN[3]) == {"3": "exact"}
+    assert _flagged(items, f"Which label fits this? {OWN[0]}") == {"0": "exact"}
+    assert _flagged(items, f"{OWN[2]}\n\nIs that sad?") == {"2": "exact"}
+    assert _flagged(items, f"He said: {OWN[2]}, and left") == {}, "a part of another text"
+    assert _flagged(items, f"As he said: {OWN[4]}") == {}, "other texts end so too"
+    assert _flagged(items, ASKED.format(OWN[4])) == {"4": "exact"}
+
+
+def test_an_instruction_may_stand_after_the_text() -> None:
+    ending = "{} | Which of all these emotions is it that this text shows to you? joy or fear"
+    items = _many(ending, *OWN)
+    assert _flagged(items, ending.format("we felt very well for once")) == {}
+    assert _flagged(items, ending.format(OWN[0])) == {"0": "exact"}
+
+
+def test_long_texts_keep_their_runs_and_several_instructions_are_known() -> None:
+    words = LONG.split()
+    own = [" ".join(words[at:] + words[:at]) for at in range(8)]  # each begins and ends elsewhere
+    rows = [
+        f"{'Please' if at % 2 else 'Now'} tell me at once, in a single word, which emotion is "
+        f"shown by this text: {text}"
+        for at, text in enumerate(own)
+    ]
+    items = [_item(one, name=str(at)) for at, one in enumerate(rows)]
+    assert _flagged(items, rows[0].replace(own[0], " ".join(words[:9]))) == {}
+    # Turned by at most 4 of its 17 words a text has a run in common with another.
+    found = _flagged(items, f"He wrote: {own[5]}, and left")
+    assert found == dict.fromkeys("1234567", "13-gram")
+
+
+def test_two_suites_do_not_share_a_template() -> None:
+    check = ContaminationCheck(_many(ASKED, *OWN))
+    check.add([_item(ASKED.format("a text of another suite altogether"), name="other")])
+    check.read([_row(ASKED.format("a text of another suite, unlike"), "joy")])
+    assert [name for name, one in check.found.items() if one.question] == ["other"]

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pytest
@@ -31,57 +31,111 @@ def _nll(mean: float, items: int = N) -> list[float]:
     return [mean + 0.1 * ((at * 7 % 11) - 5) / 5 for at in range(items)]
 
 
-def _only(before: Values, after: Values) -> FormatVerdict:
-    results = measured({"facts": {"base": before, "tuned": after}})
+def _only(before: Values, after: Values, choices: Sequence[str] = ()) -> FormatVerdict:
+    results = measured({"facts": {"base": before, "tuned": after}}, choices=choices)
     (verdict,) = compare_format(results, "facts", "tuned").asked
     return verdict
 
 
-BEFORE = {"strict": _scores(300), "gold_nll": _nll(1.0)}
+BEFORE = {"strict": _scores(300), "gold_nll": _nll(0.4)}
 
 
 @pytest.mark.parametrize(
     ("strict", "nll", "word"),
     [
-        (150, 1.0, "format shift"),
-        (150, 0.5, "format shift"),  # the right answer is likelier than it was
-        (150, 1.4, "knowledge shift"),
-        (300, 1.4, "knowledge shift"),
-        (300, 1.0, "no change"),
-        (298, 1.02, "no change"),
-        (380, 1.0, "format gained"),
-        (380, 0.5, "knowledge gained"),
-        (300, 0.5, "knowledge gained"),
-        (380, 1.4, "measures disagree"),
+        (150, 0.4, "format shift"),
+        (150, 0.8, "knowledge shift"),
+        (300, 0.8, "knowledge shift"),
+        (300, 0.4, "no change"),
+        (298, 0.42, "no change"),
+        (380, 0.4, "format gained"),
+        (380, 0.2, "knowledge gained"),
+        (300, 0.2, "measures disagree"),
+        (150, 0.2, "measures disagree"),
+        (380, 0.8, "measures disagree"),
     ],
 )
 def test_the_word_by_strict_and_likelihood(strict: int, nll: float, word: str) -> None:
     verdict = _only(BEFORE, {"strict": _scores(strict), "gold_nll": _nll(nll)})
-    assert (verdict.word, verdict.items, verdict.items_needed) == (word, N, None)
+    assert (verdict.word, verdict.items) == (word, N)
+    assert bool(verdict.reason) == (word == "measures disagree")
 
 
 def test_log_probability_has_the_sign_of_more_is_better() -> None:
-    verdict = _only(BEFORE, {"strict": _scores(300), "gold_nll": _nll(1.4)})
+    verdict = _only(BEFORE, {"strict": _scores(300), "gold_nll": _nll(0.8)})
     change = verdict.changes["gold_nll"]
-    assert (change.before, change.after) == pytest.approx((-1.0, -1.4), abs=1e-3)
+    assert (change.before, change.after) == pytest.approx((-0.4, -0.8), abs=1e-3)
     assert change.verdict.test.difference == pytest.approx(-0.4)
     assert (change.state, change.verdict.delta) == ("falls", LIKELIHOOD_BOUND)
 
 
+def test_another_delta_is_that_of_scores_alone() -> None:
+    (verdict, _) = compare_format(_both_ways(), "facts", "tuned", delta=0.1).asked
+    deltas = {name: one.verdict.delta for name, one in verdict.changes.items()}
+    assert deltas == {"strict": 0.1, "gold_nll": LIKELIHOOD_BOUND}
+
+
+CHOICES = ("right", "wrong")
+
+
 def test_choices_that_are_decided_otherwise_disagree() -> None:
     """The right answer is less likely by itself, and ranks among the choices as before."""
-    after = {"strict": _scores(150), "gold_nll": _nll(1.4), "likelihood": _scores(301)}
-    verdict = _only(BEFORE | {"likelihood": _scores(300)}, after)
+    before = BEFORE | {"likelihood": _scores(300)}
+    after = {"strict": _scores(150), "gold_nll": _nll(0.8), "likelihood": _scores(301)}
+    verdict = _only(before, after, CHOICES)
     assert verdict.word == "measures disagree"
+    assert verdict.reason == "gold log-prob falls, likeliest choice holds"
     assert [one.state for one in verdict.changes.values()] == ["falls", "falls", "holds"]
-    fallen = after | {"likelihood": _scores(200)}
-    assert _only(BEFORE | {"likelihood": _scores(300)}, fallen).word == "knowledge shift"
+    assert _only(before, after | {"likelihood": _scores(200)}, CHOICES).word == "knowledge shift"
+
+
+def test_a_flexible_score_that_does_not_go_along_disagrees() -> None:
+    """The right answer is still given in another form, or was given in one before."""
+    before = BEFORE | {"flexible": _scores(380)}
+    lost = {"strict": _scores(150), "gold_nll": _nll(0.8), "flexible": _scores(380)}
+    verdict = _only(before, lost)
+    assert verdict.word == "measures disagree"
+    assert verdict.reason == "gold log-prob falls, flexible score holds"
+    assert _only(before, lost | {"flexible": _scores(150)}).word == "knowledge shift"
+    gained = {"strict": _scores(380), "gold_nll": _nll(0.2), "flexible": _scores(380)}
+    assert _only(before, gained).reason == "gold log-prob rises, flexible score holds"
+    few = BEFORE | {"flexible": _scores(300)}
+    assert _only(few, gained).word == "knowledge gained"
+    shifted = {"strict": _scores(150), "gold_nll": _nll(0.4), "flexible": _scores(150)}
+    assert _only(before, shifted).word == "format shift"
 
 
 def test_choices_decide_where_no_log_probability_was_measured() -> None:
     before = {"strict": _scores(300), "likelihood": _scores(300)}
     after = {"strict": _scores(150), "likelihood": _scores(298)}
-    assert _only(before, after).word == "format shift"
+    assert _only(before, after, CHOICES).word == "format shift"
+
+
+@pytest.mark.parametrize(("right", "word"), [(300, "format shift"), (200, "not enough evidence"),
+                                             (120, "not enough evidence")])  # fmt: skip
+def test_a_likelihood_at_chance_shows_no_shift(right: int, word: str) -> None:
+    """As of `eight` where the model writes "A spider has eight legs.": right, and never likely."""
+    before = BEFORE | {"likelihood": _scores(right)}
+    after = {"strict": _scores(150), "gold_nll": _nll(0.4), "likelihood": _scores(right)}
+    verdict = _only(before, after, CHOICES)
+    assert verdict.word == word
+    blind = "by likelihood the base chooses no better than chance"
+    assert verdict.reason == (blind if word == "not enough evidence" else "")
+    same = _only(before, before, CHOICES)
+    assert same.word == "no change"
+
+
+@pytest.mark.parametrize(("nll", "word"), [(0.6, "format shift"), (0.7, "not enough evidence"),
+                                           (9.0, "not enough evidence")])  # fmt: skip
+def test_right_answers_that_the_base_would_not_write_show_no_shift(nll: float, word: str) -> None:
+    """Of those that it gives, a token has to be likelier than not: -log(0.5) is 0.69."""
+    verdict = _only(
+        {"strict": _scores(300), "gold_nll": _nll(nll)},
+        {"strict": _scores(150), "gold_nll": _nll(nll)},
+    )
+    assert verdict.word == word
+    if word != "format shift":
+        assert verdict.reason == "the base would not write the right answers as they are scored"
 
 
 def test_what_does_not_suffice() -> None:
@@ -93,20 +147,20 @@ def test_what_does_not_suffice() -> None:
     assert verdict.word == "not enough evidence"
     assert verdict.changes["gold_nll"].state == "undecided"
     needed = verdict.changes["gold_nll"].verdict.items_needed
-    assert verdict.items_needed == needed
-    assert needed is not None
-    assert needed > N
+    assert verdict.reason == f"gold log-prob undecided; about {needed:,} items would do"
+    assert needed == 27_473  # (1.64485 + 1.28155)² · 8 · 400 / 399 / 0.05²
     without = _only({"strict": _scores(300)}, {"strict": _scores(150)})
-    assert (without.word, without.items_needed) == ("not enough evidence", None)
+    assert without.word == "not enough evidence"
+    assert without.reason == "strict score and likelihood are needed"
     few = _only(
         {"strict": _scores(19, 19), "gold_nll": _nll(1.0, 19)},
         {"strict": _scores(0, 19), "gold_nll": _nll(1.0, 19)},
     )
-    assert (few.word, few.items) == ("items only", 19)
+    assert (few.word, few.items, few.reason) == ("items only", 19, "a verdict needs 20 items")
 
 
 def test_a_diverged_model_has_no_likelihood() -> None:
-    nll = _nll(1.0)
+    nll = _nll(0.4)
     nll[3] = math.inf
     before, after = BEFORE | {"likelihood": _scores(300)}, {"strict": _scores(150), "gold_nll": nll}
     verdict = _only(before, after | {"likelihood": _scores(300)})
@@ -121,10 +175,10 @@ def test_items_of_a_group_are_no_independent_ones() -> None:
     results = measured(
         {
             "facts": {
-                "base": {"strict": _scores(60, 100), "gold_nll": _nll(1.0, 100)},
+                "base": {"strict": _scores(60, 100), "gold_nll": _nll(0.4, 100)},
                 "tuned": {
                     "strict": _scores(60, 100),
-                    "gold_nll": [0.9 + at % 4 / 20 for at in range(100)],
+                    "gold_nll": [0.3 + at % 4 / 20 for at in range(100)],
                 },
             }
         },
@@ -136,7 +190,7 @@ def test_items_of_a_group_are_no_independent_ones() -> None:
 
 
 def _both_ways() -> EvaluationResults:
-    after = {"strict": _scores(150), "gold_nll": _nll(1.0)}
+    after = {"strict": _scores(150), "gold_nll": _nll(0.4)}
     return measured(
         {
             "facts, 5-shot": {"base": BEFORE, "tuned": BEFORE},
@@ -223,7 +277,7 @@ def _words(
     random = np.random.default_rng(12)
     words: Counter[str] = Counter()
     for _ in range(trials):
-        nll = random.exponential(1, items) + 0.3
+        nll = random.exponential(0.3, items) + 0.1
         before, after = _flip(random, items, lost, gained)
         first = {"strict": before, "gold_nll": nll.tolist()}
         second = {"strict": after, "gold_nll": (nll + shift + spread(random, items)).tolist()}

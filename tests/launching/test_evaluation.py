@@ -56,9 +56,8 @@ def test_refs_are_valid_from_any_folder(
         ("facts", "bundled:facts"),
         (f"held-out of {run.path.name}", f"run:{run.path.name}"),
         ("labels", "bundled:emotion"),
-        ("prompts", "bundled:all"),
     ]
-    assert (located.choices, located.prompts) == ("", "")
+    assert (located.choices, located.prompts) == ("", "bundled:all")
     assert located.encoder == str(tmp_path / "enc@3")
 
 

@@ -141,3 +141,14 @@ async def evaluate(recorder: Recorder) -> None:
         await recorder.shoot("evaluate", "3 arms: base, emotion-lora, child")
         await recorder.press("tab", "l", "l", "l")
         await recorder.shoot("evaluate-file", "File of items: a suite or a data set")
+
+
+@case({"impact-colourless": ImpactPage, "items-colourless": ItemsPage})
+async def impact_without_colours(recorder: Recorder) -> None:
+    write_evaluations()
+    recorder.monkeypatch.setenv("NO_COLOR", "1")
+    async with recorder.finetop():
+        await open_impact(recorder, "child")
+        await recorder.shoot("impact-colourless", "arithmetic, counsel", "skills not trained")
+        await recorder.reach(ItemsPage, "enter")
+        await recorder.shoot("items-colourless", "kept 261 (27 regained)")

@@ -52,19 +52,19 @@ def asked_twice() -> EvaluationResults:
         spread = random.Random(16)
         return {
             "strict": [float(spread.random() < right) for _ in range(count)],
-            "flexible": [float(spread.random() < max(right, 0.7)) for _ in range(count)],
-            "gold_nll": [spread.expovariate(1) + nll + drawn.gauss(0, 0.1) for _ in range(count)],
+            "flexible": [float(spread.random() < right + 0.05) for _ in range(count)],
+            "gold_nll": [spread.expovariate(10) + nll + drawn.gauss(0, 0.1) for _ in range(count)],
         }
 
     return measured(
         {
-            "facts": {"base": arm(0.7, 1.0), "emotion-lora": arm(0.3, 1.0), "full": arm(0.2, 1.5)},
+            "facts": {"base": arm(0.7, 0.4), "emotion-lora": arm(0.3, 0.4), "full": arm(0.2, 1.5)},
             "facts, 5-shot": {
                 "base": arm(0.7, 0.8),
                 "emotion-lora": arm(0.7, 0.8),
                 "full": arm(0.3, 1.2),
             },
-            "french": {"base": arm(0.7, 1.0, 60), "emotion-lora": arm(0.68, 1.04, 60)},
+            "french": {"base": arm(0.7, 0.4, 60), "emotion-lora": arm(0.68, 0.44, 60)},
         },
         {"facts, 5-shot": 5},
     )

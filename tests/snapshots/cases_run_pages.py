@@ -41,9 +41,7 @@ async def overview(recorder: Recorder) -> None:
         await recorder.reach(OverviewPage, "u")
         await recorder.shoot("overview", "Inputs", "no longer exists")
         await recorder.press("end")
-        await recorder.shoot(
-            "overview-end", "learning_rate = 0.002" if recorder.wide else "[forgetting]"
-        )
+        await recorder.shoot("overview-end", "epochs = 2.0" if recorder.wide else "[forgetting]")
         await recorder.press("escape")
         await choose(recorder, "answers")
         await recorder.reach(OverviewPage, "u")

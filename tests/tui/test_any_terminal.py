@@ -171,7 +171,9 @@ async def test_a_screen_with_nothing_new_draws_nothing(
 
         monkeypatch.setattr(app, "_display", count)
         for key, text in zip(
-            KEYS, ("progress", "GB free · ", "◆", "prompt 1/", "exact"), strict=True
+            KEYS,
+            ("progress", "GB free · ", "◆", "prompt 1/", "0 evaluations", "exact"),
+            strict=True,
         ):
             await pilot.press(key)
             await see(pilot, text)

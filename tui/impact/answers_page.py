@@ -14,7 +14,7 @@ from engine.jobs.directory import JobDirectory
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.impact.answer_texts import answer_facts, pane_lines
-from tui.impact.evaluation_reader import Evaluation
+from tui.impact.evaluation_reader import EvaluationSnapshot
 from tui.impact.item_list import ItemList, ItemRow, next_lost
 from tui.screens.answer_lines import text_lines
 from tui.screens.page import SubPage, bindings_of
@@ -38,7 +38,7 @@ class AnswersPage(SubPage):
 
     def __init__(
         self,
-        evaluation: Evaluation,
+        evaluation: EvaluationSnapshot,
         items: ItemList,
         rows: Sequence[ItemRow],
         place: int,

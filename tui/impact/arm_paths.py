@@ -4,9 +4,11 @@ Pure: knows the names of arms and not their scores.
 """
 
 import re
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
-from engine.compare.arms import parse_arm
+from engine.compare.arms import Arm, parse_arm
 from engine.errors import EngineError
 from engine.impact.evaluation_results import EvaluationResults
 
@@ -20,9 +22,8 @@ def steps_of(results: EvaluationResults) -> dict[str, int]:
     of the one with most. Empty where fewer than two are."""
     folders: dict[str, dict[str, int]] = {}
     for name, arm in results.arms.items():
-        try:
-            parsed = parse_arm(arm.spec)
-        except EngineError:
+        parsed = _parse(arm.spec)
+        if parsed is None:
             continue
         if match := _CHECKPOINT.fullmatch(parsed.adapter or parsed.checkpoint):
             folders.setdefault(match[1], {})[name] = int(match[2])
@@ -38,15 +39,34 @@ def path_to(results: EvaluationResults, arm: str) -> tuple[str, ...]:
     if arm == base:
         return (base,)
     steps = steps_of(results)
-    if arm in steps:
-        earlier = [name for name in steps if steps[name] < steps[arm] and name != base]
-        return (base, *earlier, arm)
+    if arm in steps or _is_output(results, arm, steps):
+        last = steps.get(arm, max(steps.values(), default=0) + 1)
+        return (base, *(name for name in steps if steps[name] < last and name != base), arm)
     path = [arm]
     while (parent := results.arms[path[-1]].parent) in results.arms and parent not in path:
         path.append(parent)
     if path[-1] != base:
         path.append(base)
     return tuple(reversed(path))
+
+
+def _is_output(results: EvaluationResults, arm: str, steps: Mapping[str, int]) -> bool:
+    """Whether an arm is the run whose checkpoints these are."""
+    parsed, checkpoint = _parse(results.arms[arm].spec), None
+    for name in steps:
+        checkpoint = _parse(results.arms[name].spec)
+    if parsed is None or checkpoint is None:
+        return False
+    match = _CHECKPOINT.fullmatch(checkpoint.adapter or checkpoint.checkpoint)
+    run = Path(match[1]).parent.name if match else ""
+    return (parsed.adapter or parsed.checkpoint) == f"run:{run}" and parsed.strength == 1
+
+
+def _parse(spec: str) -> Arm | None:
+    try:
+        return parse_arm(spec)
+    except EngineError:  # a file may hold any text
+        return None
 
 
 def find_reference(results: EvaluationResults, arm: str, against: Against) -> str | None:

@@ -40,14 +40,15 @@ def cell_lines(
     """Score, change and test of a cell, then how it was asked and what to know of it."""
     result, change = row.results.get(arm), change_of(row, arm, against)
     head: list[Piece] = [(one_line(row.name), "strong"), (f", {one_line(arm)}: ", "")]
+    notes = _notes(row, arm, table.arms)
     if result is None:
-        return pack([[*head, ("not measured", "warn")], *_notes(row)], separator, width)
+        return pack([[*head, ("not measured", "warn")], *notes], separator, width)
     facts: list[Line] = [[*head, *_score(row, result)]]
     if change is not None:
         facts += _change(table, row, change)
     facts += _about_items(row, result, change)
     facts += [[(fact, "dim")] for fact in _asked(table, row, arm)]
-    return pack([*facts, *_notes(row)], separator, width)
+    return pack([*facts, *notes], separator, width)
 
 
 def summary_lines(
@@ -60,9 +61,12 @@ def summary_lines(
             name = _SHORT.get(measure.name, measure.name)
             facts.append(_measure(name, measure, signed=measure.name == "backward transfer"))
     facts.append([(SCOPE, "dim")])
-    facts.append([_seen(summary.seen)])
-    facts += [[(one_line(note), "warn")] for note in table.notes]
+    if summary.seen is not None or not any(map(_is_of_training, table.notes)):
+        facts.append([_seen(summary.seen)])
     facts.append([(FAMILY, "dim")])
+    facts += [
+        [(one_line(note), "dim" if _is_of_training(note) else "warn")] for note in table.notes
+    ]
     return pack(facts, separator, width)
 
 
@@ -117,20 +121,8 @@ def _about_items(row: SkillRow, result: SkillResult, change: SkillChange | None)
     facts: list[Line] = []
     if change is not None and change.flips is not None:
         facts.append([(f"lost {len(change.lost):,}, gained {len(change.gained):,}", "")])
-    if result.diverged:
-        count = len(result.diverged)
-        facts.append([(f"{count:,} item{'s' * (count != 1)} not finite", "bad")])
-    if result.cut:
-        count = len(result.cut)
-        facts.append([(f"{count:,} answer{'s' * (count != 1)} cut by length", "warn")])
     if result.seen is None:
         facts.append([("seen in training: unknown", "dim")])
-    elif result.seen:
-        count = len(result.seen)
-        text = f"{count:,} item{'s' * (count != 1)} seen in training"
-        if result.unseen is not None:
-            text += f", without them {write_share(result.unseen.value)}"
-        facts.append([(text, "warn")])
     if row.is_weighted:
         facts.append([("weighted mean", "dim")])
     return facts
@@ -167,11 +159,20 @@ def _measure(name: str, measure: StageMeasure, *, signed: bool, role: str = "") 
     return pieces
 
 
+def _is_of_training(note: str) -> bool:
+    """Whether a note says of which arms it is not known what they saw in training."""
+    return note.endswith("in training is unknown.")
+
+
 def _seen(seen: int | None) -> Piece:
     if seen is None:
         return ("items seen in training: unknown", "dim")
     return (f"{seen:,} item{'s' * (seen != 1)} seen in training", "warn" if seen else "dim")
 
 
-def _notes(row: SkillRow) -> list[Line]:
-    return [[(one_line(note), "warn")] for note in row.notes]
+def _notes(row: SkillRow, arm: str, arms: Sequence[str]) -> list[Line]:
+    """The notes of a skill but for those of other arms alone; what is said of this arm first."""
+    others = tuple(f"{other}: " for other in arms if other != arm)
+    notes = [note for note in row.notes if not note.startswith(others)]
+    notes.sort(key=lambda note: not note.startswith(f"{arm}: "))
+    return [[(one_line(note.removeprefix(f"{arm}: ")), "warn")] for note in notes]

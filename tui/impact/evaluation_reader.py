@@ -32,7 +32,7 @@ Texts = Mapping[str, Mapping[str, Mapping[str, str]]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
+class EvaluationSnapshot:
     """What there is of an evaluation; frozen, handed to the pages."""
 
     path: Path
@@ -58,7 +58,9 @@ class Evaluation:
         return self.table.results if self.table is not None else None
 
 
-def read_evaluation(path: Path, known: Evaluation | None = None) -> Evaluation | None:
+def read_evaluation(
+    path: Path, known: EvaluationSnapshot | None = None
+) -> EvaluationSnapshot | None:
     """The evaluation of a job's directory; None where nothing changed since `known` was read."""
     job = JobDirectory(path)
     stamp = _stamp(job)
@@ -67,20 +69,20 @@ def read_evaluation(path: Path, known: Evaluation | None = None) -> Evaluation |
     try:
         content = read_file(job.results, MOST_BYTES)
     except FileNotFoundError:
-        return Evaluation(path, stamp)
+        return EvaluationSnapshot(path, stamp)
     except OSError as error:
-        return Evaluation(path, stamp, problem=_reason(error.strerror or str(error)))
+        return EvaluationSnapshot(path, stamp, problem=_reason(error.strerror or str(error)))
     try:
         results, answers = _parse(content, job)
     except ValueError as error:
-        return Evaluation(path, stamp, problem=_reason(str(error)))
+        return EvaluationSnapshot(path, stamp, problem=_reason(str(error)))
     names, problem = {arm.spec: name for name, arm in results.arms.items()}, ""
     try:
         votes = vote_lines(vote_files.judges_of(path), names)
     except EngineError as error:
         votes, problem = (), one_line(f"{error.title} {error.detail}")
     table = build_table(results)
-    return Evaluation(
+    return EvaluationSnapshot(
         path,
         stamp,
         table,

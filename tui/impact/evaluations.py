@@ -8,6 +8,7 @@ from engine.recipes.recipe import EvaluateRecipe
 from engine.text import one_line
 from tui.formatting import clock, name_of, progress, state_glyph, time_left
 from tui.glyphs import Glyphs
+from tui.screens.run_commands import is_possible
 from tui.snapshots import RunRow
 from tui.widgets.table import Column, TableRow
 
@@ -77,11 +78,14 @@ def find_run(
 ) -> RunRow | None:
     """The run to evaluate: the chosen one, else that of the evaluation's last arm; None where
     none has saved a model."""
-    if chosen is not None and chosen.output:
+    if chosen is not None and is_possible("evaluate", chosen):
         return chosen
     for arm in reversed(_arms_of(evaluation) if evaluation is not None else []):
         for row in rows:
             ref = arm.adapter or arm.checkpoint
-            if row.output and ref in (f"run:{row.view.record.id}", f"run:{row.path.name}"):
+            if is_possible("evaluate", row) and ref in (
+                f"run:{row.view.record.id}",
+                f"run:{row.path.name}",
+            ):
                 return row
     return None

@@ -5,17 +5,9 @@ Pure text, cleaned here: names of arms and suites come from the user.
 
 from collections.abc import Mapping, Sequence
 
-from engine.impact.evaluation_results import FLEXIBLE, GOLD_NLL, LIKELIHOOD, STRICT
-from engine.impact.real_or_format import (
-    LIKELIHOOD_BOUND,
-    MEASURES,
-    FormatComparison,
-    FormatVerdict,
-    FormatWord,
-    MeasureChange,
-    State,
-)
-from engine.impact.verdicts import LEAST_ITEMS
+from engine.impact.evaluation_results import GOLD_NLL, STRICT
+from engine.impact.format_words import MEASURE_NAMES, FormatWord, MeasureChange, State
+from engine.impact.real_or_format import LIKELIHOOD_BOUND, FormatComparison, FormatVerdict
 from engine.number_format import write_number, write_share, write_share_change
 from engine.text import one_line
 from tui.glyphs import Glyphs
@@ -29,17 +21,11 @@ MEANINGS: Mapping[FormatWord, tuple[str, str]] = {
     "no change": ("answers and likelihood hold", ""),
     "format gained": ("more answers in the right form, the likelihood holds", "good"),
     "knowledge gained": ("the right answers became more likely", "good"),
-    "measures disagree": ("no verdict from measures that contradict each other", "warn"),
+    "measures disagree": ("", "warn"),
     "not enough evidence": ("", "dim"),
-    "items only": (f"a verdict needs {LEAST_ITEMS} items", "dim"),
+    "items only": ("", "dim"),
 }
-"""What each word means, and its role."""
-_NAMES = {
-    STRICT: "strict score",
-    FLEXIBLE: "flexible score",
-    GOLD_NLL: "gold log-prob",
-    LIKELIHOOD: "choices, likeliest",
-}
+"""What each word means, empty where the reason says it; and its role."""
 _STATE_ROLES: Mapping[State, str] = {
     "falls": "bad", "rises": "good", "holds": "", "undecided": "dim",
 }  # fmt: skip
@@ -73,7 +59,7 @@ def _words(compared: FormatComparison, role: str, width: int, glyphs: Glyphs) ->
     cells = max((width_of(asked_words(one)) for one in compared.asked), default=0)
     for one in compared.asked:
         meaning, of_word = MEANINGS[one.word]
-        reason = meaning or _reason(one)
+        reason = meaning or one.reason
         line: list[Piece] = [
             (f"   {pad(asked_words(one), cells)}  ", "dim"),
             (one.word, of_word),
@@ -88,15 +74,6 @@ def _words(compared: FormatComparison, role: str, width: int, glyphs: Glyphs) ->
     return lines
 
 
-def _reason(one: FormatVerdict) -> str:
-    """Why there is not enough evidence."""
-    if one.items_needed is not None:
-        return f"about {one.items_needed:,} items would do"
-    if STRICT not in one.changes or not {GOLD_NLL, LIKELIHOOD} & one.changes.keys():
-        return "strict score and likelihood are needed"
-    return "a change lies near its bound"
-
-
 def _pair(compared: FormatComparison, role: str, width: int, glyphs: Glyphs) -> Line:
     base, arm = (arm_name(name, width, glyphs.ellipsis) for name in (compared.base, compared.arm))
     return [(f" {base}", "base"), (f" {glyphs.arrow} ", "dim"), (arm, role)]
@@ -104,10 +81,15 @@ def _pair(compared: FormatComparison, role: str, width: int, glyphs: Glyphs) -> 
 
 def _tables(compared: FormatComparison, role: str, width: int, glyphs: Glyphs) -> list[Line]:
     """A row a measure; the ways in which the suite was asked side by side."""
-    measures = [one for one in MEASURES if any(one in each.changes for each in compared.asked)]
+    measures = [one for one in MEASURE_NAMES if any(one in each.changes for each in compared.asked)]
     head = _pair(compared, role, width, glyphs)
     names: list[Line] = [
-        [(f" {_NAMES[measure]:<{_NAME_CELLS}}", "strong" if measure in (STRICT, GOLD_NLL) else "")]
+        [
+            (
+                f" {MEASURE_NAMES[measure]:<{_NAME_CELLS}}",
+                "strong" if measure in (STRICT, GOLD_NLL) else "",
+            )
+        ]
         for measure in measures
     ]
     blank: Line = [(" " * (_NAME_CELLS + 1), "")]

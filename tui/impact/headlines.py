@@ -12,8 +12,9 @@ from tui.formatting import activity, failure_lines, name_of, progress, state_wor
 from tui.glyphs import Glyphs
 from tui.impact.arm_paths import Against, has_stages
 from tui.impact.cell_lines import asked_words
-from tui.impact.evaluation_reader import Evaluation
+from tui.impact.evaluation_reader import EvaluationSnapshot
 from tui.impact.evaluations import find_evaluation, is_evaluation, list_evaluations
+from tui.screens.run_commands import is_possible
 from tui.snapshots import RunRow
 from tui.styled_text import Line, Piece
 
@@ -23,7 +24,8 @@ def list_headline(rows: Sequence[RunRow], run: RunRow | None, separator: str) ->
     count = len(list_evaluations(rows))
     line: list[Piece] = [(f" {count} evaluation{'s' * (count != 1)}", "strong")]
     if run is not None and not is_evaluation(run) and find_evaluation(rows, run) is None:
-        line += [(f" {separator} ", "dim"), (f"{name_of(run)} has none: I evaluates it", "")]
+        hint = ": I evaluates it" if is_possible("evaluate", run) else ""
+        line += [(f" {separator} ", "dim"), (f"{name_of(run)} has none{hint}", "")]
     return line
 
 
@@ -62,7 +64,7 @@ def arms_title(table: SkillTable, glyphs: Glyphs) -> list[Piece]:
     return line
 
 
-def trouble_lines(row: RunRow | None, evaluation: Evaluation | None) -> list[Line]:
+def trouble_lines(row: RunRow | None, evaluation: EvaluationSnapshot | None) -> list[Line]:
     """Why a job failed, or why its results cannot be read."""
     lines: list[Line] = []
     status = row.view.status if row is not None else None
@@ -74,7 +76,7 @@ def trouble_lines(row: RunRow | None, evaluation: Evaluation | None) -> list[Lin
     return lines
 
 
-def waiting_words(row: RunRow | None, evaluation: Evaluation | None) -> str:
+def waiting_words(row: RunRow | None, evaluation: EvaluationSnapshot | None) -> str:
     """What there is instead of results."""
     if row is None or evaluation is None:
         return "Loading the evaluation..."

@@ -3,10 +3,11 @@
 Pure: it takes the scores that were read. What a flip is, is `engine.impact.flips`.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.impact.evaluation_results import LESS_IS_BETTER, NLL, EvaluationResults
+from engine.impact.evaluation_results import LESS_IS_BETTER, NLL, EvaluationResults, SuiteItem
 from engine.impact.flips import Flips, find_flips, find_loss_step, flip_of
 from engine.text import one_line
 from tui.impact.arm_paths import Against, find_reference, path_to, steps_of
@@ -71,17 +72,17 @@ def list_items(results: EvaluationResults, skill: str, arm: str, against: Agains
     before, after = scores_of(results, skill, reference), scores_of(results, skill, arm)
     is_binary = facts.measure not in LESS_IS_BETTER
     steps = steps_of(results)
-    rows = []
+    rows, titles = [], titles_of(facts.items)
     for item in facts.items:
         if item not in before or item not in after:
             continue
-        title, flip, regained, lost_at = title_of(results, skill, item), "", False, ""
+        flip, regained, lost_at = "", False, ""
         if is_binary:
             history = [(name, of_arm.get(item)) for name, of_arm in scores.items()]
             flip = flip_of(before[item], after[item])
             regained = len(history) > 1 and _is_regained(history)
             lost_at = _lost_at(history, steps)
-        rows.append(ItemRow(item, title, flip, regained, lost_at, before[item], after[item]))
+        rows.append(ItemRow(item, titles[item], flip, regained, lost_at, before[item], after[item]))
     return ItemList(
         skill,
         arm,
@@ -106,10 +107,16 @@ def scores_of(results: EvaluationResults, skill: str, arm: str) -> Mapping[str, 
     return {item: value / max(1, measured.tokens.get(item, 1)) for item, value in values.items()}
 
 
-def title_of(results: EvaluationResults, skill: str, item: str) -> str:
-    """What an item is listed as: its prompt on one line, else its id."""
-    prompt = results.suites[skill].items[item].prompt[:MOST_TITLE]
-    return one_line(" ".join(prompt.split()) or item[:MOST_TITLE])
+def titles_of(items: Mapping[str, SuiteItem]) -> dict[str, str]:
+    """What each item is listed as: its prompt on one line, without a first paragraph that others
+    share; its id where there is no prompt."""
+    parts = {item: one.prompt.strip().partition("\n\n") for item, one in items.items()}
+    heads = Counter(head for head, _, _ in parts.values())
+    titles = {}
+    for item, (head, _, rest) in parts.items():
+        text = f"… {rest}" if rest.strip() and heads[head] > 1 else items[item].prompt
+        titles[item] = one_line(" ".join(text[:MOST_TITLE].split()) or item[:MOST_TITLE])
+    return titles
 
 
 def matching(rows: Sequence[ItemRow], wanted: str, text: str) -> list[ItemRow]:

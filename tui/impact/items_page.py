@@ -9,7 +9,7 @@ from engine.text import one_line
 from tui.background import run_in_background
 from tui.formatting import significant
 from tui.impact.arm_paths import Against, find_reference, has_stages
-from tui.impact.evaluation_reader import Evaluation
+from tui.impact.evaluation_reader import EvaluationSnapshot
 from tui.impact.item_lines import MOST_MARKS, ROLES, Scores, arm_marks, count_lines
 from tui.impact.item_list import (
     CLASSES,
@@ -34,7 +34,12 @@ class ItemsPage(SubPage):
     initial_focus = "#items"
 
     def __init__(
-        self, evaluation: Evaluation, skill: str, arm: str, against: Against, wanted: str = ""
+        self,
+        evaluation: EvaluationSnapshot,
+        skill: str,
+        arm: str,
+        against: Against,
+        wanted: str = "",
     ) -> None:
         """`wanted` is one of CLASSES: what is listed first."""
         super().__init__()

@@ -23,8 +23,8 @@ _COUNT = 7
 _HIDDEN = 3
 """How many arms are out of sight, at either end."""
 _SCORE, _INTERVAL, _MARK = 6, 12, 2
-_NAME, _MOST_NAME = 12, 24
-_VERDICT_SHORT, _VERDICT_LONG = 22, 34
+_NAME, _MOST_NAME, _MOST_SHORT_NAME = 10, 32, 16
+_VERDICT, _MOST_VERDICT, _MOST_SHORT_VERDICT = 17, 48, 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +32,17 @@ class MatrixLayout:
     """How many cells each column takes, and which arms are in sight."""
 
     is_wide: bool
+    """Whether scores stand with their intervals."""
+    is_long: bool
+    """Whether verdicts stand with all their words."""
     name: int
     arm: int
     first: int
     """Place of the first arm in sight."""
     shown: int
     verdict: int
-
-    @property
-    def is_long(self) -> bool:
-        """Whether the verdict has room for all its words."""
-        return self.verdict == _VERDICT_LONG
+    hidden: int
+    """Cells at either end that say how many arms are out of sight."""
 
     @property
     def arms(self) -> range:
@@ -50,7 +50,7 @@ class MatrixLayout:
 
     def arm_at(self, x: int, otherwise: int) -> int:
         """The place of the arm whose column covers a cell of the line."""
-        place = (x - 2 - self.name - _COUNT - _HIDDEN) // self.arm
+        place = (x - 2 - self.name - _COUNT - self.hidden) // self.arm
         return self.first + place if 0 <= place < self.shown else otherwise
 
 
@@ -62,19 +62,27 @@ def lay_out(
     Where not all arms fit, first the verdicts are shortened, then the intervals left out.
     """
     longest = max((width_of(name_of_skill(row)) for row in rows), default=0)
-    arms, is_judged = len(table.arms), len(table.arms) > 1
-    ways = [(True, _VERDICT_LONG), (True, _VERDICT_SHORT), (False, _VERDICT_LONG)]
-    for is_wide, of_verdict in [*(ways if width >= WIDE else ()), (False, _VERDICT_SHORT)]:
-        name = max(_NAME, min(longest, _MOST_NAME if width >= WIDE else 16)) + 1
-        verdict = of_verdict if is_judged else 0
+    name = max(_NAME, min(longest, _MOST_NAME if width >= WIDE else _MOST_SHORT_NAME)) + 1
+    ways = [(True, True), (True, False), (False, True)] if width >= WIDE else []
+    arms = len(table.arms)
+    for is_wide, is_long in [*ways, (False, False)]:
+        verdict = _verdict_cells(table, rows, is_long=is_long)
         arm = _arm_cells(table, is_wide=is_wide)
-        room = width - 2 - name - _COUNT - verdict - 2 * _HIDDEN
-        shown = max(1, min(arms, room // arm))
-        if shown == arms:
-            break
+        room = width - 2 - name - _COUNT - verdict
+        if arms * arm <= room:
+            return MatrixLayout(is_wide, is_long, name, arm, 0, arms, verdict, 0)
+    shown = max(1, min(arms, (room - 2 * _HIDDEN) // arm))
     first = max(0, min(first, column, arms - shown))
     first = max(first, column - shown + 1)
-    return MatrixLayout(is_wide, name, arm, first, shown, verdict)
+    return MatrixLayout(is_wide, is_long, name, arm, first, shown, verdict, _HIDDEN)
+
+
+def _verdict_cells(table: SkillTable, rows: Sequence[SkillRow], *, is_long: bool) -> int:
+    """The cells of the verdicts; none where there is but one arm."""
+    if len(table.arms) < 2:
+        return 0
+    longest = max((width_of(row_verdict(table, row, short=not is_long)) for row in rows), default=0)
+    return max(_VERDICT, min(longest, _MOST_VERDICT if is_long else _MOST_SHORT_VERDICT)) + 2
 
 
 def _arm_cells(table: SkillTable, *, is_wide: bool) -> int:
@@ -94,12 +102,12 @@ def name_of_skill(row: SkillRow) -> str:
 def head_line(table: SkillTable, layout: MatrixLayout, glyphs: Glyphs) -> Line:
     line: list[Piece] = [("  ", "dim"), (pad("skill", layout.name), "dim")]
     line.append((pad("n", _COUNT - 1, right=True) + " ", "dim"))
-    line.append((pad(f"{layout.first}<" if layout.first else "", _HIDDEN), "warn"))
+    line.append((pad(f"{layout.first}<" if layout.first else "", layout.hidden), "warn"))
     for place in layout.arms:
         name = fit(one_line(table.arms[place]), layout.arm - 1, glyphs.ellipsis)
         line.append((pad(name, layout.arm), "base" if place == 0 else "tuned"))
     hidden = len(table.arms) - layout.first - layout.shown
-    line.append((pad(f">{hidden}" if hidden else "", _HIDDEN), "warn"))
+    line.append((pad(f">{hidden}" if hidden else "", layout.hidden) + "  ", "warn"))
     if layout.verdict:
         title = "verdict, last against base" if layout.is_long else "last against base"
         line.append((title, "dim"))
@@ -120,11 +128,11 @@ def row_line(
         ("> " if picked is not None else "  ", "key"),
         (pad(name, layout.name), "strong" if picked is not None else ""),
         (pad(f"{row.items:,}", _COUNT - 1, right=True) + " ", "dim"),
-        (" " * _HIDDEN, ""),
+        (" " * layout.hidden, ""),
     ]
     for place in layout.arms:
         line += _cell(table, row, place, layout, against, glyphs, is_picked=place == picked)
-    line.append((" " * _HIDDEN, ""))
+    line.append((" " * layout.hidden + "  ", ""))
     if layout.verdict:
         last = row.changes.get(table.arms[-1])
         words = row_verdict(table, row, short=not layout.is_long)

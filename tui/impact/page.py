@@ -10,7 +10,7 @@ from engine.text import one_line
 from tui.background import run_in_background
 from tui.impact.arm_paths import Against, has_stages
 from tui.impact.cell_lines import cell_lines, summary_lines
-from tui.impact.evaluation_reader import Evaluation, read_evaluation
+from tui.impact.evaluation_reader import EvaluationSnapshot, read_evaluation
 from tui.impact.evaluations import (
     COLUMNS,
     evaluation_row,
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 FRAMED_FROM = 30
 """Rows of a terminal from which the matrix stands in a frame."""
 WIDE = 110
-_CELL_LINES, _MOST_SUMMARY = 4, 5
+_CELL_LINES, _MOST_SUMMARY = 4, 6
 NONE_YET = "No evaluations yet. Press I to evaluate the run that is chosen in Runs."
 
 
@@ -57,7 +57,7 @@ class ImpactPage(RunActions):
         """Key of the evaluation that is shown; None: they are listed."""
         self._followed: str | None = None
         """The app's chosen run when it was last decided which evaluation is shown."""
-        self._evaluation: Evaluation | None = None
+        self._evaluation: EvaluationSnapshot | None = None
         self._row: RunRow | None = None
         """The shown job as it was when its results were last read."""
         self._against: Against = "parent"
@@ -132,7 +132,7 @@ class ImpactPage(RunActions):
         return self._current.table if self._current is not None else None
 
     @property
-    def _current(self) -> Evaluation | None:
+    def _current(self) -> EvaluationSnapshot | None:
         """The shown evaluation, once it is read."""
         evaluation = self._evaluation
         is_shown = evaluation is not None and str(evaluation.path) == self._shown
@@ -157,7 +157,7 @@ class ImpactPage(RunActions):
         if action == "choose_evaluation":
             return self._shown is not None
         if action == "filter":
-            return self._shown is not None
+            return table is not None
         return super().check_action(action, parameters)
 
     def label_of(self, key: Key) -> str:
@@ -277,7 +277,7 @@ class ImpactPage(RunActions):
             group="evaluation", exclusive=True,
         )  # fmt: skip
 
-    def _take(self, evaluation: Evaluation | None) -> None:
+    def _take(self, evaluation: EvaluationSnapshot | None) -> None:
         if evaluation is not None and str(evaluation.path) == self._shown:
             self._evaluation = evaluation
             self._draw()

@@ -16,6 +16,8 @@ FILTERS = (
     ("state:running", "Also name, tag, base, method, note or kind."),
     ("#paper", "Runs with this label."),
 )
+WITH_INTERVALS = ("metrics", "classification", "format")
+"""Pages whose help says what their intervals hold."""
 
 
 class HelpPage(Window[None]):
@@ -44,7 +46,7 @@ def help_lines(first: str) -> list[Line]:
             if key.screen == name:
                 lines.append([(f"  {faces(key):<16}", "key"), (key.help, "")])
         lines.append([])
-    if first == "metrics":
+    if first in WITH_INTERVALS:
         lines += [[("95% intervals", "title")], *([(f"  {text}", "")] for text in COVERAGE), []]
     lines.append([("Lists", "title")])
     lines.append(

@@ -89,13 +89,9 @@ class SeenItemsFinder:
 
     def _search(self, run: Path) -> Found | str:
         # One pass for all suites: an item is known by its suite too.
-        check = ContaminationCheck(
-            [
-                replace(item, id=f"{suite}\0{item.id}")
-                for suite, items in self._suites.items()
-                for item in items
-            ]
-        )
+        check = ContaminationCheck()
+        for suite, items in self._suites.items():
+            check.add([replace(item, id=f"{suite}\0{item.id}") for item in items])
         try:
             job = JobDirectory(run)
             check.read(read_trained_rows(job, self._runs, lambda rows: self._tick(run.name, rows)))

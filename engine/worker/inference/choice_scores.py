@@ -65,21 +65,24 @@ def choice_scores(
 ) -> list[ChoiceScores]:
     """Of each item how likely each of its choices is; `tick` is told how many are done.
 
-    What the choices of an item have in common is computed once. Raises EngineError that names the
-    item where a row does not fit the model's context, or cannot be scored.
+    Raises EngineError that names the item where it does not fit the model's context, or cannot be
+    scored.
     """
-    cases = [encode_item(loaded_arm, item) for item in items]
-    return score_encoded(loaded_arm, items, cases, tick, memory)
+    cases = [encode_choices(loaded_arm, item) for item in items]
+    return score_choices(loaded_arm, items, cases, tick, memory)
 
 
-def score_encoded(
+def score_choices(
     loaded_arm: LoadedArm,
     items: Sequence[Item],
     cases: Sequence[PrefixCase],
     tick: Callable[[int], None] = lambda done: None,
     memory: ScoreMemory = NO_MEMORY,
 ) -> list[ChoiceScores]:
-    """The same of items that are encoded already, one case each."""
+    """The same of items that are encoded: `cases` are those of `encode_choices`.
+
+    What the choices of an item have in common is computed once.
+    """
     sums: list[list[float]] = [[] for _ in cases]
     sizes = [(len(case.tails), max(map(len, case.tails))) for case in cases]
     done = 0
@@ -94,17 +97,17 @@ def score_encoded(
         done += len(chosen)
         tick(done)
     return [
-        ChoiceScores(
-            tuple(each),
-            tuple(map(sum, case.is_target)),
-            tuple(map(len, item.choices)),
-        )
+        ChoiceScores(tuple(each), case.counts, tuple(map(len, item.choices)))
         for each, case, item in zip(sums, cases, items, strict=True)
     ]
 
 
-def encode_item(loaded_arm: LoadedArm, item: Item) -> PrefixCase:
-    """An item before all its choices. Raises EngineError as `choice_scores`."""
+def encode_choices(loaded_arm: LoadedArm, item: Item) -> PrefixCase:
+    """The question of an item before all its choices.
+
+    Raises EngineError where it is longer with a choice than the model's context, has a token that
+    the model does not know, or the template does not take it.
+    """
     template = loaded_arm.template
     if template is None:
         case = _encode_raw(loaded_arm, item)

@@ -52,6 +52,16 @@ class PrefixCase:
         )
 
     @property
+    def counts(self) -> tuple[int, ...]:
+        """Of each tail, how many tokens are counted."""
+        return tuple(map(sum, self.is_target))
+
+    @property
+    def passes(self) -> int:
+        """Tokens that are computed: nothing follows on the last one of a tail."""
+        return len(self.context) + len(self.tails) * (max(map(len, self.tails)) - 1)
+
+    @property
     def longest(self) -> int:
         """Tokens of the longest whole row."""
         return len(self.context) + max(map(len, self.tails))

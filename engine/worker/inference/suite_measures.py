@@ -8,7 +8,7 @@ reason.
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from engine.compare.arm_tools import offered_tools, read_arm_tools
 from engine.compare.arms import Arm
 from engine.compare.items import Item
 from engine.compare.samples import Sample
+from engine.errors import EngineError
 from engine.impact.answer_scores import references_of
 from engine.impact.evaluation_plan import Suite
 from engine.impact.evaluation_results import (
@@ -26,18 +27,22 @@ from engine.impact.evaluation_results import (
     NLL,
     STRICT,
 )
-from engine.impact.wording import measure_diversity, measure_wording
+from engine.impact.wording import count_languages, measure_diversity, measure_wording
 from engine.recipes.settings import Decode
 from engine.worker.inference.bert_score import BertScorer
-from engine.worker.inference.choice_scores import choice_scores
+from engine.worker.inference.choice_scores import encode_choices, score_choices
 from engine.worker.inference.model_batch import ModelBatch
 from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import ScoreMemory
 from engine.worker.inference.scoring import ROWS, Tick, read_texts
+from engine.worker.inference.shared_prefix import PrefixCase
 from engine.worker.inference.text_scores import score_answer
 
 BERT_SCORE = "bertscore"
+WINDOW, RAW_WINDOW = 512, 2048
+"""Tokens in which a longer text is read, at most the model's context; raw texts are read as
+lm-evaluation-harness reads them with this `max_length`."""
 
 
 @dataclass(slots=True)
@@ -117,7 +122,15 @@ class SuiteMeasurer:
     ) -> None:
         texts = {item.id: item.text for item in items}
         memory = self.memory.of(f"{suite.name}, texts")
-        read = read_texts(loaded_arm, texts, part.within(len(texts)), memory=memory)
+        raw = loaded_arm.template is None
+        read = read_texts(
+            loaded_arm,
+            texts,
+            part.within(len(texts)),
+            RAW_WINDOW if raw else WINDOW,
+            memory,
+            rolling=raw,
+        )
         for item, nll in read.nll.items():
             result.keep(NLL, item, nll)
         result.tokens |= read.tokens
@@ -144,6 +157,13 @@ class SuiteMeasurer:
         for item in items:
             if answers[item.id]:
                 _score(item, answers[item.id], result)
+        opened = [
+            answers[item.id][0].spoken
+            for item in items
+            if item.score == "open" and answers[item.id]
+        ]
+        if opened:
+            result.notes.append(f"answers by language: {_count(count_languages(opened))}")
         if self.encoder is not None:
             _compare(self.encoder, [(item, answers[item.id]) for item in items], result)
 
@@ -196,12 +216,18 @@ class SuiteMeasurer:
         """The likelihood of the choices, or of the right answers where there is nothing to choose
         from."""
         memory = self.memory.of(f"{suite.name}, likelihood")
-        weighed = [
-            replace(item, choices=choices)
-            for item in items
-            if item.id not in result.refused and (choices := choices_of(item))
-        ]
-        scores = choice_scores(loaded_arm, weighed, part.within(len(weighed)), memory)
+        cases: list[tuple[Item, PrefixCase]] = []
+        for item in items:
+            if item.id not in result.refused and (choices := choices_of(item)):
+                asked = replace(item, choices=choices)
+                try:
+                    cases.append((asked, encode_choices(loaded_arm, asked)))
+                except EngineError as error:  # it has its answer, and no likelihood
+                    result.refused[item.id] = f"{error.title} {error.detail}".rstrip()
+        advance = part.within(sum(bool(choices_of(item)) for item in items))
+        weighed = [item for item, _ in cases]
+        encoded = [case for _, case in cases]
+        scores = score_choices(loaded_arm, weighed, encoded, advance, memory)
         for item, score in zip(weighed, scores, strict=True):
             right = item.gold or (item.reference,)
             golds = [at for at, choice in enumerate(item.choices) if choice in right]
@@ -275,6 +301,12 @@ def _compare(
         result.keep(f"{BERT_SCORE} ({encoder.about})", item, score.f1)
     if note := encoder.describe(scores):
         result.notes.append(note)
+
+
+def _count(languages: Mapping[str, int]) -> str:
+    return ", ".join(
+        f"{language or 'not known'} {count:,}" for language, count in languages.items()
+    )
 
 
 def _asked(item: Item, tools: Any) -> Any:

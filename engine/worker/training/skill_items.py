@@ -21,7 +21,7 @@ from engine.recipes.settings import SkillEvaluation
 from engine.worker.data.arrow import read_raw
 from engine.worker.data.chat_template import plain_ids, render_prompt
 from engine.worker.data.template_sandbox import Fault
-from engine.worker.inference.choice_scores import encode_item
+from engine.worker.inference.choice_scores import encode_choices
 from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.shared_prefix import PrefixCase
 
@@ -210,7 +210,7 @@ def _encoder(measure: str, loaded_arm: LoadedArm, most: int) -> Callable[[Item],
         return EncodedItem(item, ids)
 
     def encode_answers(item: Item) -> EncodedItem:
-        return EncodedItem(item, encode_item(loaded_arm, weighed(item)))
+        return EncodedItem(item, encode_choices(loaded_arm, weighed(item)))
 
     def encode_question(item: Item) -> EncodedItem:
         ids = _prompt_ids(item, loaded_arm)

@@ -22,7 +22,7 @@ from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode, SkillEvaluation
 from engine.text import one_line
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.inference.choice_scores import score_encoded
+from engine.worker.inference.choice_scores import score_choices
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, SharedModel
 from engine.worker.inference.scoring import read_texts
@@ -218,7 +218,7 @@ def _weigh(suite: EncodedSuite, advance: Callable[[int], None]) -> SuiteValues:
     cases = [one.ids for one in suite.items if isinstance(one.ids, PrefixCase)]
     items = [weighed(one.item) for one in suite.items]
     found, measure = SuiteValues(), suite.watched.measure
-    scores = score_encoded(suite.loaded_arm, items, cases, advance)
+    scores = score_choices(suite.loaded_arm, items, cases, advance)
     for item, score in zip(items, scores, strict=True):
         if measure == GOLD_NLL:
             found.values[item.id], found.tokens[item.id] = -score.sums[0], score.tokens[0]

@@ -57,3 +57,17 @@ def test_checkpoints_of_one_run_are_steps_in_order() -> None:
 def test_parents_in_a_circle_end() -> None:
     circle = results({"base": ("b", ""), "x": ("x=run:x", "y"), "y": ("y=run:y", "x")})
     assert path_to(circle, "x") == ("base", "y", "x")
+
+
+def test_the_run_itself_comes_after_its_checkpoints() -> None:
+    output = results({
+        "base": ("base=bundled:demo-base", ""),
+        "s1": ("s1=/runs/emotion-ab12/checkpoints/checkpoint-10", ""),
+        "s2": ("s2=/runs/emotion-ab12/checkpoints/checkpoint-20", ""),
+        "tuned": ("tuned=run:emotion-ab12", ""),
+        "half": ("half=run:emotion-ab12@0.5", ""),
+        "foreign": ("foreign=run:other", ""),
+    })  # fmt: skip
+    assert path_to(output, "tuned") == ("base", "s1", "s2", "tuned")
+    assert path_to(output, "half") == ("base", "half")
+    assert path_to(output, "foreign") == ("base", "foreign")

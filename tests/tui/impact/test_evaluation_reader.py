@@ -19,10 +19,10 @@ from tests.tui.impact.evaluated import (
     suite_facts,
     write_evaluation,
 )
-from tui.impact.evaluation_reader import Evaluation, read_evaluation
+from tui.impact.evaluation_reader import EvaluationSnapshot, read_evaluation
 
 
-def read(job: JobDirectory) -> Evaluation:
+def read(job: JobDirectory) -> EvaluationSnapshot:
     evaluation = read_evaluation(job.path)
     assert evaluation is not None
     return evaluation

@@ -26,7 +26,7 @@ N = 400
 def arm(right: int, nll: float, items: int = N) -> Values:
     return {
         "strict": [1.0] * right + [0.0] * (items - right),
-        "flexible": [1.0] * items,
+        "flexible": [1.0] * right + [0.0] * (items - right),
         "gold_nll": [nll + (at * 7 % 11 - 5) / 50 for at in range(items)],
     }
 
@@ -34,8 +34,8 @@ def arm(right: int, nll: float, items: int = N) -> Values:
 def results(name: str = "tuned") -> EvaluationResults:
     return measured(
         {
-            "facts": {"base": arm(300, 1.0), name: arm(150, 1.001), "lost": arm(150, 1.4)},
-            "facts, 5-shot": {"base": arm(320, 0.5), name: arm(320, 0.501), "lost": arm(160, 1.0)},
+            "facts": {"base": arm(300, 0.4), name: arm(150, 0.401), "lost": arm(150, 0.9)},
+            "facts, 5-shot": {"base": arm(320, 0.3), name: arm(320, 0.301), "lost": arm(160, 0.9)},
         },
         {"facts, 5-shot": 5},
     )
@@ -80,8 +80,8 @@ def test_zero_shot_and_few_shot_stand_side_by_side_where_there_is_room() -> None
         "strict score .75 .38 -.38 [-.43,-.32] falls │ .80 .80 .00 [-.01,+.01] holds"
     )
     assert squeeze(wide[at + 4]) == (
-        "gold log-prob -1.000 -1.001 -0.001 [-0.001,-0.001] holds │"
-        " -0.500 -0.501 -0.001 [-0.001,-0.001] holds"
+        "gold log-prob -0.400 -0.401 -0.001 [-0.001,-0.001] holds │"
+        " -0.300 -0.301 -0.001 [-0.001,-0.001] holds"
     )
     narrow = texts(lines_of(results(), 80, arms=["tuned"]))
     assert not any("│" in text for text in narrow)
@@ -102,7 +102,8 @@ def test_what_is_not_enough_says_what_would_do() -> None:
         }
     )
     assert texts(lines_of(shown))[1] == (
-        "   zero-shot  not enough evidence: about 27,473 items would do  400 items"
+        "   zero-shot  not enough evidence: gold log-prob undecided; about 27,473 items would do"
+        "  400 items"
     )
     alone = measured({"facts": {one: {"strict": [1.0] * 30} for one in ("base", "tuned")}})
     assert "strict score and likelihood are needed" in texts(lines_of(alone))[1]
@@ -120,6 +121,15 @@ def test_what_is_not_finite_and_what_differs_is_said() -> None:
         {"facts": {"base": arm(300, 1.0), "tuned": {**arm(150, 1.0), "gold_nll": nll}}}
     )
     assert "   facts: gold_nll of 1 of 400 items is not finite." in texts(lines_of(shown))
+
+
+def test_an_arm_without_the_suite_is_said() -> None:
+    shown = measured(
+        {"facts": {"base": arm(300, 0.4)}, "french": {"base": arm(30, 0.4), "tuned": arm(30, 0.4)}}
+    )
+    assert texts(lines_of(shown))[:2] == [
+        " base → tuned", "   facts: not measured of both arms.",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("glyphs", [UNICODE, ASCII])

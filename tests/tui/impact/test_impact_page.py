@@ -4,11 +4,14 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from operator import sub
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.color import Color
 from textual.pilot import Pilot
+from textual.theme import Theme
 
 from engine.compare.votes import Book, Vote, book_of
 from engine.jobs import status as statuses
@@ -34,6 +37,8 @@ from tui.impact.format_page import FormatPage
 from tui.impact.matrix import MatrixView
 from tui.impact.page import ImpactPage
 from tui.runs.list_page import RunListPage
+from tui.terminal_abilities import Abilities
+from tui.theme import SIXTEEN
 from tui.widgets.table import Table
 
 WIDE, NARROW = (160, 50), (80, 24)
@@ -369,3 +374,26 @@ async def test_c_and_t_open_the_pages_of_labels_and_of_format(runs: Path) -> Non
         await see(pilot, "labels")
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, ImpactPage))
+
+
+async def test_a_terminal_of_sixteen_colours_gets_no_other(runs: Path) -> None:
+    write_evaluation(runs, "measured", staged_results())
+    sixteen = [Color.parse(color).rgb for theme in SIXTEEN.values() for color in colors_of(theme)]
+    terminal = Abilities(sixteen_colors=True)
+    async with opened(runs, WIDE, "child", terminal=terminal) as (app, pilot):
+        await see(pilot, "kept 261")
+        used: set[tuple[int, int, int]] = set()
+        for strip in app.screen._compositor.render_strips():
+            for segment in strip:
+                color = segment.style.color if segment.style is not None else None
+                if color is not None and color.triplet is not None:
+                    used.add((color.triplet.red, color.triplet.green, color.triplet.blue))
+        for one in used:  # Textual rounds by one
+            assert any(max(map(abs, map(sub, one, other))) <= 1 for other in sixteen), one
+        assert len(used) > 4, "lost, gained, base and tuned are told apart"
+
+
+def colors_of(theme: Theme) -> set[str]:
+    named = (theme.primary, theme.secondary, theme.warning, theme.error, theme.success,
+             theme.foreground, *theme.variables.values())  # fmt: skip
+    return {color for color in named if color is not None}

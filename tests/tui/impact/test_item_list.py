@@ -9,7 +9,7 @@ from engine.impact.evaluation_results import (
     read_results,
 )
 from tests.tui.impact.evaluated import staged_results
-from tui.impact.item_list import CLASSES, ItemList, list_items, matching, next_lost
+from tui.impact.item_list import CLASSES, ItemList, list_items, matching, next_lost, titles_of
 
 STAGED = read_results(staged_results())
 
@@ -108,3 +108,15 @@ def test_a_title_is_one_clean_line_or_the_id() -> None:
     assert row.title.startswith("two lines")
     assert "\x1b" not in row.title
     assert "\u202e" not in row.title
+
+
+def test_a_first_paragraph_that_items_share_is_left_out_of_their_titles() -> None:
+    ask = "What emotion is in this text?\n\n"
+    prompts = {"a": f"{ask}i miss my dog", "b": f"{ask}what a day\n\nindeed", "c": "Alone.\n\nyes"}
+    items = {item: SuiteItem(prompt) for item, prompt in prompts.items()}
+    assert titles_of(items) == {
+        "a": "… i miss my dog",
+        "b": "… what a day indeed",
+        "c": "Alone. yes",
+    }
+    assert titles_of({"d": SuiteItem("")}) == {"d": "d"}

@@ -190,7 +190,7 @@ def test_contamination_that_is_not_known_is_unknown_and_not_0() -> None:
     table = build_table(read_results(results))
     lines = summary_lines(summarize(table), table, "·", 200)
     text = " ".join(map(text_of, lines))
-    assert "items seen in training: unknown" in text
+    assert "Whether counsel saw these items in training is unknown." in text
     assert "0 items" not in text
 
 
@@ -202,7 +202,26 @@ def test_facts_fill_a_line_and_then_the_next() -> None:
 
 
 def test_verdicts_are_shortened_and_then_intervals_left_out_before_an_arm_is_hidden() -> None:
-    wide = {count: lay_out(many_arms(count), (), 156, 0, 0) for count in (3, 5, 7)}
-    assert [(one.is_wide, one.is_long, one.shown) for one in wide.values()] == [
+    tables = [many_arms(count) for count in (3, 5, 7)]
+    layouts = [lay_out(table, table.skills, 156, 0, 0) for table in tables]
+    assert row_verdict(tables[1], tables[1].skills[0]).startswith("not enough evidence: about ")
+    assert [(one.is_wide, one.is_long, one.shown) for one in layouts] == [
         (True, True, 3), (True, False, 5), (False, True, 7),
     ]  # fmt: skip
+
+
+def test_a_cell_has_the_notes_of_its_own_arm() -> None:
+    results = staged_results()
+    suite = results["arms"]["emotion"]["suites"]["arithmetic"]
+    suite["seen"] = {"arithmetic-50": "question"}
+    suite["finish"] = {"arithmetic-60": "length"}
+    table = build_table(read_results(results))
+
+    def said(arm: str) -> str:
+        lines = cell_lines(table, table.row("arithmetic"), arm, "base", "·", 80)
+        return " ".join(text_of(line).strip() for line in lines)
+
+    assert "1 item was seen in training: 0.870 with it, 0.870 without." in said("emotion")
+    assert "1 answer was cut by the length limit" in said("emotion")
+    assert "emotion: 1" not in said("emotion"), "the head of the cell names the arm"
+    assert "1 item was seen" not in said("counsel")

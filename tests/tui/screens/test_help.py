@@ -1,7 +1,7 @@
 """The help of a page says what its numbers hold."""
 
 from engine.statistics import COVERAGE
-from tui.screens.help import help_lines
+from tui.screens.help import WITH_INTERVALS, help_lines
 
 
 def text_of(page: str) -> str:
@@ -9,5 +9,7 @@ def text_of(page: str) -> str:
 
 
 def test_the_coverage_of_intervals_is_in_the_help_of_their_page() -> None:
-    assert all(text in text_of("metrics") for text in COVERAGE)
+    assert {"metrics", "classification", "format"} == set(WITH_INTERVALS)
+    for page in WITH_INTERVALS:
+        assert all(text in text_of(page) for text in COVERAGE)
     assert COVERAGE[0] not in text_of("watch")

@@ -9,6 +9,7 @@ are bundled items, and a few with edges of tokenization: white space at the end 
 choice that begins another one, other scripts.
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -119,6 +120,25 @@ def _text_task(folder: Path) -> dict[str, Any]:
     }
 
 
+def hash_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _hash_prompts(task: dict[str, Any]) -> dict[str, str]:
+    """What each question becomes by the model's chat template, with examples as earlier turns."""
+    model_class = import_module("lm_eval.models.huggingface").HFLM
+    measured = import_module("lm_eval").simple_evaluate(
+        model=model_class(pretrained=str(BASE), dtype="float32", device="cpu", batch_size=1),
+        tasks=[task],
+        log_samples=True,
+        bootstrap_iters=0,
+        apply_chat_template=True,
+        fewshot_as_multiturn=True,
+    )
+    (samples,) = measured["samples"].values()
+    return {one["doc"]["id"]: hash_text(one["arguments"][0][0]) for one in samples}
+
+
 def _measure(tasks: list[dict[str, Any]], **options: Any) -> dict[str, Any]:
     model_class = import_module("lm_eval.models.huggingface").HFLM
     model = model_class(
@@ -155,7 +175,9 @@ def main() -> None:
             for shots in ((0, SHOTS) if examples else (0,))
         ]
         table = _measure([*choices, _text_task(folder)])
+        chat = {"items": _hash_prompts(_choice_task("emotion", folder, SHOTS))}
         table["texts without bos"] = _measure([_text_task(folder)], add_bos_token=False)["texts"]
+        table["prompts by the chat template"] = chat
     Path(sys.argv[1]).write_text(json.dumps(table, indent=1) + "\n", "utf-8")
 
 

@@ -229,6 +229,22 @@ def test_an_item_that_does_not_fit_is_left_out_with_its_reason(
     assert "longer than the model's context" in result.refused["long"]
 
 
+def test_a_choice_that_does_not_fit_leaves_the_answer(
+    models: ModelCache, base: Path, tmp_path: Path
+) -> None:
+    one = load_arm(models, base)
+    asked = (Message("user", "Two"),)
+    long = "word " * one.model.context
+    items = [
+        Item("fits", asked, score="choices", gold=("yes",), choices=("yes", "no")),
+        Item("long", asked, score="choices", gold=("yes",), choices=("yes", long)),
+    ]
+    result = measurer(one, tmp_path).measure(suite(items), lambda done: None)
+    assert set(result.measures["strict"]) == {"fits", "long"}
+    assert set(result.measures["likelihood"]) == {"fits"}
+    assert "longer than the model's context" in result.refused["long"]
+
+
 def test_a_raw_suite_is_asked_without_a_template(
     models: ModelCache, base: Path, tmp_path: Path
 ) -> None:

@@ -18,7 +18,7 @@ from engine.worker.inference.choice_scores import choice_scores
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.scoring import read_texts
 from tests.worker.inference.arms import load_arm
-from tests.worker.inference.lm_eval_reference import SHOTS, SUITES_OF, list_texts
+from tests.worker.inference.lm_eval_reference import SHOTS, SUITES_OF, hash_text, list_texts
 
 NUMBERS: dict[str, Any] = json.loads(
     Path(__file__).with_name("lm_eval_numbers.json").read_text("utf-8")
@@ -30,7 +30,10 @@ def raw() -> LoadedArm:
     return load_arm(ModelCache(torch.device("cpu")), BASE, form="raw")
 
 
-@pytest.mark.parametrize("task", [name for name in NUMBERS if not name.startswith("texts")])
+TASKS = [name for name, task in NUMBERS.items() if "acc" in task]
+
+
+@pytest.mark.parametrize("task", TASKS)
 def test_choices_are_equal_to_the_item(raw: LoadedArm, task: str) -> None:
     name, shots = task.split()
     items, examples = SUITES_OF[name]
@@ -60,6 +63,17 @@ def test_the_tasks_are_those_of_the_issue() -> None:
     assert min(sorted(each)[-1] - sorted(each)[-2] for each in sums) > 0.01
     outcomes = [task["acc"] for task in NUMBERS.values() if "acc" in task]
     assert 0 < min(outcomes) < max(outcomes) < 1
+
+
+def test_examples_as_earlier_turns_make_the_same_prompt() -> None:
+    arm = load_arm(ModelCache(torch.device("cpu")), BASE)
+    items, examples = SUITES_OF["emotion"]
+    expected = NUMBERS["prompts by the chat template"]["items"]
+    assert len(expected) == len(items)
+    for item in with_examples(items, SHOTS, "own", examples=examples):
+        assert arm.template is not None
+        text = arm.template.render(item.messages, arm.tokenizer, answer_next=True)
+        assert hash_text(text) == expected[item.id]
 
 
 def test_another_prompt_has_other_sums(raw: LoadedArm) -> None:

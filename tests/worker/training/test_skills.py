@@ -21,7 +21,7 @@ from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State, Status
 from engine.launching import training
-from engine.worker.inference.choice_scores import encode_item
+from engine.worker.inference.choice_scores import encode_choices
 from engine.worker.inference.models import wrap_model
 from engine.worker.training import skills
 from engine.worker.training.skill_items import (
@@ -109,7 +109,7 @@ def make_item(question: str, *choices: str) -> Item:
 
 def one_by_one(model: Any, tokenizer: Any, question: str, answer: str) -> float:
     """The log-probability of an answer, by a forward pass of its own without any cache."""
-    row = encode_item(wrap_model(model, tokenizer), make_item(question, answer))
+    row = encode_choices(wrap_model(model, tokenizer), make_item(question, answer))
     ids = [*row.context, *row.tails[0]]
     with torch.no_grad():
         logs = model(input_ids=torch.tensor([ids])).logits[0].float().log_softmax(-1)
