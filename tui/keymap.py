@@ -263,7 +263,7 @@ KEYS: tuple[Key, ...] = (
         ("l,right", "h l", "move_column(1)", "arm", "Next arm.", ""),
         ("b", "", "turn_reference", "against", "Show changes against the base or the parent.", ""),
         ("c", "", "classification", "confusion", "Confusions and F1 of a suite of labels.", ""),
-        ("t", "", "format", "format", "Is the change real, or only of the format?", ""),
+        ("t", "", "format", "format", "Show whether a change is real or only format.", ""),
         ("slash", "/", "filter", "filter", "Show only skills that contain a text.", ""),
         ("o", "", "choose_evaluation", "evaluations", "List the evaluations.", ""),
         ("I", "I", "evaluate", "evaluate", _EVALUATE, ""),

@@ -49,10 +49,11 @@ def pane_lines(
 def answer_facts(results: EvaluationResults, skill: str, arm: str, item: str) -> list[str]:
     """Every measure of the item under an arm, the choice that was made, how the answer ended."""
     suite = results.arms[arm].suites[skill]
+    measure_of_skill = results.suites[skill].measure
     facts = [
-        f"picked {one_line(picked[item]) or 'none of the choices'} by {one_line(way)}"
-        for way, picked in suite.picked.items()
-        if item in picked
+        f"picked {one_line(suite.picked[way][item]) or 'none of the choices'} by {one_line(way)}"
+        for way in sorted(suite.picked, key=lambda way: way != measure_of_skill)
+        if item in suite.picked[way]
     ]
     for measure, values in suite.measures.items():
         if item in values:

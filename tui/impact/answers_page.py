@@ -15,6 +15,7 @@ from engine.text import one_line
 from tui.background import run_in_background
 from tui.impact.answer_texts import answer_facts, pane_lines
 from tui.impact.evaluation_reader import EvaluationSnapshot
+from tui.impact.item_lines import ROLES
 from tui.impact.item_list import ItemList, ItemRow, next_lost
 from tui.screens.answer_lines import text_lines
 from tui.screens.page import SubPage, bindings_of
@@ -173,15 +174,15 @@ class AnswersPage(SubPage):
     def _draw_item(self) -> None:
         between: Piece = (f" {self.glyphs.separator} ", "dim")
         row, facts = self._row, self._results.suites[self._items.skill].items[self._row.id]
-        line: list[Piece] = [(f" {one_line(self._items.skill)}", "strong")]
-        line += [between, (f"{self._place + 1:,} of {len(self._rows):,}", "dim")]
+        line: list[Piece] = [(" ", "")]
+        if row.label:
+            where = f", lost at {row.lost_at}" if row.lost_at else ""
+            role = ROLES[row.label] or "dim"
+            line += [(f"{row.label} under {one_line(self._items.arm)}{where}", role), between]
+        line.append((f"{self._place + 1:,} of {len(self._rows):,}", ""))
         if len(self._in_sight) < len(self._arms):
             line += [between, (f"{len(self._in_sight)} of {len(self._arms)} arms", "warn")]
-        if row.label:
-            role = {"lost": "bad", "gained": "good", "regained": "good"}.get(row.label, "dim")
-            line += [between, (f"{row.label} under {one_line(self._items.arm)}", role)]
-        if row.lost_at:
-            line += [between, (f"lost at {row.lost_at}", "bad")]
+        line += [between, (one_line(self._items.skill), "strong")]
         line += [between, (f"item {one_line(row.id)}", "dim")]
         self.query_one("#headline", Lines).show(line)
         prompt = self.query_one("#item-prompt", Pager)

@@ -5,8 +5,12 @@ Pure text, clean.
 
 from collections.abc import Sequence
 
+from engine.compare.arms import parse_arm
+from engine.errors import EngineError
 from engine.impact.skill_rows import SkillTable
+from engine.impact.suite_specs import parse_suite
 from engine.jobs.status import State
+from engine.recipes.recipe import EvaluateRecipe
 from engine.text import one_line
 from tui.formatting import activity, failure_lines, name_of, progress, state_words, time_left
 from tui.glyphs import Glyphs
@@ -74,6 +78,23 @@ def trouble_lines(row: RunRow | None, evaluation: EvaluationSnapshot | None) -> 
     if evaluation is not None and evaluation.problem:
         lines.append([(evaluation.problem, "bad")])
     return lines
+
+
+def recipe_facts(row: RunRow | None) -> tuple[str, ...]:
+    """What an evaluation without results measures: its arms, and its suites."""
+    recipe = row.view.recipe if row is not None else None
+    if not isinstance(recipe, EvaluateRecipe):
+        return ()
+    try:
+        arms = [one_line(parse_arm(text).name) for text in recipe.arms]
+        suites = [one_line(parse_suite(text).name) for text in recipe.suites]
+    except EngineError:  # a file may hold any text
+        return ()
+    each = f", {recipe.limit:,} items of each" if recipe.limit else ""
+    return (
+        f"arms: {', '.join(arms)}",
+        f"suites: {', '.join(suites) or 'every bundled one'}{each}",
+    )
 
 
 def waiting_words(row: RunRow | None, evaluation: EvaluationSnapshot | None) -> str:

@@ -44,7 +44,7 @@ def count_lines(items: ItemList, separator: str, width: int) -> list[Line]:
         [("lost ", ""), (f"{len(flips.lost):,}", "bad" if flips.lost else "")],
         [("gained ", ""), (f"{len(flips.gained):,}", "good" if flips.gained else "")],
         [(f"never {len(flips.never):,}", "")],
-        [(f"McNemar exact p {_write_p(flips.p_value())}", "strong")],
+        [(f"McNemar exact p {_write_p(items.p)}", "strong")],
     ]
     if items.choices > 1 and flips.items:
         lost, gained = flips.adjusted(items.choices)

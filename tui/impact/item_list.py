@@ -54,6 +54,8 @@ class ItemList:
     rows: tuple[ItemRow, ...]
     flips: Flips | None
     """None of texts that are read."""
+    p: float
+    """Of McNemar's exact test; of very many flips it takes long, so it is computed here."""
     choices: int
     """Of every item, where chance is known; else 0."""
     unpaired: int
@@ -83,13 +85,15 @@ def list_items(results: EvaluationResults, skill: str, arm: str, against: Agains
             regained = len(history) > 1 and _is_regained(history)
             lost_at = _lost_at(history, steps)
         rows.append(ItemRow(item, titles[item], flip, regained, lost_at, before[item], after[item]))
+    flips = find_flips(before, after) if is_binary else None
     return ItemList(
         skill,
         arm,
         reference,
         facts.measure,
         tuple(rows),
-        find_flips(before, after) if is_binary else None,
+        flips,
+        flips.p_value() if flips is not None else 1.0,
         facts.choices,
         len(before.keys() ^ after.keys()),
     )

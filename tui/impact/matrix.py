@@ -35,7 +35,7 @@ class MatrixView(Cells, can_focus=True):
         self._table: SkillTable | None = None
         self._rows: tuple[SkillRow, ...] = ()
         self._against: Against = "parent"
-        self._votes: tuple[str, ...] = ()
+        self._below: tuple[str, ...] = ()
         self._empty = ""
         self._title: Line = ()
         """Of the frame; none: there is no frame."""
@@ -50,17 +50,17 @@ class MatrixView(Cells, can_focus=True):
         table: SkillTable | None,
         rows: Sequence[SkillRow] = (),
         against: Against = "parent",
-        votes: Sequence[str] = (),
+        below: Sequence[str] = (),
         empty: str = "",
         title: Line = (),
     ) -> None:
         """Replace what is shown; the cursor stays on its skill and its arm. `empty`: no rows.
 
-        With a `title` it stands in a frame.
+        `below` are lines under the skills, clean. With a `title` it stands in a frame.
         """
         skill, arm = self.skill, self.arm
         self._table, self._rows, self._against = table, tuple(rows), against
-        self._votes, self._empty, self._title = tuple(votes), empty, title
+        self._below, self._empty, self._title = tuple(below), empty, title
         names = [row.name for row in self._rows]
         self._skill = names.index(skill.name) if skill and skill.name in names else 0
         arms = table.arms if table is not None else ()
@@ -79,12 +79,6 @@ class MatrixView(Cells, can_focus=True):
         arms = self._table.arms if self._table is not None else ()
         return arms[self._column] if self._column < len(arms) else None
 
-    def choose(self, skill: str, arm: str) -> None:
-        """Put the cursor on a cell, where there is one."""
-        names = [row.name for row in self._rows]
-        if self._table is not None and skill in names and arm in self._table.arms:
-            self._go(names.index(skill), self._table.arms.index(arm))
-
     def paint(self, width: int, height: int) -> list[Line]:
         if not self._title:
             return self._paint_rows(width, height)
@@ -94,10 +88,10 @@ class MatrixView(Cells, can_focus=True):
     def _paint_rows(self, width: int, height: int) -> list[Line]:
         table = self._table
         if table is None or not self._rows:
-            return [[(f" {self._empty}", "dim")], *self._vote_lines()]
+            return [[(f" {self._empty}", "dim")], *self._lines_below()]
         layout = self._lay_out(table, width)
         self._first = layout.first
-        room = max(1, height - 1 - (len(self._votes) + 1 if self._votes else 0))
+        room = max(1, height - 1 - (len(self._below) + 1 if self._below else 0))
         self._top = max(0, min(self._top, self._skill, len(self._rows) - room))
         self._top = max(self._top, self._skill - room + 1)
         lines = [head_line(table, layout, self.glyphs)]
@@ -105,7 +99,7 @@ class MatrixView(Cells, can_focus=True):
             picked = self._column if place == self._skill else None
             row = self._rows[place]
             lines.append(row_line(table, row, layout, self._against, self.glyphs, picked))
-        return [*lines, *self._vote_lines()]
+        return [*lines, *self._lines_below()]
 
     def action_move(self, by: int) -> None:
         self._go(self._skill + by, self._column)
@@ -136,9 +130,9 @@ class MatrixView(Cells, can_focus=True):
     def _lay_out(self, table: SkillTable, width: int) -> MatrixLayout:
         return lay_out(table, self._rows, width, self._column, self._first)
 
-    def _vote_lines(self) -> list[Line]:
-        lines: list[Line] = [[]] if self._votes else []
-        return lines + [[(f"  {line}", "")] for line in self._votes]
+    def _lines_below(self) -> list[Line]:
+        lines: list[Line] = [[]] if self._below else []
+        return lines + [[(f"  {line}", "")] for line in self._below]
 
     def _go(self, skill: int, column: int) -> None:
         if self._table is None or not self._rows:

@@ -22,6 +22,7 @@ from tui.impact.headlines import (
     arms_title,
     list_headline,
     matrix_headline,
+    recipe_facts,
     trouble_lines,
     waiting_words,
 )
@@ -341,7 +342,8 @@ class ImpactPage(RunActions):
         table, evaluation = self.table, self._evaluation
         if table is None:
             self._matrix.styles.height = "1fr"
-            self._matrix.show(None, empty=waiting_words(self.chosen, self._current))
+            words, facts = waiting_words(self.chosen, self._current), recipe_facts(self.chosen)
+            self._matrix.show(None, below=facts, empty=words)
             return
         word = self.filter_text.casefold()
         rows = [row for row in table.skills if word in row.name.casefold()]

@@ -35,9 +35,10 @@ def list_tree(run: RunRow, rows: Sequence[RunRow]) -> list[RunRow]:
             for row in reversed(rows)
             if parent_of(row) == stage.view.record.id
             and isinstance(row.view.recipe, TrainRecipe)
-            and row not in family
+            and row.key not in {known.key for known in family}
         ]
-    return [*(row for row in family if row.output and row is not run), run]
+    # By their keys: a list that was read since has other rows for the same runs.
+    return [*(row for row in family if row.output and row.key != run.key), run]
 
 
 def base_arm(run: RunRow, rows: Sequence[RunRow]) -> str:

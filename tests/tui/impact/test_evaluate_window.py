@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tui.app import FinetopApp
 from tui.impact.page import ImpactPage
 from tui.screens.evaluate_window import EvaluateWindow
 from tui.screens.evaluation_arms import list_stages, list_tree, run_arms
+from tui.snapshots import NotableSteps
 from tui.widgets.choice import Choice
 from tui.widgets.form import Form
 from tui.widgets.table import Table
@@ -209,5 +211,6 @@ async def test_stages_end_where_a_run_is_missing(root: Path) -> None:
         assert json.dumps(run_arms(rows["child"], others)) == (
             '["base=run:emotion", "child=run:child"]'
         )
-        names = [row.view.record.name for row in list_tree(rows["sibling"], app.runs.rows)]
+        older = replace(rows["sibling"], notable_steps=NotableSteps(best=7))
+        names = [row.view.record.name for row in list_tree(older, app.runs.rows)]
         assert names == ["emotion", "child", "sibling"]

@@ -143,6 +143,8 @@ async def test_a_running_evaluation_shows_its_progress_and_then_its_table(runs: 
     )
     async with opened(runs, NARROW, "begun") as (app, pilot):
         await see(pilot, "No results yet: emotion: french (30 of 120)")
+        await see(pilot, "arms: base, emotion, counsel")
+        assert "suites: every bundled one" in screen_text(app)
         assert "25%" in screen_text(app)
         job.results.write_text(json.dumps(staged_results()))
         before = statuses.read(job)

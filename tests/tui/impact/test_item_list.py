@@ -29,8 +29,7 @@ def test_the_classes_of_a_stage_against_the_base_and_against_its_parent() -> Non
         "lost": 0, "gained": 27, "regained": 27, "kept": 261, "never": 12,
     }  # fmt: skip
     assert of_parent.reference == "emotion"
-    assert of_parent.flips is not None
-    assert of_parent.flips.p_value() == 2 * 0.5**27
+    assert of_parent.p == 2 * 0.5**27
 
 
 def test_the_song_is_lost_at_the_first_stage_and_back_at_the_second() -> None:
