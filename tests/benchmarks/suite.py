@@ -17,6 +17,7 @@ TITLES = {
     "ending": "whether a tuned model stops by itself",
     "training": "training beside TRL and transformers, by length, and packed",
     "memory": "the memory estimate beside real runs",
+    "evaluate": "choices by likelihood beside plain transformers, and what skills cost a training",
     "compare": "answers of a base and a tuned model, beside two pipelines",
 }
 
@@ -59,6 +60,13 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_ending
 
         return bench_ending.bench(64, bench_ending.BRIEF) if brief else bench_ending.bench()
+    if name == "evaluate":
+        from engine.worker.environment import set_environment
+
+        set_environment()  # before torch: its threads must not spin
+        from tests.benchmarks import bench_evaluate
+
+        return bench_evaluate.bench(bench_evaluate.BRIEF if brief else bench_evaluate.Effort())
     if name == "compare":
         from engine.worker.environment import set_environment
 
