@@ -50,7 +50,7 @@ def summarise(
     assert isinstance(first, TrainRecipe)
     skills = {}
     for name, suite in base.suites.items():
-        if name != LABELS and (before := suite.measures.get(STRICT)):
+        if name not in (LABELS, PROMPTS) and (before := suite.measures.get(STRICT)):
             after = {arm: one.suites[name].measures[STRICT] for arm, one in arms.items()}
             flips = {arm: find_flips(before, after[arm]) for arm in jobs}
             skills[name] = {
