@@ -21,6 +21,8 @@ _MANNERS = {
     "decode": "decoding",
 }
 """What arms must share in how they were asked for their change to be that of the models."""
+_MOST_NAMED = 5
+"""Measures that are named one by one."""
 
 
 def of_row(
@@ -58,7 +60,7 @@ def _list_notes(
     arms: Sequence[str],
 ) -> Iterator[str]:
     if not row.results:
-        yield _say_nothing(facts)
+        yield _say_nothing(facts, suites)
         return
     missing = [arm for arm in arms if arm not in row.results]
     if missing:
@@ -106,10 +108,17 @@ def say_manners(asked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def _say_nothing(facts: SuiteFacts) -> str:
+def _say_nothing(facts: SuiteFacts, suites: Mapping[str, ArmSuite]) -> str:
     if not facts.items:
         return "The suite has no items: nothing was measured."
-    return f"No score by {facts.measure}: its items do not say what is right."
+    text = f"No score by {facts.measure}: its items do not say what is right."
+    others = dict.fromkeys(
+        name for suite in suites.values() for name, values in suite.measures.items() if values
+    )
+    if not others:
+        return text
+    shown = ", ".join([*others][:_MOST_NAMED]) + (" ..." if len(others) > _MOST_NAMED else "")
+    return f"{text} Measured all the same: {shown} (finetop impact JOB --all)."
 
 
 def _say_unscored(row: SkillRow, facts: SuiteFacts) -> Iterator[str]:
