@@ -118,7 +118,7 @@ def _say_nothing(facts: SuiteFacts, suites: Mapping[str, ArmSuite]) -> str:
     if not others:
         return text
     shown = ", ".join([*others][:_MOST_NAMED]) + (" ..." if len(others) > _MOST_NAMED else "")
-    return f"{text} Measured all the same: {shown} (finetop impact JOB --all)."
+    return f"{text} Measured of them: {shown} (finetop impact JOB --all)."
 
 
 def _say_unscored(row: SkillRow, facts: SuiteFacts) -> Iterator[str]:

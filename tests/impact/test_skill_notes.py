@@ -27,7 +27,7 @@ def test_an_empty_suite_and_one_without_gold_have_no_numbers() -> None:
     silent = _row(suite_of(30), base={"measures": {}}, tuned={"measures": {}})
     assert silent.notes == ("No score by strict: its items do not say what is right.",)
     described = _row(suite_of(30), base=measured({"i0": 3.0}, "words"), tuned={"measures": {}})
-    assert described.notes[0].endswith("Measured all the same: words (finetop impact JOB --all).")
+    assert described.notes[0].endswith("Measured of them: words (finetop impact JOB --all).")
     partly = _row(suite_of(30), base=measured(scores_of(20, 25)), tuned=measured(scores_of(9, 25)))
     assert "5 items have no score by strict in any arm, and count nowhere." in partly.notes
     assert partly.items == 25
