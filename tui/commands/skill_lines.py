@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from engine.impact import skill_notes
 from engine.impact.evaluation_results import GOLD_NLL, NLL
 from engine.impact.measure_kinds import RIGHT_OR_WRONG
 from engine.impact.skill_notes import SCOPE
@@ -276,10 +277,8 @@ def _list_notes(table: "SkillTable", summary: "StageSummary", *, is_whole: bool)
     for note in (*summary.notes, *table.notes):
         yield from _wrap(one_line(note))
     rows = (*table.skills, *table.secondary) if is_whole else table.skills
-    for row in rows:
-        name = row.name if row.is_primary else f"{row.name}, {row.measure}"
-        for note in row.notes:
-            yield from _wrap(one_line(f"{name}: {note}"))
+    for note in skill_notes.of_rows(table.results, rows):
+        yield from _wrap(one_line(note))
 
 
 def _wrap(text: str, indent: str = "  ") -> list[str]:
