@@ -14,11 +14,12 @@ from engine.bundled import SUITES
 from engine.checkpoints.run_outputs import find_run
 from engine.compare import prompts
 from engine.compare.arms import Arm, parse_arms
+from engine.compare.checks import has_right_answer
 from engine.compare.items import Item, describe
 from engine.data.formats import read_raw
 from engine.data.raw_row import RawReader
 from engine.errors import EngineError
-from engine.impact.evaluation_results import LIKELIHOOD, NLL, STRICT
+from engine.impact.evaluation_results import GOLD_NLL, LIKELIHOOD, NLL, STRICT
 from engine.impact.fewshot import describe_examples, with_examples
 from engine.impact.imported_suites import ImportedSuites, import_suites
 from engine.impact.suite_specs import SuiteOptions, SuiteSpec, parse_suites
@@ -81,16 +82,20 @@ class EvaluationPlan:
 
 def choose_measure(spec: SuiteSpec, items: Sequence[Item]) -> str:
     """The measure that is a skill's score: the spec's, else NLL of texts, the likelihood where all
-    items share their choices or are asked raw, and the answer itself of all others.
+    items share their choices or are asked raw, that of the reference where answers are free words,
+    and the answer itself of all others.
 
     A choice alone is a label's or a raw prompt's natural answer; a chat model says a sentence,
-    beside which the likelihood of the bare choice tells little.
+    beside which the likelihood of the bare choice tells little. Of free words nothing says which
+    answer is right, but how likely the reference is can be measured, as while training.
     """
     if spec.options.measure:
         return spec.options.measure
     scorings = {item.score for item in items}
     if scorings == {"perplexity"}:
         return NLL
+    if not any(map(has_right_answer, items)) and any(item.reference.strip() for item in items):
+        return GOLD_NLL
     shared = len({frozenset(item.choices) for item in items}) == 1
     is_raw = spec.options.template == "raw"
     return LIKELIHOOD if scorings == {"choices"} and (shared or is_raw) else STRICT

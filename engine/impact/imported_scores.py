@@ -205,8 +205,8 @@ def check_same_items(arms: Sequence[ImportedScores]) -> None:
         if changed:
             raise EngineError(
                 "These scores are not of the same items.",
-                f"{len(changed):,} items have another document or target in {other.path} than in "
-                f"{one.path}, the first is {changed[0]}",
+                f"{len(changed):,} {'item has' if len(changed) == 1 else 'items have'} another "
+                f"document or target in {other.path} than in {one.path}, the first is {changed[0]}",
                 "Measure both with the same version of the task.",
             )
 

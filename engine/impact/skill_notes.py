@@ -21,6 +21,8 @@ _MANNERS = {
     "decode": "decoding",
 }
 """What arms must share in how they were asked for their change to be that of the models."""
+_MOST_NAMED = 5
+"""Measures that are named one by one."""
 
 
 def of_row(
@@ -51,6 +53,33 @@ def of_table(results: EvaluationResults, arms: Sequence[str]) -> tuple[str, ...]
     return (f"Whether {whom} saw these items in training is unknown.", *notes)
 
 
+def of_rows(results: EvaluationResults, rows: Sequence[SkillRow]) -> Iterator[str]:
+    """The notes of several rows, each with the name of its skill; what is true of many is said
+    once, after what is true of one alone."""
+    cuts: dict[str, dict[str, int]] = {}
+    groups: dict[str, int] = {}
+    for row in rows:
+        facts, shared = results.suites[row.name], set[str]()
+        for arm, result in row.results.items():
+            if result.cut:
+                cuts.setdefault(row.name, {})[arm] = len(result.cut)
+                shared.add(_say_cut(arm, len(result.cut)))
+        if row.is_primary and (count := _count_groups(facts)):
+            groups[row.name] = count
+            shared.add(_say_groups(count))
+        name = row.name if row.is_primary else f"{row.name}, {row.measure}"
+        yield from (f"{name}: {note}" for note in row.notes if note not in shared)
+    if cuts:
+        counts = (
+            f"{name} {_join([f'{count:,} of {arm}' for arm, count in of_arms.items()])}"
+            for name, of_arms in cuts.items()
+        )
+        yield f"Answers cut by the length limit, scored by that part: {'; '.join(counts)}."
+    if groups:
+        counts = (f"{count:,} of {name}" for name, count in groups.items())
+        yield f"Groups of items, which are what intervals and tests count: {', '.join(counts)}."
+
+
 def _list_notes(
     row: SkillRow,
     facts: SuiteFacts,
@@ -58,7 +87,7 @@ def _list_notes(
     arms: Sequence[str],
 ) -> Iterator[str]:
     if not row.results:
-        yield _say_nothing(facts)
+        yield _say_nothing(facts, suites)
         return
     missing = [arm for arm in arms if arm not in row.results]
     if missing:
@@ -106,10 +135,17 @@ def say_manners(asked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def _say_nothing(facts: SuiteFacts) -> str:
+def _say_nothing(facts: SuiteFacts, suites: Mapping[str, ArmSuite]) -> str:
     if not facts.items:
         return "The suite has no items: nothing was measured."
-    return f"No score by {facts.measure}: its items do not say what is right."
+    text = f"No score by {facts.measure}: its items do not say what is right."
+    others = dict.fromkeys(
+        name for suite in suites.values() for name, values in suite.measures.items() if values
+    )
+    if not others:
+        return text
+    shown = ", ".join([*others][:_MOST_NAMED]) + (" ..." if len(others) > _MOST_NAMED else "")
+    return f"{text} Measured of them: {shown} (finetop impact JOB --all)."
 
 
 def _say_unscored(row: SkillRow, facts: SuiteFacts) -> Iterator[str]:
@@ -122,10 +158,8 @@ def _say_unscored(row: SkillRow, facts: SuiteFacts) -> Iterator[str]:
 
 
 def _say_items(row: SkillRow, facts: SuiteFacts) -> Iterator[str]:
-    alone = sum(not one.group for one in facts.items.values())
-    groups = alone + len({one.group for one in facts.items.values() if one.group})
-    if groups < len(facts.items) and row.is_primary:
-        yield f"Its items come in {groups:,} groups, which are what intervals and tests count."
+    if row.is_primary and (groups := _count_groups(facts)):
+        yield _say_groups(groups)
     if row.is_weighted and row.is_primary:
         yield (
             "Its items have weights: scores and changes are weighted means, and their intervals "
@@ -133,13 +167,28 @@ def _say_items(row: SkillRow, facts: SuiteFacts) -> Iterator[str]:
         )
 
 
+def _count_groups(facts: SuiteFacts) -> int:
+    """How many groups the items come in; 0 where each is one of its own."""
+    alone = sum(not one.group for one in facts.items.values())
+    groups = alone + len({one.group for one in facts.items.values() if one.group})
+    return groups if groups < len(facts.items) else 0
+
+
+def _say_groups(groups: int) -> str:
+    return f"Its items come in {groups:,} groups, which are what intervals and tests count."
+
+
+def _say_cut(arm: str, count: int) -> str:
+    verb = _count(count, "answer was", "answers were")
+    return f"{arm}: {verb} cut by the length limit: the score is that of a part."
+
+
 def _say_result(arm: str, result: SkillResult) -> Iterator[str]:
     if result.diverged:
         items = _count(len(result.diverged), "item", "items")
         yield f"{arm} is not finite on {items}: it diverged, and its change is not tested."
     if result.cut:
-        verb = _count(len(result.cut), "answer was", "answers were")
-        yield f"{arm}: {verb} cut by the length limit: the score is that of a part."
+        yield _say_cut(arm, len(result.cut))
     if result.seen:
         left = f"{write_number(result.unseen.value, 3)} without" if result.unseen else "all of them"
         verb = _count(len(result.seen), "item was", "items were")

@@ -23,7 +23,11 @@ from engine.recipes.validation import setting
 
 IMPORTS = ("lm-eval:", "inspect:")
 """How the refs of scores begin that another harness measured."""
-GRAMMAR = "[NAME=]SUITE[?fewshot=K&template=own|raw&max_new_tokens=N&limit=N&samples=K]"
+GRAMMAR = (
+    "[NAME=]SUITE[?fewshot=K&template=own|raw&max_new_tokens=N&limit=N&samples=K&temperature=T"
+    "&measure=M]"
+)
+IMPORT_GRAMMAR = "[NAME=]lm-eval:FILE?arm=NAME[&measure=M], or inspect:FILE"
 
 _RESERVED = re.compile("[%=?&\x00-\x1f]")
 
@@ -46,8 +50,7 @@ class SuiteOptions:
     temperature: float = setting(-1.0, ge=-1, le=10)
     """Of the answers after the first one, which is greedy; below 0: as the recipe says."""
     measure: str = setting("", choices=("", "strict", "flexible", "likelihood", "likelihood_norm"))
-    """What is the skill's score; empty: `likelihood` of items that share their choices or are asked
-    raw, else `strict`."""
+    """What is the skill's score; empty: as `engine.impact.evaluation_plan.choose_measure`."""
     arm: str = setting("")
     """Of scores of others: the arm that they are of."""
 
@@ -158,4 +161,7 @@ def _quote(part: str) -> str:
 
 
 def _wrong(text: str, why: str) -> EngineError:
-    return EngineError(f"Invalid suite: {why}.", text, f"Use {GRAMMAR}.")
+    is_import = text.partition("?")[0].rpartition("=")[2].startswith(IMPORTS)
+    return EngineError(
+        f"Invalid suite: {why}.", text, f"Use {IMPORT_GRAMMAR if is_import else GRAMMAR}."
+    )

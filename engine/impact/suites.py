@@ -98,7 +98,12 @@ def describe_suite(items: Sequence[Item], *, raw: bool = False) -> list[str]:
     asked = [item for item in items if item.messages]
     unscored = sum(item.score == "open" for item in asked)
     if asked and unscored == len(asked):
-        notes.append("no item has a right answer: answers are described and not scored")
+        referred = sum(bool(item.reference.strip()) for item in asked)
+        notes.append(
+            "answers are free words: how likely the references are is the score"
+            if referred
+            else "no item has a right answer: answers are described and not scored"
+        )
     elif unscored:
         notes.append(f"{unscored:,} of {len(asked):,} items have no right answer: no score")
     begun = next(filter(None, (_find_prefix(item.choices) for item in asked)), None)

@@ -42,13 +42,20 @@ def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
     arms = [find_weights(_not_endpoint(arm), runs) for arm in parse_arms(recipe.arms)]
     suites = [anchor(spec, runs) for spec in list_specs(recipe)]
     named = suites[:-1] if recipe.prompts else suites
+    encoder = Path(recipe.encoder).expanduser().absolute() if recipe.encoder else None
+    if encoder is not None and not (encoder / "config.json").is_file():
+        raise EngineError(
+            "The encoder of BERTScore cannot be read.",
+            f"{encoder}: no config.json",
+            "Name the folder of a checkpoint such as bert-base-uncased.",
+        )
     located = replace(
         recipe,
         arms=list(map(format_arm, arms)),
         suites=list(map(format_suite, named)),
         choices="",
         prompts=suites[-1].ref if recipe.prompts else "",
-        encoder=str(Path(recipe.encoder).expanduser().absolute()) if recipe.encoder else "",
+        encoder=str(encoder or ""),
     )
     # Rows of Parquet and Arrow are read by the worker, and refused there where they are bad.
     readable = [one for one in named if one.is_import or not needs_worker(one, runs)]

@@ -181,7 +181,7 @@ def _wrong(value: object, kind: Any, rules: Mapping[str, Any]) -> str:
         if rules.get("le") is not None and value > rules["le"]:
             return f"must be at most {rules['le']:g}"
     if rules.get("choices") and value not in rules["choices"]:
-        return f"must be one of {', '.join(rules['choices'])}, not {value!r}"
+        return f"must be one of {', '.join(filter(None, rules['choices']))}, not {value!r}"
     return ""
 
 

@@ -34,6 +34,8 @@ def test_without_any_arm_it_says_how_to_name_one(
         (["--suite", "run:nothing"], "nothing"),
         (["--suite", "bundled:facts?shots=5"], "'shots=5' is not one of"),
         (["--suite", "a=x.jsonl", "--suite", "a=y.jsonl"], "Two suites have the name 'a'"),
+        (["--suite", "bundled:facts?measure=rougeL"], "one of strict, flexible, likelihood,"),
+        (["--encoder", "/no/encoder"], "/no/encoder: no config.json"),
         (["--samples", "0"], "samples"),
         (["--temperature", "-1"], "temperature"),
         (["--delta", "0"], "not above 0"),

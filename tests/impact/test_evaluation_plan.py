@@ -20,6 +20,7 @@ def _write(path: Path, *rows: object) -> str:
 
 CHOICE = {"prompt": "?", "score": "choices", "gold": "yes", "choices": ["yes", "no"]}
 OTHER = CHOICE | {"choices": ["yes", "perhaps"]}
+FREE = {"prompt": "?", "reference": "a long answer in words of its own"}
 TEXT = {"score": "perplexity", "text": "i miss my dog"}
 
 
@@ -32,6 +33,10 @@ TEXT = {"score": "perplexity", "text": "i miss my dog"}
         ([CHOICE, CHOICE], "?measure=strict", "strict"),
         ([CHOICE, {"prompt": "?", "gold": "x"}], "", "strict"),
         ([TEXT], "", "nll"),
+        ([FREE, FREE], "", "gold_nll"),
+        ([FREE, {"prompt": "?"}], "", "gold_nll"),
+        ([FREE, {"prompt": "?", "gold": "x"}], "", "strict"),
+        ([{"prompt": "?"}], "", "strict"),
     ],
 )
 def test_the_measure_of_a_skill(

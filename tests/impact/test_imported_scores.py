@@ -163,7 +163,7 @@ def test_only_the_same_items_are_paired(tmp_path: Path) -> None:
     edited = _read(tmp_path / "edited.jsonl", _row(0, acc=1), _row(1, acc=1, target="3"))
     with pytest.raises(EngineError, match="not of the same items") as raised:
         check_same_items([base, edited])
-    assert "1 items have another document or target" in raised.value.detail
+    assert "1 item has another document or target" in raised.value.detail
 
 
 def test_messages_are_compared_without_their_random_ids(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from engine.impact.skill_notes import of_rows
 from engine.impact.skill_rows import SkillRow, SkillTable
 from engine.impact.skill_table import build_table
 from engine.impact.stage_summary import summarize
@@ -26,6 +27,8 @@ def test_an_empty_suite_and_one_without_gold_have_no_numbers() -> None:
     assert empty.notes == ("The suite has no items: nothing was measured.",)
     silent = _row(suite_of(30), base={"measures": {}}, tuned={"measures": {}})
     assert silent.notes == ("No score by strict: its items do not say what is right.",)
+    described = _row(suite_of(30), base=measured({"i0": 3.0}, "words"), tuned={"measures": {}})
+    assert described.notes[0].endswith("Measured of them: words (finetop impact JOB --all).")
     partly = _row(suite_of(30), base=measured(scores_of(20, 25)), tuned=measured(scores_of(9, 25)))
     assert "5 items have no score by strict in any arm, and count nowhere." in partly.notes
     assert partly.items == 25
@@ -97,6 +100,27 @@ def test_answers_that_were_cut() -> None:
     assert row.notes == (
         "tuned: 3 answers were cut by the length limit: the score is that of a part.",
     )
+
+
+def test_what_is_true_of_many_skills_is_said_once() -> None:
+    finish = dict.fromkeys(("i0", "i1"), "length")
+    cut = measured(scores_of(20, 30), "strict", finish=finish)
+    names = [f"i{at}" for at in range(30)]
+    results = results_of(
+        {"a": suite_of(names, group="g"), "b": suite_of(names, group="g"), "c": suite_of(30)},
+        {"base": {"a": cut, "b": measured(scores_of(9, 30))},
+         "tuned": {"a": cut, "b": cut, "c": cut}},
+    )  # fmt: skip
+    table = build_table(results)
+    notes = list(of_rows(results, table.skills))
+    assert notes[-2:] == [
+        "Answers cut by the length limit, scored by that part: a 2 of base, 2 of tuned; "
+        "b 2 of tuned; c 2 of tuned.",
+        "Groups of items, which are what intervals and tests count: 1 of a, 1 of b.",
+    ]
+    assert "c: Not measured: base." in notes
+    assert sum("cut by" in note for note in notes) == 1
+    assert sum("roups" in note for note in notes) == 1
 
 
 def test_contamination_with_and_without_and_unknown() -> None:

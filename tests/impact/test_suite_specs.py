@@ -65,6 +65,7 @@ def test_what_is_wrong_is_named(text: str, why: str) -> None:
     with pytest.raises(EngineError, match="Invalid suite") as caught:
         parse_suite(text)
     assert why in str(caught.value)
+    assert ("?arm=NAME" in caught.value.hint) == text.startswith(("lm-eval:", "inspect:"))
 
 
 def test_two_suites_of_one_name() -> None:

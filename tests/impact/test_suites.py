@@ -282,6 +282,10 @@ def test_what_a_suite_means_for_its_numbers() -> None:
     assert describe_suite(free) == [
         "no item has a right answer: answers are described and not scored"
     ]
+    referred = Item("r", asked, reference="as it was answered")
+    assert describe_suite([*free, referred]) == [
+        "answers are free words: how likely the references are is the score"
+    ]
     exact = Item("c", asked, score="exact", gold=("x",))
     assert describe_suite([*free, exact]) == ["2 of 3 items have no right answer: no score"]
     assert describe_suite([exact]) == ["one item: no interval tells much"]

@@ -15,6 +15,7 @@ from tui.impact.answers_page import AnswersPage
 from tui.impact.classification_page import ClassificationPage
 from tui.impact.format_page import FormatPage
 from tui.impact.items_page import ItemsPage
+from tui.impact.notes_page import NotesPage
 from tui.impact.page import ImpactPage
 from tui.keymap import KEYS, SCREENS, Key, keys_of
 from tui.launch.page import LaunchPage
@@ -40,6 +41,7 @@ PAGES: dict[str, type[Page]] = {
     "shift": ShiftPage,
     "classification": ClassificationPage,
     "format": FormatPage,
+    "notes": NotesPage,
     "vote": VotePage,
     "logs": RunListPage,
     "log": LogPage,

@@ -55,7 +55,8 @@ def _add_suites(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--suite", action="append", default=[], dest="suites", metavar="SUITE",
         help="bundled:NAME, a file of items or a data set, run:ID (the rows that a run held out), "
-             "lm-eval:FILE or inspect:FILE (scores of another program); how it is asked follows: "
+             "lm-eval:FILE?arm=NAME or inspect:FILE?arm=NAME (scores that another program measured "
+             "of that arm); how it is asked follows: "
              f"{GRAMMAR}; repeatable (default: every bundled one)",
     )  # fmt: skip
     parser.add_argument("--limit", type=int, default=0, metavar="N", help="items of each suite")

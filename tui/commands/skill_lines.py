@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.impact.evaluation_results import NLL
+from engine.impact import skill_notes
+from engine.impact.evaluation_results import GOLD_NLL, NLL
 from engine.impact.measure_kinds import RIGHT_OR_WRONG
 from engine.impact.skill_notes import SCOPE
 from engine.impact.verdicts import LEAST_ITEMS
@@ -38,7 +39,7 @@ def list_lines(
     lines = _SkillLines(table, glyphs, is_whole)
     yield from lines.head("skill")
     for row in table.skills:
-        yield from lines.row(row, one_line(row.name))
+        yield from lines.row(row, _name_skill(row))
     if is_whole and table.secondary:
         yield ""
         yield from lines.head("other measures")
@@ -152,6 +153,12 @@ class _SkillLines:
         return _join_parts(parts)
 
 
+def _name_skill(row: "SkillRow") -> str:
+    """The skill, with its measure where that is no score between 0 and 1."""
+    is_named = row.unit != "score" and not row.is_perplexity
+    return one_line(f"{row.name} {row.measure}" if is_named else row.name)
+
+
 def write_score(row: "SkillRow", result: "SkillResult") -> str:
     """One score: `3/3` of a few items that are right or wrong, else a mean or a perplexity."""
     if row.items < LEAST_ITEMS and row.measure in RIGHT_OR_WRONG:
@@ -258,6 +265,11 @@ def _say_method(table: "SkillTable", glyphs: Glyphs) -> str:
         )
     if any(row.measure == NLL for row in table.skills):
         text += " Of texts perplexities are shown: higher is worse, and there is no delta."
+    if any(row.measure == GOLD_NLL for row in table.skills):
+        text += (
+            " Of answers in free words gold_nll is shown, the nats per token of the reference: "
+            "higher is worse, and there is no delta."
+        )
     return f"{text} All of it is about {SCOPE}."
 
 
@@ -265,10 +277,8 @@ def _list_notes(table: "SkillTable", summary: "StageSummary", *, is_whole: bool)
     for note in (*summary.notes, *table.notes):
         yield from _wrap(one_line(note))
     rows = (*table.skills, *table.secondary) if is_whole else table.skills
-    for row in rows:
-        name = row.name if row.is_primary else f"{row.name}, {row.measure}"
-        for note in row.notes:
-            yield from _wrap(one_line(f"{name}: {note}"))
+    for note in skill_notes.of_rows(table.results, rows):
+        yield from _wrap(one_line(note))
 
 
 def _wrap(text: str, indent: str = "  ") -> list[str]:

@@ -12,6 +12,7 @@ from engine.impact.skill_rows import SkillResult, SkillRow, SkillTable
 from engine.impact.stage_summary import StageSummary
 from engine.number_format import write_number
 from engine.text import one_line
+from tui.glyphs import Glyphs
 from tui.impact.arm_paths import Against
 from tui.impact.verdict_words import (
     change_of,
@@ -22,7 +23,8 @@ from tui.impact.verdict_words import (
     verdict_words,
     write_share,
 )
-from tui.styled_text import Line, Piece, width_of
+from tui.styled_text import Line, Piece, fit, length
+from tui.widgets.pager import wrap
 
 _SHORT = {
     "backward transfer": "BWT",
@@ -38,22 +40,36 @@ def cell_lines(
     table: SkillTable, row: SkillRow, arm: str, against: Against, separator: str, width: int
 ) -> list[Line]:
     """Score, change and test of a cell, then how it was asked and what to know of it."""
+    head: Line = [(one_line(row.name), "strong"), (f", {one_line(arm)}: ", "")]
+    first, *facts = list_facts(table, row, arm, against)
+    return pack([[*head, *first], *facts, *_notes(row, arm, table.arms)], separator, width)
+
+
+def list_facts(
+    table: SkillTable, row: SkillRow, arm: str, against: Against, *, is_short: bool = False
+) -> list[Line]:
+    """Score, change and test of a cell, then how it was asked; `is_short`: where the measure, the
+    family and how it was asked are said already."""
     result, change = row.results.get(arm), change_of(row, arm, against)
-    head: list[Piece] = [(one_line(row.name), "strong"), (f", {one_line(arm)}: ", "")]
-    notes = _notes(row, arm, table.arms)
     if result is None:
-        return pack([[*head, ("not measured", "warn")], *notes], separator, width)
-    facts: list[Line] = [[*head, *_score(row, result)]]
+        return [[("not measured", "warn")]]
+    facts: list[Line] = [_score(row, result, is_named=not is_short)]
     if change is not None:
-        facts += _change(table, row, change)
+        facts += _change(table, row, change, is_short=is_short)
+    if is_short:
+        return facts
     facts += _about_items(row, result, change)
-    facts += [[(fact, "dim")] for fact in _asked(table, row, arm)]
-    return pack([*facts, *notes], separator, width)
+    return [*facts, *([(fact, "dim")] for fact in _asked(table, row, arm))]
 
 
 def summary_lines(
     summary: StageSummary, table: SkillTable, separator: str, width: int
 ) -> list[Line]:
+    """`list_summary` on as many lines as it takes."""
+    return pack(list_summary(summary, table), separator, width)
+
+
+def list_summary(summary: StageSummary, table: SkillTable) -> list[Line]:
     """The change of the skills that were not trained first, then what stands beside it."""
     facts = [_measure("skills not trained", summary.general, signed=True, role="strong")]
     for measure in summary.others:
@@ -67,7 +83,24 @@ def summary_lines(
     facts += [
         [(one_line(note), "dim" if _is_of_training(note) else "warn")] for note in table.notes
     ]
-    return pack(facts, separator, width)
+    return facts
+
+
+def clip(lines: Sequence[Line], most: int, width: int, glyphs: Glyphs) -> list[Line]:
+    """The first lines, the last of which says how many do not fit and which key shows them all."""
+    if len(lines) <= most:
+        return list(lines)
+    *kept, last = lines[:most]
+    more = f" {glyphs.ellipsis} {len(lines) - most:,} more: i"
+    room = width - length([(more, "")])
+    while len(last) > 1 and length(last) > room:
+        last = last[:-1]
+    if length(last) > room:
+        text, role = last[0]
+        last = [(fit(text, room, "").rsplit(" ", 1)[0], role)]
+    elif last[-1][0] == f" {glyphs.separator} ":
+        last = last[:-1]
+    return [*kept, [*last, (more, "key")]]
 
 
 def pack(facts: Sequence[Line], separator: str, width: int) -> list[Line]:
@@ -76,18 +109,19 @@ def pack(facts: Sequence[Line], separator: str, width: int) -> list[Line]:
     used = 0
     between: Piece = (f" {separator} ", "dim")
     for fact in facts:
-        size = sum(width_of(text) for text, _ in fact)
+        size = length(fact)
         if lines and used + len(between[0]) + size <= width:
             lines[-1] += [between, *fact]
             used += len(between[0]) + size
         else:
-            lines.append([(" ", ""), *fact])
-            used = 1 + size
+            lines += [[(" ", ""), *part] for part in wrap(fact, max(1, width - 1))]
+            used = length(lines[-1])
     return [*lines]
 
 
-def _score(row: SkillRow, result: SkillResult) -> list[Piece]:
+def _score(row: SkillRow, result: SkillResult, *, is_named: bool) -> list[Piece]:
     name = "perplexity " if row.is_perplexity else "" if row.unit == "score" else f"{row.measure} "
+    name = name if is_named else ""
     pieces: list[Piece] = [(f"{one_line(name)}{score_text(row, result)}", "strong")]
     if interval := interval_text(row, result):
         pieces.append((f" {interval} {one_line(result.estimate.method)}", "dim"))
@@ -97,7 +131,7 @@ def _score(row: SkillRow, result: SkillResult) -> list[Piece]:
     return pieces
 
 
-def _change(table: SkillTable, row: SkillRow, change: SkillChange) -> list[Line]:
+def _change(table: SkillTable, row: SkillRow, change: SkillChange, *, is_short: bool) -> list[Line]:
     """The change with its interval, its verdict, and the test behind it; of too few items that
     alone."""
     words: Line = [(verdict_words(change, table.delta), verdict_role(row, change))]
@@ -107,7 +141,7 @@ def _change(table: SkillTable, row: SkillRow, change: SkillChange) -> list[Line]
     return [
         [(f"{against} ", "dim"), (change_text(row, change), "")],
         words,
-        [(_test(change), "dim")],
+        [(one_line(change.test.name) if is_short else _test(change), "dim")],
     ]
 
 

@@ -96,7 +96,9 @@ def _arm_cells(table: SkillTable, *, is_wide: bool) -> int:
 def name_of_skill(row: SkillRow) -> str:
     """A skill's name, with its measure where the number is no score between 0 and 1."""
     name = one_line(row.name)
-    return f"{name} ppl" if row.is_perplexity else name
+    if row.is_perplexity:
+        return f"{name} ppl"
+    return name if row.unit == "score" else f"{name} {one_line(row.measure)}"
 
 
 def head_line(table: SkillTable, layout: MatrixLayout, glyphs: Glyphs) -> Line:

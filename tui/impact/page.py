@@ -9,7 +9,7 @@ from textual.events import Resize
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.impact.arm_paths import Against, has_stages
-from tui.impact.cell_lines import cell_lines, summary_lines
+from tui.impact.cell_lines import cell_lines, clip, summary_lines
 from tui.impact.evaluation_reader import EvaluationSnapshot, read_evaluation
 from tui.impact.evaluations import (
     COLUMNS,
@@ -151,6 +151,8 @@ class ImpactPage(RunActions):
             return self.ready and self._cell is not None
         if action in ("classification", "format"):
             return self.ready and self._has_page(action)
+        if action == "notes":
+            return self.ready and table is not None and self._matrix.skill is not None
         if action in ("move_column", "browse"):
             return table is not None
         if action == "turn_reference":
@@ -191,6 +193,15 @@ class ImpactPage(RunActions):
         table, skill = self.table, self._matrix.skill
         if table is not None and skill is not None:
             page = FormatPage(table.results, skill.name, delta=table.delta)
+            self.app.push_screen(page)
+
+    def action_notes(self) -> None:
+        from tui.impact.notes_page import NotesPage
+
+        evaluation, table = self._evaluation, self.table
+        skill, arm = self._matrix.skill, self._matrix.arm
+        if evaluation is not None and table is not None and skill is not None and arm is not None:
+            page = NotesPage(table, evaluation.summary, skill, arm, self._against)
             self.app.push_screen(page)
 
     def action_move_column(self, by: int) -> None:
@@ -365,8 +376,9 @@ class ImpactPage(RunActions):
         if table is not None and skill is not None and arm is not None:
             lines = cell_lines(table, skill, arm, self._against, separator, width)
         cell = self.query_one("#cell", Lines)
-        cell.styles.height = _CELL_LINES - (width >= WIDE)
-        cell.show(*lines)
+        most = _CELL_LINES - (width >= WIDE)
+        cell.styles.height = most
+        cell.show(*clip(lines, most, width, self.glyphs))
 
     def _update_preview(self) -> None:
         table, cell = self.table, self._cell
@@ -382,4 +394,4 @@ class ImpactPage(RunActions):
             lines = summary_lines(evaluation.summary, table, self.glyphs.separator, self.size.width)
         summary = self.query_one("#summary", Lines)
         summary.styles.height = max(1, min(len(lines), _MOST_SUMMARY))
-        summary.show(*lines)
+        summary.show(*clip(lines, _MOST_SUMMARY, self.size.width, self.glyphs))

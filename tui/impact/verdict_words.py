@@ -129,6 +129,5 @@ def change_text(row: SkillRow, change: SkillChange) -> str:
         value, low, high = (write_share(end, signed=True) for end in ends)
     else:
         value, low, high = (write_number(end, 3, signed=True) for end in ends)
-    confidence = f"{change.confidence:.3%}".rstrip("%").rstrip("0").rstrip(".")
     unit = "" if row.unit == "score" else f" {row.unit}" if row.unit != "value" else ""
-    return f"{value}{unit} [{low}, {high}] at {confidence}%"
+    return f"{value}{unit} [{low}, {high}] at {100 * change.confidence:.3g}%"

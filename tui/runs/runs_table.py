@@ -40,6 +40,8 @@ COLUMNS = (
     Column("forgetting", 10, 10, right=True),
     Column("eval ppl curve", 14),
 )
+_NO_BASE = {"train": "(empty)", "pretrain": "(empty)"}
+"""By the kind of a job, what stands in place of its base; an evaluation has one in each arm."""
 _TAG_AT = 3
 """Where the column of a tag stands that is sorted by."""
 MOST_RAILS = 6
@@ -109,7 +111,7 @@ class RunsTable:
         name: Piece = (f" {name_of(row)}", "strong" if view.state.alive else "")
         cells: list[tuple[Piece, ...]] = [
             ((tree, "dim"), state_glyph(view.state, glyphs), alarm, name),
-            ((one_line(view.base) or "(empty)", ""),),
+            ((one_line(view.base) or _NO_BASE.get(view.record.kind, NONE), ""),),
             ((one_line(view.method), ""),),
             tuple(progress(view, glyphs)),
             ((time_left(view), ""),),
