@@ -144,7 +144,7 @@ def from_table(table: Mapping[str, Any]) -> Sample:
             tools=tuple(map(dict, table.get("tools", ()))),
             known_parts=_known_parts(table),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not a sample: {error!r}") from error
 
 

@@ -9,7 +9,18 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast
+
+from engine.impact.result_fields import (
+    read_asked,
+    read_counts,
+    read_table,
+    read_text,
+    read_text_table,
+    read_texts,
+    read_values,
+    read_weight,
+)
 
 SCHEMA = 2
 
@@ -172,46 +183,50 @@ def read_results(table: Mapping[str, Any]) -> EvaluationResults:
 def _read_facts(name: str, table: Mapping[str, Any]) -> SuiteFacts:
     items = {
         item: SuiteItem(
-            one["prompt"],
-            tuple(one.get("gold", ())),
-            tuple(one.get("choices", ())),
-            one.get("group", ""),
-            float(one.get("weight", 1.0)),
-            one.get("score", "open"),
+            read_text(one["prompt"], "a prompt"),
+            read_texts(one.get("gold", ()), "the gold"),
+            read_texts(one.get("choices", ()), "the choices"),
+            read_text(one.get("group", ""), "a group"),
+            read_weight(one.get("weight", 1.0), "a weight"),
+            read_text(one.get("score", "open"), "the scoring"),
         )
-        for item, one in table["items"].items()
+        for item, one in read_table(table["items"], "the items").items()
     }
-    notes = tuple(table.get("notes", ()))
-    return SuiteFacts(name, items, table["measure"], table.get("digest", ""), notes)
-
-
-def _read_arm(name: str, table: Mapping[str, Any]) -> ArmResults:
-    suites = {
-        suite: ArmSuite(
-            {measure: _read_values(values) for measure, values in one["measures"].items()},
-            one.get("asked", {}),
-            one.get("tokens", {}),
-            one.get("bytes", {}),
-            one.get("finish", {}),
-            one.get("picked", {}),
-            one.get("seen"),
-            tuple(one.get("notes", ())),
-        )
-        for suite, one in table["suites"].items()
-    }
-    return ArmResults(
+    return SuiteFacts(
         name,
-        table["arm"],
-        suites,
-        table.get("parent", ""),
-        tuple(table.get("trained", ())),
-        tuple(table.get("notes", ())),
+        items,
+        read_text(table["measure"], "the measure"),
+        read_text(table.get("digest", ""), "the digest"),
+        read_texts(table.get("notes", ()), "the notes"),
     )
 
 
-def _read_values(values: Mapping[str, float | None]) -> dict[str, float]:
-    # What a diverged model makes of a text is null in the file, and infinite.
-    return {item: math.inf if one is None else float(one) for item, one in values.items()}
+def _read_arm(name: str, table: Mapping[str, Any]) -> ArmResults:
+    suites = {suite: _read_arm_suite(one) for suite, one in table["suites"].items()}
+    return ArmResults(
+        name,
+        read_text(table["arm"], "an arm"),
+        suites,
+        read_text(table.get("parent", ""), "a parent"),
+        read_texts(table.get("trained", ()), "what was trained on"),
+        read_texts(table.get("notes", ()), "the notes"),
+    )
+
+
+def _read_arm_suite(table: Mapping[str, Any]) -> ArmSuite:
+    seen = table.get("seen")
+    picked = read_table(table.get("picked", {}), "the picks")
+    finish = read_text_table(table.get("finish", {}), "the ends")
+    return ArmSuite(
+        {measure: read_values(values, measure) for measure, values in table["measures"].items()},
+        read_asked(table.get("asked", {}), "how it was asked"),
+        read_counts(table.get("tokens", {}), "the tokens"),
+        read_counts(table.get("bytes", {}), "the bytes"),
+        cast(Mapping[str, Finish], finish),
+        {way: read_text_table(one, "the picks") for way, one in picked.items()},
+        None if seen is None else cast(Mapping[str, Seen], read_text_table(seen, "what was seen")),
+        read_texts(table.get("notes", ()), "the notes"),
+    )
 
 
 _LABELS = "labels"
@@ -225,7 +240,7 @@ def _read_version_1(table: Mapping[str, Any]) -> EvaluationResults:
         for suite, items, measured in _parts_of_version_1(arm):
             suites[suite] = measured
             facts.setdefault(suite, SuiteFacts(suite, items, _only_measure(measured)))
-        arms[name] = ArmResults(name, arm["arm"], suites)
+        arms[name] = ArmResults(name, read_text(arm["arm"], "an arm"), suites)
     return EvaluationResults(arms, facts)
 
 
@@ -239,36 +254,39 @@ def _parts_of_version_1(
     arm: Mapping[str, Any],
 ) -> Iterator[tuple[str, dict[str, SuiteItem], ArmSuite]]:
     for name, suite in arm["suites"].items():
-        prompts, groups = suite.get("prompts", {}), suite.get("groups", {})
-        scores = suite.get("scores", {})
+        prompts = read_text_table(suite.get("prompts", {}), "the prompts")
+        groups = read_text_table(suite.get("groups", {}), "the groups")
+        scores = read_values(suite.get("scores", {}), "the scores")
         if scores:
             items = {
                 item: SuiteItem(prompts.get(item, ""), group=groups.get(item, ""))
                 for item in scores
             }
-            yield name, items, ArmSuite({STRICT: _read_values(scores)})
-        if nll := suite.get("nll"):
+            yield name, items, ArmSuite({STRICT: scores})
+        if nll := read_values(suite.get("nll") or {}, "the NLL"):
             label = f"{name}, perplexity" if scores else name
             texts = {
                 item: SuiteItem("", group=groups.get(item, ""), score="perplexity") for item in nll
             }
-            yield label, texts, ArmSuite({NLL: _read_values(nll)}, tokens=suite["text_tokens"])
-    choices = arm.get("choices", {})
-    if choices:
-        labels = tuple(choices.get("labels", ()))
-        prompts = choices["generated"].get("prompts", {})
-        items = {
-            item: SuiteItem(prompts.get(item, ""), choices=labels, score="choices")
-            for item in choices["likelihood"]["scores"]
-        }
-        yield (
-            _LABELS,
-            items,
-            ArmSuite(
-                {
-                    LIKELIHOOD: _read_values(choices["likelihood"]["scores"]),
-                    STRICT: _read_values(choices["generated"]["scores"]),
-                },
-                picked={LIKELIHOOD: choices["likelihood"].get("answers", {})},
-            ),
-        )
+            tokens = read_counts(suite["text_tokens"], "the tokens")
+            yield label, texts, ArmSuite({NLL: nll}, tokens=tokens)
+    if choices := arm.get("choices", {}):
+        yield _LABELS, *_read_choices_of_version_1(choices)
+
+
+def _read_choices_of_version_1(
+    choices: Mapping[str, Any],
+) -> tuple[dict[str, SuiteItem], ArmSuite]:
+    labels = read_texts(choices.get("labels", ()), "the labels")
+    likelihood, generated = choices["likelihood"], choices["generated"]
+    prompts = read_text_table(generated.get("prompts", {}), "the prompts")
+    measures = {
+        LIKELIHOOD: read_values(likelihood["scores"], "the scores"),
+        STRICT: read_values(generated["scores"], "the scores"),
+    }
+    picked = read_text_table(likelihood.get("answers", {}), "the answers")
+    items = {
+        item: SuiteItem(prompts.get(item, ""), choices=labels, score="choices")
+        for item in measures[LIKELIHOOD]
+    }
+    return items, ArmSuite(measures, picked={LIKELIHOOD: picked})

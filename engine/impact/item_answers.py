@@ -6,6 +6,7 @@ further answer to the same item "SUITE/ITEM#K". Scores nothing.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,20 @@ from engine.compare.samples import Sample, from_table
 from engine.errors import EngineError
 from engine.safe_open import open_file
 
+_FURTHER = re.compile(r"#(?=\d+\Z)")
+
+
+def sample_id(suite: str, item: str, number: int = 0) -> str:
+    """What the answer to an item is called in `samples.jsonl`, 0 the first: no two are the same.
+
+    A slash in a suite's name, and an item's id that ends like a further answer to another one, are
+    written as %XX, and so is the sign itself.
+    """
+    named = _FURTHER.sub("%23", item.replace("%", "%25"))
+    return f"{suite.replace('%', '%25').replace('/', '%2F')}/{named}" + (
+        f"#{number}" if number else ""
+    )
+
 
 def read_answers(path: Path, suite: str, item: str) -> dict[str, list[Sample]]:
     """By arm, in the grammar, its answers to the item: the one that is scored first.
@@ -21,7 +36,7 @@ def read_answers(path: Path, suite: str, item: str) -> dict[str, list[Sample]]:
     A later line replaces an earlier one of the same answer; lines that hold no sample are passed
     over. No file: no answers. Raises EngineError where it cannot be read.
     """
-    prompt_id = f"{suite}/{item}"
+    prompt_id = sample_id(suite, item)
     # As it stands in a line, whether the writer escapes letters or not.
     names = {json.dumps(prompt_id, ensure_ascii=escaped)[:-1] for escaped in (False, True)}
     marks = [name.encode("utf-8", "surrogatepass") for name in names]
@@ -51,10 +66,10 @@ def _take(line: bytes, suite: str, item: str, found: dict[str, dict[int, Sample]
 
 def _number_of(table: Mapping[str, Any], suite: str, item: str) -> int | None:
     """Which answer to this item a row is, 0 the first; None: it answers another one."""
-    prompt_id = str(table["prompt_id"])
+    prompt_id, first = str(table["prompt_id"]), sample_id(suite, item)
     if (table.get("suite", suite), table.get("item", item)) != (suite, item):
         return None
-    rest = prompt_id.removeprefix(f"{suite}/{item}")
+    rest = prompt_id.removeprefix(first)
     if rest == prompt_id or (rest and not rest.startswith("#")):
         return None
     return int(rest[1:]) if rest[1:].isdecimal() else 0 if not rest else None

@@ -22,6 +22,7 @@ from engine.compare.items import Item
 from engine.data.values import BadRow
 from engine.impact.evaluation_results import LESS_IS_BETTER, SuiteFacts, SuiteItem
 from engine.impact.flips import find_loss_step
+from engine.impact.result_fields import read_count, read_counts, read_text, read_values
 from engine.safe_open import open_file
 from engine.statistics import PairedTest, paired_test
 
@@ -87,10 +88,17 @@ class WatchedSuite:
     def from_line(cls, line: Mapping[str, Any]) -> "WatchedSuite":
         """Raises BadRow, KeyError, TypeError, ValueError for what is no such line."""
         items = tuple(parse_item(row, str(row["id"])) for row in line["items"])
+        every = read_count(line["every"], "every")
+        if not items or not every:
+            raise ValueError("nothing is measured")
         return cls(
-            str(line["suite"]), str(line["spec"]), str(line["measure"]), items,
-            int(line["max_new_tokens"]), int(line["every"]),
-        )  # fmt: skip
+            read_text(line["suite"], "the suite"),
+            read_text(line["spec"], "the spec"),
+            read_text(line["measure"], "the measure"),
+            items,
+            read_count(line["max_new_tokens"], "the limit"),
+            every,
+        )
 
 
 def digest_of(items: Sequence[Item]) -> str:
@@ -120,15 +128,14 @@ class SkillLog:
 
     def add(self, line: Mapping[str, Any]) -> None:
         """Take in a line of the file. Raises KeyError, TypeError, ValueError for what is none."""
-        name, step = str(line["suite"]), int(line["step"])
+        name, step = read_text(line["suite"], "the suite"), line["step"]
+        if type(step) is not int:
+            raise ValueError("the step is no count")
         if step == BEFORE:
             self.suites[name] = WatchedSuite.from_line(line)
             return
-        values = {
-            item: math.inf if value is None else float(value)
-            for item, value in line["values"].items()
-        }
-        tokens = {item: int(count) for item, count in line.get("tokens", {}).items()}
+        values = read_values(line["values"], "the values")
+        tokens = read_counts(line.get("tokens", {}), "the tokens")
         self.values.setdefault(name, {})[step] = values
         self.tokens.setdefault(name, {}).update(tokens)
 

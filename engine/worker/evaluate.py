@@ -21,6 +21,7 @@ from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm, format_arm
 from engine.impact.evaluation_plan import EvaluationPlan, Suite, make_plan
 from engine.impact.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
+from engine.impact.item_answers import sample_id
 from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.worker.attempt import Attempt, Stopped
@@ -30,7 +31,7 @@ from engine.worker.inference.bert_score import BertScorer
 from engine.worker.inference.models import ModelCache
 from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import Row, ScoreLog, ScoreMemory
-from engine.worker.inference.suite_measures import SuiteMeasurer, count_work, prompt_id
+from engine.worker.inference.suite_measures import SuiteMeasurer, count_work
 from engine.worker.inference.weight_files import stamped
 from engine.worker.model.loading import pick_device
 
@@ -178,7 +179,7 @@ def _options_of(suite: Suite) -> list[object]:
 def _write_items(attempt: Attempt, plan: EvaluationPlan) -> None:
     """The items under the ids of their samples, for whoever reads the answers."""
     lines = [
-        json.dumps(item.to_json() | {"id": prompt_id(suite.name, item.id)}, ensure_ascii=False)
+        json.dumps(item.to_json() | {"id": sample_id(suite.name, item.id)}, ensure_ascii=False)
         for suite in plan.suites
         for item in suite.items
     ]

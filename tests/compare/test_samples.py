@@ -139,6 +139,8 @@ def test_no_file_has_no_samples_and_another_file_is_refused(tmp_path: Path) -> N
         {"decode": {"top_p": 9}},
         {"messages": [{"x": 1}]},
         {"seed": ""},
+        {"seed": float("inf")},
+        {"logprobs": [10**400]},
         {"spoken": "x", "tool_calls": [{}]},
         {"spoken": "x", "malformed_calls": [3]},
         {"tools": [3]},

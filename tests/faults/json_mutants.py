@@ -1,4 +1,4 @@
-"""Mutants of JSON and TOML files: a Trainer's state, and the files of jobs that version 1 wrote.
+"""Mutants of JSON and TOML files: a Trainer's state, what version 1 wrote of jobs, evaluations.
 
 A job's bad file is one row with a reason, and takes nothing away from the other jobs; what still
 parses is read as it stands there. Parsed here by Python's own parsers and nothing of `engine`.
@@ -23,9 +23,10 @@ from engine.jobs.directory import JobDirectory, JobRecord, read_json
 from engine.jobs.status import State, Status
 from engine.jobs.store import Store
 from engine.jobs.summary import JobView, UserNotes
-from tests.faults import event_damage
+from tests.faults.evaluation_mutants import check_evaluation
 from tests.faults.event_mutants import RETRY, Clock
 from tests.faults.event_oracle import same_key
+from tests.faults.json_damage import damage
 from tests.faults.verdict import (
     HANG_SECONDS,
     LostError,
@@ -45,10 +46,6 @@ FILES = (
     "answers-ffa7/votes-ada-fdee430d.jsonl", "measured-170b/status.json",
     "measured-170b/results.json",
 )  # fmt: skip
-BYTES = (
-    event_damage.flip_bits, event_damage.drop_bytes, event_damage.insert_bytes,
-    event_damage.repeat_bytes, event_damage.zero_bytes,
-)  # fmt: skip
 HISTORY = [
     entry
     for step in range(1, 40)
@@ -57,26 +54,6 @@ HISTORY = [
         {"step": step, "epoch": step / 10, "eval_loss": 2 / step},
     )
 ]
-VALUES = ("1e999", "-1e999", "NaN", "1" + "0" * 400, str(1 << 70), "null", "true", '"5"', "[]",
-          "{}", "-0", "5.0", "[" * 5000, '{"a":' * 3000, '"\\ud800"', '"\\u0000"')  # fmt: skip
-"""What may stand in the place of a value."""
-
-
-def damage(random: Random, data: bytes) -> bytes:
-    """The file with bytes or a value changed, cut, empty, encoded otherwise, or too deep."""
-    text = data.decode()
-    way = random.randrange(8)
-    if way < 4 and data:
-        return random.choice(BYTES)(random, data, b"").data
-    if way == 4:
-        return data[: random.randrange(len(data) + 1)]
-    if way == 5:
-        return random.choice((b"", bytes(len(data)), b"[]", b"null", b"[" * 100_000, b"\xff\xfe"
-                              + text.encode("utf-16-le"), b"\xef\xbb\xbf" + data))  # fmt: skip
-    places = [at for at, letter in enumerate(text) if letter in ":="]
-    at = random.choice(places) + 1
-    stop = min((text.find(mark, at) for mark in ",\n}" if text.find(mark, at) > 0), default=at)
-    return (text[:at] + " " + random.choice(VALUES) + text[stop:]).encode()
 
 
 def check_trainer_state(random: Random, folder: Path) -> None:
@@ -123,6 +100,7 @@ def check_job(random: Random, folder: Path) -> None:
 CHECKS: dict[str, Callable[[Random, Path], None]] = {
     "trainer_state.json": check_trainer_state,
     "a job's file": check_job,
+    "an evaluation's file": check_evaluation,
 }
 
 

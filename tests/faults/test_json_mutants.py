@@ -1,20 +1,29 @@
 """A slice of the mutants of JSON files, and that the harness finds a reader that errs."""
 
+from pathlib import Path
+from typing import cast
+
 import pytest
 
 from engine.events.trainer_state import TrainerLog
+from engine.impact import job_results
+from engine.impact.evaluation_results import EvaluationResults, read_results
+from engine.impact.skill_log import SkillLog
 from engine.jobs import status, summary
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Status
 from engine.jobs.summary import JobView
-from tests.faults import json_mutants
+from engine.worker.inference import score_log
+from tests.faults import evaluation_mutants, json_mutants
 from tests.faults.verdict import Verdict, render
 
 SEED = 7
+MUTANTS = 60
+OF_EVALUATIONS = range(2, 900, 3)
 
 
 def test_a_slice_survives() -> None:
-    results = list(json_mutants.run(SEED, range(40)))
+    results = list(json_mutants.run(SEED, range(MUTANTS)))
     assert {result.verdict for result in results} == {Verdict.SURVIVED}, render(results)
 
 
@@ -34,6 +43,32 @@ def read_nothing(self: TrainerLog, budget_seconds: float | None = None) -> bool:
     return False
 
 
+class AnyCrc(int):
+    """Equal to whatever a line says."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    __hash__ = int.__hash__
+
+
+def believe_the_value(value: object) -> AnyCrc:
+    return AnyCrc()
+
+
+def read_no_skill(path: Path) -> SkillLog:
+    return SkillLog()
+
+
+def pass_a_wrong_value(table: dict[str, object]) -> EvaluationResults:
+    results = read_results(table)
+    for arm in results.arms.values():
+        for suite in arm.suites.values():
+            for values in suite.measures.values():
+                cast(dict[str, float], values).update(i0=0.25)
+    return results
+
+
 VIEW, READ = summary.view, status.read
 
 
@@ -49,4 +84,19 @@ def test_a_reader_that_errs_is_found(
     monkeypatch: pytest.MonkeyPatch, owner: object, name: str, defect: object, verdict: Verdict
 ) -> None:
     monkeypatch.setattr(owner, name, defect)
-    assert verdict in {result.verdict for result in json_mutants.run(SEED, range(40))}
+    assert verdict in {result.verdict for result in json_mutants.run(SEED, range(MUTANTS))}
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "defect", "verdict"),
+    [
+        (score_log, "_crc", believe_the_value, Verdict.WRONG),
+        (evaluation_mutants, "read_skill_log", read_no_skill, Verdict.LOST),
+        (job_results, "read_results", pass_a_wrong_value, Verdict.WRONG),
+    ],
+)
+def test_a_reader_of_evaluations_that_errs_is_found(
+    monkeypatch: pytest.MonkeyPatch, owner: object, name: str, defect: object, verdict: Verdict
+) -> None:
+    monkeypatch.setattr(owner, name, defect)
+    assert verdict in {result.verdict for result in json_mutants.run(SEED, OF_EVALUATIONS)}

@@ -1,6 +1,7 @@
 """The answers to one item, found among all samples of an evaluation."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from engine.chat import Message
 from engine.compare.samples import Sample, Timings, to_table
 from engine.errors import EngineError
-from engine.impact.item_answers import read_answers, read_version_1_answers
+from engine.impact.item_answers import read_answers, read_version_1_answers, sample_id
 from engine.recipes.settings import Decode
 
 
@@ -61,12 +62,21 @@ def test_an_id_that_looks_like_a_further_answer_is_an_item_of_its_own(tmp_path: 
     path = write(
         tmp_path / "samples.jsonl",
         row("a=x", "s/q", "of q", suite="s", item="q"),
-        row("a=x", "s/q#1", "of q#1", suite="s", item="q#1"),
+        row("a=x", sample_id("s", "q#1"), "of q#1", suite="s", item="q#1"),
         row("a=x", "s/q/1", "of q/1", suite="s", item="q/1"),
     )
     assert texts(path, "s", "q") == {"a=x": ["of q"]}
     assert texts(path, "s", "q#1") == {"a=x": ["of q#1"]}
     assert texts(path, "s", "q/1") == {"a=x": ["of q/1"]}
+
+
+def test_no_two_answers_have_one_id() -> None:
+    """Whatever stands in the names: votes and notes are kept by it, and pairs are made by it."""
+    suites = ("s", "s/q", "s%2Fq", "s#1", "")
+    items = ("q", "q#1", "q#1#1", "q%231", "q/q", "q/q#1", "%", "#1", "q#x", "q#1\n")
+    ids = [sample_id(*each) for each in product(suites, items, (0, 1, 2))]
+    assert len(set(ids)) == len(ids)
+    assert sample_id("facts", "capital-12", 3) == "facts/capital-12#3"
 
 
 @pytest.mark.parametrize("ascii_only", [False, True])

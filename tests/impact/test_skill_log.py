@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from engine.chat import Message
 from engine.compare.items import Item
 from engine.impact.evaluation_results import LIKELIHOOD, NLL, STRICT, SuiteItem
+from engine.impact.skill_alarms import find_alarms
 from engine.impact.skill_log import (
     SkillLog,
     WatchedSuite,
@@ -21,6 +22,7 @@ from engine.impact.skill_log import (
     result_line,
 )
 from engine.statistics import paired_proportions
+from tests.impact.damage import VALUES, list_places, replace_value
 
 FOUR = ("a", "b", "c", "d")
 
@@ -140,3 +142,28 @@ def test_the_halves_are_pinned() -> None:
     count = sum(half_of(one) == "selection" for one in ids)
     assert count == 168
     assert [half_of(one)[0] for one in ids[:8]] == list("rsrsrsrr")
+
+
+def test_a_line_with_a_wrong_value_is_left_out(tmp_path: Path) -> None:
+    """Of whatever type and size; what is left answers every question."""
+    suites = [make_suite(), make_suite("texts", FOUR, NLL)]
+    lines = [suite.to_line() for suite in suites]
+    for suite in suites:
+        for step in (0, 5, 10):
+            values = {item: float(item > "b" or step < 5) for item in FOUR}
+            lines.append(result_line(suite.name, step, values, tokens=dict.fromkeys(FOUR, 3)))
+    path = tmp_path / "skills.jsonl"
+    for number in (0, 2, 3):
+        for place in list_places(lines[number]):
+            for value in VALUES:
+                damaged = replace_value(lines[number], place, value)
+                written = [*lines[:number], damaged, *lines[number + 1 :]]
+                path.write_text("".join(json.dumps(line) + "\n" for line in written))
+                log = read_skill_log(path)
+                find_alarms(log, 0.05)
+                for name, suite in log.suites.items():
+                    assert suite.facts.items
+                    assert suite.every > 0
+                    for step in log.steps(name):
+                        log.score(name, step, "report")
+                        log.change(name, step)

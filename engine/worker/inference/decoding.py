@@ -153,13 +153,17 @@ class BatchDecoder:
         return torch.as_tensor(out.logits[:, -1].float())
 
     def _choose(self, logits: Tensor) -> Tensor:
-        """A token for each row, int64 on the CPU."""
+        """A token for each row, int64 on the CPU; of a diverged model, whose row is no
+        distribution, what the greedy choice would be."""
+        greedy = logits.argmax(-1).cpu()
         if self.decode.temperature == 0:
-            return logits.argmax(-1).cpu()
+            return greedy
         shares = probabilities(logits.cpu(), self.decode)
         draws = [
             torch.multinomial(row, 1, generator=self._generators[index])
-            for row, index in zip(shares, self._rows, strict=True)
+            if torch.isfinite(row).all()
+            else greedy[at : at + 1]
+            for at, (row, index) in enumerate(zip(shares, self._rows, strict=True))
         ]
         return torch.cat(draws)
 

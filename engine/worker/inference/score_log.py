@@ -1,12 +1,14 @@
 """`scores.jsonl`: what an evaluation has measured so far, a row a line, for one that is resumed.
 
 A row is known again by the arm with its weights, the measure and its own input: whatever of these
-changed since is measured anew. The file only grows, and may end in a line that a killed worker did
-not finish. NaN and infinity stand in it as Python writes them.
+changed since is measured anew, and so is a row whose value is not the one that was written: each
+line has the CRC of its own. The file only grows, and may end in a line that a killed worker did not
+finish. NaN and infinity stand in it as Python writes them.
 """
 
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,10 @@ class ScoreLog:
         """Keep values that are new; `about` says in words of what they are. Raises OSError."""
         new = {key: value for key, value in values.items() if key not in self._values}
         lines = [
-            json.dumps({**about, "row": key, "value": value}, ensure_ascii=False) + "\n"
+            json.dumps(
+                {**about, "row": key, "value": value, "crc": _crc(value)}, ensure_ascii=False
+            )
+            + "\n"
             for key, value in new.items()
         ]
         if lines:
@@ -79,6 +84,10 @@ class ScoreMemory:
 NO_MEMORY = ScoreMemory()
 
 
+def _crc(value: object) -> int:
+    return zlib.crc32(json.dumps(value).encode())
+
+
 def _read(path: Path) -> dict[str, Any]:
     values: dict[str, Any] = {}
     try:
@@ -86,9 +95,10 @@ def _read(path: Path) -> dict[str, Any]:
             for line in file:
                 try:
                     table = json.loads(line)
-                    values[table["row"]] = table["value"]
+                    if table["crc"] == _crc(table["value"]):
+                        values[table["row"]] = table["value"]
                 except (ValueError, RecursionError, KeyError, TypeError):
-                    continue  # cut by the death of its writer
+                    continue  # cut by the death of its writer, or damaged
     except FileNotFoundError:
         return {}
     except OSError as error:

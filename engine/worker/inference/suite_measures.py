@@ -27,6 +27,7 @@ from engine.impact.evaluation_results import (
     NLL,
     STRICT,
 )
+from engine.impact.item_answers import sample_id
 from engine.impact.wording import count_languages, measure_diversity, measure_wording
 from engine.recipes.settings import Decode
 from engine.worker.inference.bert_score import BertScorer
@@ -179,7 +180,7 @@ class SuiteMeasurer:
     ) -> dict[str, Sample]:
         """The answers by item id; those that are known are not made again."""
         memory = self.memory.of(f"{suite.name}, answers {number}")
-        named = {prompt_id(suite.name, item.id, number): item for item in items}
+        named = {sample_id(suite.name, item.id, number): item for item in items}
         tools = read_arm_tools(self.arm)
         settings = [dataclasses.asdict(decode), suite.spec.options.template]
         rows = {
@@ -265,11 +266,6 @@ def choices_of(item: Item) -> tuple[str, ...]:
     if item.score == "perplexity":
         return ()
     return item.choices or item.gold or ((item.reference,) if item.reference else ())
-
-
-def prompt_id(suite: str, item: str, number: int = 0) -> str:
-    """What a sample of an evaluation is called in `samples.jsonl`."""
-    return f"{suite}/{item}" + (f"#{number}" if number else "")
 
 
 def _score(item: Item, answers: Sequence[Sample], result: SuiteResult) -> None:

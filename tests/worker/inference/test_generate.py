@@ -1,6 +1,7 @@
 """Panes that can be trusted: each arm says what a fresh model, loaded alone elsewhere, says."""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -490,3 +491,14 @@ def run_job(job: directory.JobDirectory) -> None:
     assert final is not None
     assert final.state is status.State.DONE
     assert (final.step, final.total) == (8, 8)
+
+
+def test_a_diverged_model_draws_what_it_says_greedily(base: Path, tmp_path: Path) -> None:
+    """Its logits are no numbers, of which no distribution can be made: an answer like any other."""
+    adapter = save_adapter(tmp_path / "diverged", base)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    diverged = {name: tensor * math.nan for name, tensor in weights.items()}
+    save_file(diverged, adapter / "adapter_model.safetensors")
+    loaded_arm = load_arm(ModelCache(torch.device("cpu")), base, adapter)
+    drawn = say(loaded_arm, raw_prompts()[:2], Decode(max_new_tokens=4, temperature=0.7))
+    assert drawn == say(loaded_arm, raw_prompts()[:2], Decode(max_new_tokens=4))

@@ -53,6 +53,19 @@ def test_rows_are_known_by_arm_measure_place_and_input(tmp_path: Path) -> None:
     assert len(path.read_text().splitlines()) == 4, "the line that was cut is closed"
 
 
+def test_a_value_that_was_damaged_is_measured_anew(tmp_path: Path) -> None:
+    path = tmp_path / "scores.jsonl"
+    memory = ScoreMemory(ScoreLog(path), "arm").of("texts")
+    memory.add([((at, [at]), [12.5, 3]) for at in range(6)])
+    lines = path.read_text().splitlines()
+    for at, wrong in enumerate(["[12.6, 3]", '"x"', "[]", "null"]):
+        lines[at] = lines[at].replace("[12.5, 3]", wrong)
+    lines[4] = lines[4][:-20]
+    path.write_text("\n".join([*lines, "[]", "5", '{"row": [], "value": 1}', ""]))
+    again = ScoreMemory(ScoreLog(path), "arm").of("texts")
+    assert [again.find((at, [at])) for at in range(6)] == [None] * 5 + [[12.5, 3]]
+
+
 def test_without_a_log_nothing_is_known_or_kept() -> None:
     NO_MEMORY.of("x").add([((0, 1), 2)])
     assert NO_MEMORY.of("x").find((0, 1)) is None
