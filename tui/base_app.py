@@ -287,9 +287,9 @@ class BaseApp(App[None]):
         self.selected = key
         await self.switch_mode("impact")
 
-    def show_browse(self, path: Path, then: str = "") -> None:
+    def show_browse(self, path: Path, then: str = "", arms: tuple[str, str] | None = None) -> None:
         """The answers of a job; `then` is what is done there first, note or vote."""
-        self.push_screen(navigation.browse_page(path, then))
+        self.push_screen(navigation.browse_page(path, then, arms))
 
     def show_run_log(self, row: RunRow) -> None:
         """What the workers of a run said."""

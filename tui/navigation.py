@@ -53,10 +53,10 @@ MODES: dict[str, Callable[[], Screen[Any]]] = {
 """The pages that have a number, by the names of their modes; Runs is the app's own."""
 
 
-def browse_page(path: Path, then: str) -> Screen[Any]:
+def browse_page(path: Path, then: str, arms: tuple[str, str] | None = None) -> Screen[Any]:
     from tui.browse.page import BrowsePage
 
-    return BrowsePage(path, then)
+    return BrowsePage(path, then, arms)
 
 
 def run_log_page(row: "RunRow") -> Screen[Any]:

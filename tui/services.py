@@ -87,8 +87,11 @@ class Services(Protocol):
     async def show_impact(self, key: str) -> None:
         """Impact, with this evaluation, or with the newest one of this run."""
 
-    def show_browse(self, path: "Path", then: str = "") -> None:
-        """The answers of a job; `then` is what is done there first, note or vote."""
+    def show_browse(
+        self, path: "Path", then: str = "", arms: tuple[str, str] | None = None
+    ) -> None:
+        """The answers of a job; `then` is what is done there first, note or vote; `arms` are
+        compared first, as the job writes them, else the first two of the job."""
 
     def show_run_log(self, row: "RunRow") -> None:
         """What the workers of a run said."""

@@ -101,6 +101,14 @@ def choose_measure(spec: SuiteSpec, items: Sequence[Item]) -> str:
     return LIKELIHOOD if scorings == {"choices"} and (shared or is_raw) else STRICT
 
 
+def split_encoder(written: str) -> tuple[Path, int | None]:
+    """The folder of an encoder and its layer, of PATH or PATH@LAYER; None: the encoder's usual."""
+    path, at, layer = written.rpartition("@")
+    if at and path and layer.isdecimal():
+        return Path(path), int(layer)
+    return Path(written), None
+
+
 def list_specs(recipe: EvaluateRecipe) -> list[SuiteSpec]:
     """The suites that a recipe names; every bundled one where it names none.
 

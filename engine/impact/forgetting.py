@@ -20,6 +20,9 @@ _GENERAL, _RELATIVE = "change of skills not trained on", "relative forgetting"
 _NO_STAGE = "no stage comes after the base"
 _SEED = 20
 """Of the resampling: the same scores have the same intervals."""
+_NO_SPREAD = 1e-12
+ALIKE = "no interval: its items are all alike"
+"""Why there is a value without an interval."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class StageMeasure:
     value: float | None
     """None where it is not defined, with the reason."""
     low: float | None
-    """95% interval, by percentiles of resampled items."""
+    """95% interval, by percentiles of resampled items; None where these do not differ."""
     high: float | None
     skills: tuple[str, ...]
     """Those that it is made of."""
@@ -198,6 +201,9 @@ def _measure(
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, [2.5, 97.5]) if values.size else (np.nan, np.nan)
     finite = bool(np.isfinite(low) and np.isfinite(value))
+    if finite and np.ptp(values) < _NO_SPREAD:
+        # Where no item changed every draw is alike: [0, 0] would claim that no other one can.
+        return StageMeasure(name, value, None, None, tuple(skills), ALIKE)
     return StageMeasure(
         name,
         value if np.isfinite(value) else None,

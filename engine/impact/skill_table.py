@@ -13,7 +13,7 @@ from dataclasses import replace
 from engine.impact import skill_notes
 from engine.impact.evaluation_results import NLL, ArmSuite, EvaluationResults, SuiteFacts
 from engine.impact.flips import find_regained
-from engine.impact.measure_kinds import RIGHT_OR_WRONG
+from engine.impact.measure_kinds import CHOICES, RIGHT_OR_WRONG
 from engine.impact.score_estimate import ScoreEstimate, estimate_perplexity, estimate_score
 from engine.impact.skill_changes import (
     SkillChange,
@@ -139,7 +139,8 @@ def _result(facts: SuiteFacts, measure: str, suite: ArmSuite) -> SkillResult:
     scores = suite.measures[measure]
     seen = None if suite.seen is None else tuple(one for one in scores if one in suite.seen)
     left = [item for item in scores if item not in seen] if seen else []
-    is_of_answers = measure in RIGHT_OR_WRONG and bool(suite.finish)
+    # A choice by likelihood is made beside the answer, and its length changes nothing.
+    is_of_answers = measure in RIGHT_OR_WRONG - CHOICES and bool(suite.finish)
     return SkillResult(
         scores,
         _estimate(facts, measure, suite, list(scores)),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.errors import EngineError
-from engine.impact.evaluation_plan import list_specs, make_plan
+from engine.impact.evaluation_plan import list_specs, make_plan, split_encoder
 from engine.impact.suite_specs import format_suite
 from engine.impact.suites import anchor, needs_worker
 from engine.jobs import launch
@@ -42,11 +42,11 @@ def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
     arms = [find_weights(_not_endpoint(arm), runs) for arm in parse_arms(recipe.arms)]
     suites = [anchor(spec, runs) for spec in list_specs(recipe)]
     named = suites[:-1] if recipe.prompts else suites
-    encoder = Path(recipe.encoder).expanduser().absolute() if recipe.encoder else None
-    if encoder is not None and not (encoder / "config.json").is_file():
+    encoder = str(Path(recipe.encoder).expanduser().absolute()) if recipe.encoder else ""
+    if encoder and not (split_encoder(encoder)[0] / "config.json").is_file():
         raise EngineError(
             "The encoder of BERTScore cannot be read.",
-            f"{encoder}: no config.json",
+            f"{split_encoder(encoder)[0]}: no config.json",
             "Name the folder of a checkpoint such as bert-base-uncased.",
         )
     located = replace(
@@ -55,7 +55,7 @@ def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
         suites=list(map(format_suite, named)),
         choices="",
         prompts=suites[-1].ref if recipe.prompts else "",
-        encoder=str(encoder or ""),
+        encoder=encoder,
     )
     # Rows of Parquet and Arrow are read by the worker, and refused there where they are bad.
     readable = [one for one in named if one.is_import or not needs_worker(one, runs)]

@@ -19,7 +19,7 @@ import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm, format_arm
-from engine.impact.evaluation_plan import EvaluationPlan, Suite, make_plan
+from engine.impact.evaluation_plan import EvaluationPlan, Suite, make_plan, split_encoder
 from engine.impact.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
 from engine.impact.item_answers import sample_id
 from engine.jobs.store import open_store
@@ -149,12 +149,10 @@ def _load(arm: Arm, place: _Place) -> SuiteMeasurer:
 
 
 def _load_encoder(attempt: Attempt, written: str) -> BertScorer | None:
-    """The encoder that a recipe names, as PATH or PATH@LAYER; it stays on the CPU."""
+    """The encoder that a recipe names; it stays on the CPU."""
     if not written:
         return None
-    path, at, layer = written.rpartition("@")
-    named = path if at and layer.isdecimal() else written
-    encoder = BertScorer(Path(named), int(layer) if named == path and at else None)
+    encoder = BertScorer(*split_encoder(written))
     attempt.log(f"BERTScore by {encoder.about}")
     return encoder
 

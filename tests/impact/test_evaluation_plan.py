@@ -7,7 +7,7 @@ import pytest
 
 from engine.compare.arms import parse_arms
 from engine.errors import EngineError
-from engine.impact.evaluation_plan import find_parents, list_specs, make_plan
+from engine.impact.evaluation_plan import find_parents, list_specs, make_plan, split_encoder
 from engine.jobs import directory
 from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
 from engine.recipes.settings import Decode, Model
@@ -45,6 +45,14 @@ def test_the_measure_of_a_skill(
     path = _write(tmp_path / "mine.jsonl", *rows)
     (suite,) = make_plan(EvaluateRecipe(arms=["a=x:y"], suites=[path + options]), ()).suites
     assert (suite.name.partition(",")[0], suite.measure) == ("mine", measure)
+
+
+@pytest.mark.parametrize(
+    ("written", "path", "layer"),
+    [("/x/enc", "/x/enc", None), ("/x/enc@3", "/x/enc", 3), ("/x@y/enc", "/x@y/enc", None)],
+)
+def test_an_encoder_and_its_layer(written: str, path: str, layer: int | None) -> None:
+    assert split_encoder(written) == (Path(path), layer)
 
 
 def test_every_bundled_suite_without_names_and_old_keys_beside_them() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from engine.impact.forgetting import (
+    ALIKE,
     Floats,
     SkillMatrix,
     SkillScores,
@@ -128,6 +129,16 @@ def test_the_interval_of_the_general_change_covers_it() -> None:
         assert measure.high is not None
         covered += measure.low <= -0.08 <= measure.high
     assert 0.91 <= covered / 300 <= 0.98
+
+
+def test_where_no_item_changed_there_is_a_value_and_no_interval() -> None:
+    matrix = SkillMatrix(("base", "A"), {"a": _skill([0.7, 0.7], 40)})
+    change = general_change(matrix)
+    assert (change.value, change.low, change.high, change.reason) == (0.0, None, None, ALIKE)
+    average = average_score(matrix)
+    assert average.value == pytest.approx(0.7)
+    assert average.low is not None
+    assert not average.reason
 
 
 @pytest.mark.timeout(120)

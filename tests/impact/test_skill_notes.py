@@ -102,6 +102,14 @@ def test_answers_that_were_cut() -> None:
     )
 
 
+def test_a_choice_by_likelihood_is_not_cut_with_its_answer() -> None:
+    finish = {f"i{at}": "length" for at in range(30)}
+    cut = measured(scores_of(20, 30), "likelihood", finish=finish)
+    row = _row(suite_of(30, "likelihood"), base=cut, tuned=cut)
+    assert row.results["tuned"].cut == ()
+    assert not [note for note in row.notes if "length limit" in note]
+
+
 def test_what_is_true_of_many_skills_is_said_once() -> None:
     finish = dict.fromkeys(("i0", "i1"), "length")
     cut = measured(scores_of(20, 30), "strict", finish=finish)

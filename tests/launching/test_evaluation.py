@@ -44,6 +44,8 @@ def test_refs_are_valid_from_any_folder(
     run.held_out.write_text(
         '{"id": "a", "messages": [{"role": "user", "content": "?"}], "reference": "x"}\n'
     )
+    (tmp_path / "enc").mkdir()
+    (tmp_path / "enc" / "config.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     recipe = EvaluateRecipe(
         arms=[ARM], encoder="enc@3", prompts="bundled:all", choices="bundled:emotion",

@@ -67,8 +67,8 @@ class BrowsePage(SubPage):
     filter_name = "search"
     initial_focus = "#pairs"
 
-    def __init__(self, path: Path, then: str = "") -> None:
-        """`then` is an action that is done once there are pairs."""
+    def __init__(self, path: Path, then: str = "", arms: tuple[str, str] | None = None) -> None:
+        """`then` is an action that is done once there are pairs; `arms` are paired first."""
         super().__init__()
         self._path = path
         self._then = then
@@ -79,6 +79,8 @@ class BrowsePage(SubPage):
         self._alone = False
         """Whether the list is put away."""
         self._feed = AnswersFeed(path, self.post_message)
+        if arms is not None:
+            self._feed.set_arms(*arms)
         self._write_queue = WriteQueue(self.post_message)
 
     def compose(self) -> ComposeResult:

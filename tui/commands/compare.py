@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     group = commands.add_parser(
-        "compare", help="answers of a generate job: export, numbers, votes, shift"
+        "compare", help="answers of a generate or evaluate job: export, numbers, votes, shift"
     )
     parts = group.add_subparsers(metavar="WHAT", required=True)
     export = parts.add_parser(
@@ -56,7 +56,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 
 
 def _add_job(parser: argparse.ArgumentParser, which: str) -> None:
-    parser.add_argument("job", help="id, name or path of a generate job")
+    parser.add_argument("job", help="id, name or path of a generate or evaluate job")
     parser.add_argument("--arms", metavar="A,B", help=f"names of arms: {which}")
 
 

@@ -69,7 +69,10 @@ def _add_suites(parser: argparse.ArgumentParser) -> None:
         help="of the answers after the first one, which is greedy (default 0.7)",
     )  # fmt: skip
     parser.add_argument(
-        "--encoder", default="", metavar="PATH", help="a local encoder model, for BERTScore"
+        "--encoder",
+        default="",
+        metavar="PATH[@LAYER]",
+        help="a local encoder model, for BERTScore, and which of its layers",
     )
 
 

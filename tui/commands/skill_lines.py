@@ -248,7 +248,7 @@ def say_measure(measure: "StageMeasure") -> str:
     value = write_number(measure.value, 3, signed=is_change)
     count = f"{len(measure.skills)} skill{'' if len(measure.skills) == 1 else 's'}"
     if measure.low is None or measure.high is None:
-        return f"{value} ({count})"
+        return f"{value} ({count}; {measure.reason})" if measure.reason else f"{value} ({count})"
     low, high = (write_number(one, 3, signed=is_change) for one in (measure.low, measure.high))
     return f"{value} [{low}, {high}] ({count})"
 

@@ -190,6 +190,8 @@ def _measure(name: str, measure: StageMeasure, *, signed: bool, role: str = "") 
     if measure.low is not None and measure.high is not None:
         low, high = (write_share(end, signed=signed) for end in (measure.low, measure.high))
         pieces.append((f" [{low}, {high}]", "dim"))
+    elif measure.reason:
+        pieces.append((f" ({measure.reason})", "dim"))
     return pieces
 
 

@@ -8,7 +8,7 @@ from textual.events import Resize
 
 from engine.text import one_line
 from tui.background import run_in_background
-from tui.impact.arm_paths import Against, has_stages
+from tui.impact.arm_paths import Against, find_reference, has_stages
 from tui.impact.cell_lines import cell_lines, clip, summary_lines
 from tui.impact.evaluation_reader import EvaluationSnapshot, read_evaluation
 from tui.impact.evaluations import (
@@ -225,8 +225,14 @@ class ImpactPage(RunActions):
         self.focus_initial()
 
     def action_browse(self) -> None:
-        if self._evaluation is not None:
-            self.services.show_browse(self._evaluation.path)
+        table, arm = self.table, self._matrix.arm
+        if self._evaluation is None or table is None:
+            return
+        # The arm of the cursor beside what its cell is held against.
+        every, arms = table.results.arms, None
+        if arm is not None and (before := find_reference(table.results, arm, self._against)):
+            arms = (every[before].spec, every[arm].spec)
+        self.services.show_browse(self._evaluation.path, arms=arms)
 
     def action_evaluate(self) -> None:
         rows = self.services.runs.rows

@@ -399,3 +399,26 @@ def colors_of(theme: Theme) -> set[str]:
     named = (theme.primary, theme.secondary, theme.warning, theme.error, theme.success,
              theme.foreground, *theme.variables.values())  # fmt: skip
     return {color for color in named if color is not None}
+
+
+@pytest.mark.parametrize(("keys", "arms"), [((), (EMOTION, COUNSEL)), (("b",), (BASE, COUNSEL)),
+                                            (("h", "h"), None)])  # fmt: skip
+async def test_v_browses_the_arm_of_the_cursor_beside_what_it_is_held_against(
+    runs: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    keys: tuple[str, ...],
+    arms: tuple[str, str] | None,
+) -> None:
+    write_evaluation(runs, "measured", staged_results())
+    asked: list[tuple[str, str] | None] = []
+
+    def keep(app: FinetopApp, path: Path, then: str = "", arms: Any = None) -> None:
+        assert (path.name, then) == ("measured", "")
+        asked.append(arms)
+
+    monkeypatch.setattr(FinetopApp, "show_browse", keep)
+    async with opened(runs, NARROW, "measured") as (_, pilot):
+        await see(pilot, "arithmetic, counsel")
+        await pilot.press(*keys, "v")
+        await until(pilot, lambda: len(asked) == 1)
+    assert asked == [arms]
