@@ -133,9 +133,12 @@ class SuiteMeasurer:
             rolling=raw,
         )
         for item, nll in read.nll.items():
+            if not read.tokens[item]:  # an NLL of 0 would be that of a text it knows by heart
+                result.refused[item] = "Nothing of it is predicted: a text of one token."
+                continue
             result.keep(NLL, item, nll)
-        result.tokens |= read.tokens
-        result.bytes |= {item: len(text.encode()) for item, text in texts.items()}
+            result.tokens[item] = read.tokens[item]
+            result.bytes[item] = len(texts[item].encode())
 
     def _answer(
         self,

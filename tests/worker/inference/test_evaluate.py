@@ -229,6 +229,19 @@ def test_an_item_that_does_not_fit_is_left_out_with_its_reason(
     assert "longer than the model's context" in result.refused["long"]
 
 
+def test_a_text_of_which_nothing_is_predicted_is_left_out(
+    models: ModelCache, base: Path, tmp_path: Path
+) -> None:
+    """An NLL of 0 would be that of a text that the model knows by heart."""
+    texts = [
+        Item("one", score="perplexity", text="a"),
+        Item("more", score="perplexity", text="i miss my dog"),
+    ]
+    result = measurer(load_arm(models, base), tmp_path).measure(suite(texts), lambda done: None)
+    assert set(result.measures["nll"]) == set(result.tokens) == set(result.bytes) == {"more"}
+    assert "one token" in result.refused["one"]
+
+
 def test_a_choice_that_does_not_fit_leaves_the_answer(
     models: ModelCache, base: Path, tmp_path: Path
 ) -> None:
