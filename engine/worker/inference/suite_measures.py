@@ -166,6 +166,12 @@ class SuiteMeasurer:
             for item in items
             if item.score == "open" and answers[item.id]
         ]
+        firsts = [answers[item.id][0] for item in items if answers[item.id]]
+        if diverged := sum(any(map(math.isnan, one.logprobs)) for one in firsts):
+            result.notes.append(
+                f"the model diverged: it gives no numbers for {diverged:,} of {len(firsts):,} "
+                "answers, and what it says and chooses there means nothing"
+            )
         if opened:
             result.notes.append(f"answers by language: {_count(count_languages(opened))}")
         if self.encoder is not None:

@@ -242,6 +242,27 @@ def test_a_text_of_which_nothing_is_predicted_is_left_out(
     assert "one token" in result.refused["one"]
 
 
+def test_an_arm_that_diverged_is_said_to_have(
+    models: ModelCache, base: Path, tmp_path: Path
+) -> None:
+    """Its scores are those of any arm that is wrong everywhere."""
+    adapter = save_adapter(tmp_path / "diverged", base)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    diverged = {name: tensor * math.nan for name, tensor in weights.items()}
+    save_file(diverged, adapter / "adapter_model.safetensors")
+    ask = (Message("user", "joy or fear?"),)
+    items = [
+        Item("a", ask, score="choices", gold=("joy",), choices=("joy", "fear")),
+        Item("b", ask),
+    ]
+    for name, path in (("whole", None), ("broken", adapter)):
+        one = measurer(load_arm(models, base, path), tmp_path / name)
+        (tmp_path / name).mkdir()
+        notes = one.measure(suite(items, samples=2), lambda done: None).notes
+        found = [note for note in notes if "diverged: it gives no numbers for 2 of 2" in note]
+        assert len(found) == (name == "broken"), notes
+
+
 def test_a_choice_that_does_not_fit_leaves_the_answer(
     models: ModelCache, base: Path, tmp_path: Path
 ) -> None:
