@@ -323,7 +323,8 @@ def _error(
     """The standard error of a mean of items that come in groups; without groups, of single items.
 
     Of a weighted mean by the jackknife, which leaves out each group in turn (for weights that do
-    not differ it is the same). Infinite for fewer than two groups, which have no spread.
+    not differ it is the same). Infinite for fewer than two groups, which have no spread, and where
+    one outweighs the others so far that nothing is left without it.
     """
     n, shares = len(differences), _shares(weights, len(differences))
     mean = fsum(one * share for one, share in zip(differences, shares, strict=True)) / n
@@ -334,7 +335,7 @@ def _error(
         sums[group] += (one - mean) * shares[at]
         parts[group] += shares[at] / n
     count = len(sums)
-    if count < 2:
+    if count < 2 or max(parts.values()) >= 1:
         return inf
     if _is_uneven(weights):
         left = fsum((sums[group] / (1 - parts[group])) ** 2 for group in sums)

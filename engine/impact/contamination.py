@@ -8,6 +8,8 @@ read once, in any number, and none is kept.
 Refuses to say 0 of rows that nobody knows: what a base was pre-trained on, and a foreign adapter.
 """
 
+import math
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -140,40 +142,43 @@ class _Templates:
     """What many texts of a suite begin or end with."""
 
     def __init__(self, texts: Sequence[Words]) -> None:
-        most = max(TEMPLATE_ITEMS, TEMPLATE_SHARE * len(texts))
+        least = math.ceil(max(TEMPLATE_ITEMS, TEMPLATE_SHARE * len(texts)))
         distinct = list(dict.fromkeys(texts))
-        self._starts = _find_shared(distinct, most)
-        self._ends = _find_shared([words[::-1] for words in distinct], most)
+        self._starts = _count_shared(distinct, least)
+        ends = _count_shared([words[::-1] for words in distinct], least)
+        self._ends = {words[::-1]: count for words, count in ends.items()}
 
     def strip(self, words: Words) -> Words:
-        """The text's own words; all of them where nothing else is left."""
-        start = _count_shared(words, self._starts)
-        end = _count_shared(words[::-1], self._ends)
-        return words[start : len(words) - end] or words
+        """One of the texts: its own words; all of them where nothing else is left."""
+        return words[self._starts[words] : len(words) - self._ends[words]] or words
 
 
-def _find_shared(texts: Sequence[Words], most: float) -> set[Words]:
-    """The beginnings, word by word, that at least `most` texts have."""
-    shared: set[Words] = set()
-    groups: list[tuple[int, Sequence[Words]]] = [(0, texts)]
-    while groups:
-        length, group = groups.pop()
-        longer: dict[Words, list[Words]] = {}
-        for words in group:
-            if len(words) > length:
-                longer.setdefault(words[: length + 1], []).append(words)
-        for start, one in longer.items():
-            if len(one) >= most:
-                shared.add(start)
-                groups.append((length + 1, one))
+def _count_shared(texts: Sequence[Words], least: int) -> dict[Words, int]:
+    """By text, which are distinct, how many of its first words at least so many texts begin with.
+
+    These stand side by side in order, and what the outer two of a row share, all of it do: a text
+    shares most of the rows that it stands in.
+    """
+    ordered = sorted(texts)
+    rows = [
+        _count_alike(first, last)
+        for first, last in zip(ordered, ordered[least - 1 :], strict=False)
+    ]
+    shared, best = {}, deque[int]()  # places of rows, of which a later one is a smaller one
+    for at, words in enumerate(ordered):
+        if at < len(rows):
+            while best and rows[best[-1]] <= rows[at]:
+                best.pop()
+            best.append(at)
+        while best and best[0] <= at - least:
+            best.popleft()
+        shared[words] = rows[best[0]] if best else 0
     return shared
 
 
-def _count_shared(words: Words, shared: set[Words]) -> int:
-    count = 0
-    while count < len(words) and words[: count + 1] in shared:
-        count += 1
-    return count
+def _count_alike(first: Words, last: Words) -> int:
+    pairs = enumerate(zip(first, last, strict=False))
+    return next((at for at, (one, other) in pairs if one != other), min(len(first), len(last)))
 
 
 def _grams(words: Words) -> Iterable[Words]:

@@ -1,9 +1,10 @@
 """Flips: which items one arm gets right and the other does not, item by item, and their test.
 
 Owns the four classes of pairs and what follows from their counts. An item counts as right at a
-score of 1; scores in between are never rounded up.
+score of 1; scores in between are never rounded up, and what is not finite is not right.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -56,9 +57,13 @@ def find_flips(before: Mapping[str, float], after: Mapping[str, float]) -> Flips
 
 
 def flip_of(before: float, after: float) -> Flip:
-    if before >= 1:
-        return "kept" if after >= 1 else "lost"
-    return "gained" if after >= 1 else "never"
+    if is_right(before):
+        return "kept" if is_right(after) else "lost"
+    return "gained" if is_right(after) else "never"
+
+
+def is_right(score: float) -> bool:
+    return 1 <= score < math.inf
 
 
 def find_regained(
@@ -71,9 +76,11 @@ def find_regained(
         return (), ()
     first, *between, last = stages
     lost = tuple(
-        item for item in items if first[item] >= 1 and any(stage[item] < 1 for stage in between)
+        item
+        for item in items
+        if is_right(first[item]) and not all(is_right(stage[item]) for stage in between)
     )
-    return lost, tuple(item for item in lost if last[item] >= 1)
+    return lost, tuple(item for item in lost if is_right(last[item]))
 
 
 def find_loss_step(scores: Mapping[int, float], base: float) -> int | None:
@@ -82,11 +89,11 @@ def find_loss_step(scores: Mapping[int, float], base: float) -> int | None:
     `scores` by step. Two checkpoints in a row have to agree, since a single one flips by chance;
     the last one alone is no evidence. None where it was never lost, or came back each time.
     """
-    if base < 1:
+    if not is_right(base):
         return None
     steps = sorted(scores)
     for step, following in pairwise(steps):
-        if scores[step] < 1 and scores[following] < 1:
+        if not is_right(scores[step]) and not is_right(scores[following]):
             return step
     return None
 

@@ -1,10 +1,18 @@
 """Items among training rows: exact, by runs of 13 words, question and answer apart."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.chat import Message
 from engine.compare.items import Item
-from engine.impact.contamination import ContaminationCheck, ItemContamination
+from engine.impact.contamination import (
+    TEMPLATE_ITEMS,
+    TEMPLATE_SHARE,
+    ContaminationCheck,
+    ItemContamination,
+    _Templates,
+)
 
 LONG = "the quick brown fox jumps over the lazy dog while nobody in the house looks outside today"
 
@@ -132,3 +140,30 @@ def test_two_suites_do_not_share_a_template() -> None:
     check.add([_item(ASKED.format("a text of another suite altogether"), name="other")])
     check.read([_row(ASKED.format("a text of another suite, unlike"), "joy")])
     assert [name for name, one in check.found.items() if one.question] == ["other"]
+
+
+@given(st.lists(st.lists(st.sampled_from("ab"), max_size=6).map(tuple), max_size=40))
+def test_a_template_is_what_so_many_texts_share(texts: list[tuple[str, ...]]) -> None:
+    distinct, least = set(texts), max(TEMPLATE_ITEMS, TEMPLATE_SHARE * len(texts))
+
+    def count(words: tuple[str, ...], way: int) -> int:
+        sizes = range(1, len(words) + 1)
+        alike = [
+            size
+            for size in sizes
+            if sum(one[::way][:size] == words[::way][:size] for one in distinct) >= least
+        ]
+        return max(alike, default=0)
+
+    templates = _Templates(texts)
+    for words in texts:
+        own = words[count(words, 1) : len(words) - count(words, -1)]
+        assert templates.strip(words) == (own or words)
+
+
+@pytest.mark.timeout(60)
+def test_questions_on_one_long_document_take_no_time() -> None:
+    """Every beginning of 40,000 words would be 6 GB, and minutes."""
+    document = " ".join(f"w{at}" for at in range(40_000))
+    items = [_item(f"{document} and what of {at}, then?", name=str(at)) for at in range(5)]
+    assert set(_flagged(items, f"{document} and what of 3, then?")) == {"3"}

@@ -108,3 +108,15 @@ def test_what_was_lost_between_and_came_back() -> None:
 def test_mcnemar_as_statsmodels_has_it(lost: int, gained: int, p: float) -> None:
     """statsmodels 0.15.0: mcnemar(table, exact=True), pinned."""
     assert mcnemar(lost, gained) == pytest.approx(p, rel=1e-12)
+
+
+@pytest.mark.parametrize("value", [math.inf, math.nan])
+def test_what_a_diverged_arm_scores_is_not_right(value: float) -> None:
+    """`results.json` has it as null, which is read as infinite."""
+    before, after = {"a": 1.0, "b": 0.0}, {"a": value, "b": value}
+    flips = find_flips(before, after)
+    assert (flips.lost, flips.never) == (("a",), ("b",))
+    assert find_flips(after, before).gained == ("a",)
+    assert find_regained([before, after, before], ["a", "b"]) == (("a",), ("a",))
+    assert find_loss_step({5: value, 10: value}, 1.0) == 5
+    assert find_loss_step({5: 0.0, 10: 0.0}, value) is None

@@ -217,3 +217,15 @@ def test_the_number_of_items_needed_would_do() -> None:
     """Without a difference, so many items are found the same within 5 points in 80% of trials."""
     words = _simulate(0.05, 0.05, 343, 1000, seed=2)
     assert words["the same within"] >= 760, words
+
+
+@pytest.mark.parametrize("scale", [1.0, 0.1])
+@pytest.mark.parametrize("heaviest", [1e17, 1e30])
+def test_an_item_that_outweighs_all_others_proves_nothing(scale: float, heaviest: float) -> None:
+    """Without it nothing is left, so that nothing tells its error; below that it has one."""
+    differences = [scale * ((at % 3) - 1) for at in range(30)]
+    test = paired_test(differences, weights=[heaviest] + [1.0] * 29)
+    assert judge(test).word == "not enough evidence"
+    assert test.interval()[1] - test.interval()[0] >= 1.9
+    lighter = paired_test(differences, weights=[2.0] + [1.0] * 29)
+    assert 0 < lighter.interval()[1] - lighter.interval()[0] < 1

@@ -90,17 +90,18 @@ class SeenItemsFinder:
     def _search(self, run: Path) -> Found | str:
         # One pass for all suites: an item is known by its suite too.
         check = ContaminationCheck()
-        for suite, items in self._suites.items():
-            check.add([replace(item, id=f"{suite}\0{item.id}") for item in items])
+        for at, items in enumerate(self._suites.values()):
+            check.add([replace(item, id=f"{at}/{item.id}") for item in items])
         try:
             job = JobDirectory(run)
             check.read(read_trained_rows(job, self._runs, lambda rows: self._tick(run.name, rows)))
         except EngineError as error:
             return f"the rows of {run.name} cannot be read ({error.title.rstrip('.')})"
         found: dict[str, dict[str, ItemContamination]] = {name: {} for name in self._suites}
+        names = list(self._suites)
         for name, item in check.found.items():
-            suite, _, item_id = name.partition("\0")
-            found[suite][item_id] = item
+            place, _, item_id = name.partition("/")
+            found[names[int(place)]][item_id] = item
         return found
 
     def _merge(self, found: Sequence[Found]) -> dict[str, dict[str, Seen]]:

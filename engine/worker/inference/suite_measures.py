@@ -133,9 +133,12 @@ class SuiteMeasurer:
             rolling=raw,
         )
         for item, nll in read.nll.items():
+            if not read.tokens[item]:  # an NLL of 0 would be that of a text it knows by heart
+                result.refused[item] = "Nothing of it is predicted: a text of one token."
+                continue
             result.keep(NLL, item, nll)
-        result.tokens |= read.tokens
-        result.bytes |= {item: len(text.encode()) for item, text in texts.items()}
+            result.tokens[item] = read.tokens[item]
+            result.bytes[item] = len(texts[item].encode())
 
     def _answer(
         self,
@@ -163,6 +166,12 @@ class SuiteMeasurer:
             for item in items
             if item.score == "open" and answers[item.id]
         ]
+        firsts = [answers[item.id][0] for item in items if answers[item.id]]
+        if diverged := sum(any(map(math.isnan, one.logprobs)) for one in firsts):
+            result.notes.append(
+                f"the model diverged: it gives no numbers for {diverged:,} of {len(firsts):,} "
+                "answers, and what it says and chooses there means nothing"
+            )
         if opened:
             result.notes.append(f"answers by language: {_count(count_languages(opened))}")
         if self.encoder is not None:

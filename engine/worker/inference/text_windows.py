@@ -15,10 +15,11 @@ from engine.worker.data.encode import IGNORE_INDEX, Encoded
 def own_windows(text: str, tokenizer: Any, window: int) -> Iterator[Encoded]:
     """At most `window` tokens each; two windows share one, the last of one and first of the next.
 
-    The first token of the text is predicted from BOS, where the tokenizer puts one, or not at all.
+    The first token of the text is predicted from BOS, where the tokenizer puts one, or not at all:
+    of a text in which nothing is predicted there is no window.
     """
     ids = leading_ids(tokenizer) + list(tokenizer(text, add_special_tokens=False)["input_ids"])
-    for start in range(0, max(1, len(ids) - 1), window - 1):
+    for start in range(0, len(ids) - 1, window - 1):
         yield _window(ids[start : start + window], 1)
 
 

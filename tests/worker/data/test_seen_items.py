@@ -173,3 +173,12 @@ def test_a_suite_whose_questions_were_trained_counts_as_trained(tmp_path: Path) 
     parent = Arm("b", _ref(first))
     assert finder.find(Arm("a", _ref(second)), parent).trained == (), "its parent was"
     assert finder.find(Arm("a", _ref(second))).trained == ("facts",), "somewhere on the way"
+
+
+@pytest.mark.parametrize("name", ["a/b", "a\0b", "\0", "0/"])
+def test_whatever_a_suite_and_its_items_are_called(tmp_path: Path, name: str) -> None:
+    run = _run(tmp_path / "runs", "bundled:demo-base", FIRST)
+    suites = {name: [_item(name, FIRST[0][0])], "a": [_item("b", "Not the same question.")]}
+    specs = [SuiteSpec(suite, "bundled:facts") for suite in suites]
+    found = SeenItemsFinder(suites, specs, [run.path]).find(Arm("a", _ref(run)))
+    assert found.suites == {name: {name: "question"}, "a": {}}

@@ -229,6 +229,40 @@ def test_an_item_that_does_not_fit_is_left_out_with_its_reason(
     assert "longer than the model's context" in result.refused["long"]
 
 
+def test_a_text_of_which_nothing_is_predicted_is_left_out(
+    models: ModelCache, base: Path, tmp_path: Path
+) -> None:
+    """An NLL of 0 would be that of a text that the model knows by heart."""
+    texts = [
+        Item("one", score="perplexity", text="a"),
+        Item("more", score="perplexity", text="i miss my dog"),
+    ]
+    result = measurer(load_arm(models, base), tmp_path).measure(suite(texts), lambda done: None)
+    assert set(result.measures["nll"]) == set(result.tokens) == set(result.bytes) == {"more"}
+    assert "one token" in result.refused["one"]
+
+
+def test_an_arm_that_diverged_is_said_to_have(
+    models: ModelCache, base: Path, tmp_path: Path
+) -> None:
+    """Its scores are those of any arm that is wrong everywhere."""
+    adapter = save_adapter(tmp_path / "diverged", base)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    diverged = {name: tensor * math.nan for name, tensor in weights.items()}
+    save_file(diverged, adapter / "adapter_model.safetensors")
+    ask = (Message("user", "joy or fear?"),)
+    items = [
+        Item("a", ask, score="choices", gold=("joy",), choices=("joy", "fear")),
+        Item("b", ask),
+    ]
+    for name, path in (("whole", None), ("broken", adapter)):
+        one = measurer(load_arm(models, base, path), tmp_path / name)
+        (tmp_path / name).mkdir()
+        notes = one.measure(suite(items, samples=2), lambda done: None).notes
+        found = [note for note in notes if "diverged: it gives no numbers for 2 of 2" in note]
+        assert len(found) == (name == "broken"), notes
+
+
 def test_a_choice_that_does_not_fit_leaves_the_answer(
     models: ModelCache, base: Path, tmp_path: Path
 ) -> None:
