@@ -350,6 +350,7 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     results = read_results(json.loads(job.results.read_text()))
     assert list(results.arms) == ["base", "tuned", "diverged"]
     assert results.suites["labels"].labels == ("joy", "sadness")
+    assert len({one.digest for one in results.suites["labels"].items.values()} - {""}) == 4
     before, after, lost = (arm.suites for arm in results.arms.values())
     assert before["mixed"].seen is None, "a model that no run of ours made"
     assert any(" pre-trained on is not known" in note for note in results.arms["base"].notes)
