@@ -261,7 +261,7 @@ def test_an_arm_that_diverged_is_said_to_have(
         one = measurer(load_arm(models, base, path), tmp_path / name)
         (tmp_path / name).mkdir()
         notes = one.measure(suite(items, samples=2), lambda done: None).notes
-        found = [note for note in notes if "diverged: it gives no numbers for 2 of 2" in note]
+        found = [note for note in notes if "diverged: NaN in the logits of 2 of 2" in note]
         assert len(found) == (name == "broken"), notes
 
 
