@@ -167,8 +167,10 @@ def _read_texts(values: Sequence[object], field: str) -> tuple[str, ...]:
     texts = []
     for value in values:
         text = _write_text(value)
-        if text is None or not text.strip():
+        if text is None:
             raise BadRow(f"field {field!r} must hold texts, not {say(value)}")
+        if not text.strip():
+            raise BadRow(f"field {field!r} holds an empty text")
         check_text(text, f"field {field!r}")
         texts.append(text)
     return tuple(texts)

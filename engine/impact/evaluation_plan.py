@@ -4,8 +4,6 @@ Made of the recipe, by whoever starts the job, to refuse what cannot be measured
 worker, who measures it. Loads no weights.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +20,7 @@ from engine.errors import EngineError
 from engine.impact.evaluation_results import GOLD_NLL, LIKELIHOOD, NLL, STRICT
 from engine.impact.fewshot import describe_examples, with_examples
 from engine.impact.imported_suites import ImportedSuites, import_suites
+from engine.impact.skill_log import digest_of
 from engine.impact.suite_specs import SuiteOptions, SuiteSpec, parse_suites
 from engine.impact.suites import describe_suite, load_suite
 from engine.jobs.directory import JobDirectory
@@ -64,8 +63,7 @@ class Suite:
     @property
     def digest(self) -> str:
         """SHA-256 of all items, by which an edited suite is noticed."""
-        rows = json.dumps([item.to_json() for item in self.items], sort_keys=True)
-        return hashlib.sha256(rows.encode("utf-8", "surrogatepass")).hexdigest()
+        return digest_of(self.items)
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,9 @@ class SuiteItem:
     weight: float = 1.0
     score: str = "open"
     """How its answers are scored, as `engine.compare.items.Scoring`."""
+    digest: str = ""
+    """Of all that it asks and how, also what is not here, as its system message and its tools;
+    empty where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,14 @@ class SuiteFacts:
         items = {}
         for name, item in self.items.items():
             table = dataclasses.asdict(item)
-            usual = {"group": "", "weight": 1.0, "score": "open", "gold": (), "choices": ()}
+            usual = {
+                "group": "",
+                "weight": 1.0,
+                "score": "open",
+                "gold": (),
+                "choices": (),
+                "digest": "",
+            }
             items[name] = {key: one for key, one in table.items() if usual.get(key) != one}
         return {
             "measure": self.measure,
@@ -189,6 +199,7 @@ def _read_facts(name: str, table: Mapping[str, Any]) -> SuiteFacts:
             read_text(one.get("group", ""), "a group"),
             read_weight(one.get("weight", 1.0), "a weight"),
             read_text(one.get("score", "open"), "the scoring"),
+            read_text(one.get("digest", ""), "the digest"),
         )
         for item, one in read_table(table["items"], "the items").items()
     }

@@ -22,6 +22,7 @@ from engine.compare.arms import Arm, format_arm
 from engine.impact.evaluation_plan import EvaluationPlan, Suite, make_plan, split_encoder
 from engine.impact.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
 from engine.impact.item_answers import sample_id
+from engine.impact.skill_log import digest_of
 from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.worker.attempt import Attempt, Stopped
@@ -34,6 +35,9 @@ from engine.worker.inference.score_log import Row, ScoreLog, ScoreMemory
 from engine.worker.inference.suite_measures import SuiteMeasurer, count_work
 from engine.worker.inference.weight_files import stamped
 from engine.worker.model.loading import pick_device
+
+_DIGITS = 16
+"""Of an item's digest: 64 bits tell the items of one id apart."""
 
 
 def run(attempt: Attempt) -> str:
@@ -221,6 +225,7 @@ def _describe(suite: Suite) -> dict[str, Any]:
             item.group,
             item.weight,
             item.score,
+            digest_of([item])[:_DIGITS],
         )
         for item in suite.items
     }

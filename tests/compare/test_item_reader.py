@@ -248,6 +248,7 @@ def test_an_item_written_as_a_row_is_read_again(tmp_path: Path) -> None:
         ({"prompt": "a", "choices": ["b", "c"], "gold": "d"}, "the right answer 'd' is not one of"),
         ({"prompt": "a", "choices": 5}, "field 'choices' must be a list of texts, not a number"),
         ({"prompt": "a", "gold": [[1]]}, "field 'gold' must hold texts, not a list"),
+        ({"prompt": "a", "choices": ["", "b"], "gold": "b"}, "field 'choices' holds an empty text"),
         ({"prompt": "a", "tools": "[{]"}, "'tools' is not valid JSON"),
         ({"prompt": "a", "tools": [{"a": 1}]}, "tools[0] must be a tool with a name"),
         ({"turns": []}, "'turns' is an empty list"),

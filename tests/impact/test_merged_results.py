@@ -49,6 +49,16 @@ def test_an_edited_item_is_compared_with_nothing() -> None:
     )
 
 
+def test_an_edit_that_the_prompt_does_not_show_is_one_too() -> None:
+    """Such as a system message, tools, earlier turns, or the examples before the question."""
+    tables = [table_of({"facts": suite_of(30, digest=digest)}, {digest: BASE}) for digest in "xy"]
+    for table in tables:
+        for name, item in table["suites"]["facts"]["items"].items():
+            item["digest"] = "same" if name != "i3" else table["suites"]["facts"]["digest"]
+    row = build_table(merge_results(list(map(read_results, tables)))).row("facts")
+    assert (row.unpaired, row.changes["y"].test.items) == (1, 29)
+
+
 def test_items_that_were_added_are_in_one_evaluation_alone() -> None:
     second = results_of(
         {"facts": suite_of(40, digest="longer")}, {"B": {"facts": measured(scores_of(20, 40))}}

@@ -169,8 +169,8 @@ class SuiteMeasurer:
         firsts = [answers[item.id][0] for item in items if answers[item.id]]
         if diverged := sum(any(map(math.isnan, one.logprobs)) for one in firsts):
             result.notes.append(
-                f"the model diverged: it gives no numbers for {diverged:,} of {len(firsts):,} "
-                "answers, and what it says and chooses there means nothing"
+                f"the model diverged: NaN in the logits of {diverged:,} of {len(firsts):,} "
+                "answers, which mean nothing, nor do their choices"
             )
         if opened:
             result.notes.append(f"answers by language: {_count(count_languages(opened))}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from engine.chat import Message
 from engine.compare.samples import Sample, Timings, to_table
+from engine.impact.item_answers import sample_id
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.status import Failure, State, Status
@@ -113,9 +114,9 @@ def write_evaluation(
 
 
 def answer(arm: str, suite: str, item: str, text: str, number: int = 0) -> Sample:
-    prompt_id = f"{suite}/{item}" + (f"#{number}" if number else "")
     decode = Decode(max_new_tokens=64)
-    return Sample(prompt_id, (Message("user", "Question?"),), arm, 7, "3f9a2c1d", (1, 2), (3, 0),
+    name = sample_id(suite, item, number)
+    return Sample(name, (Message("user", "Question?"),), arm, 7, "3f9a2c1d", (1, 2), (3, 0),
                   text, "stop", (-0.5, -0.1), decode, Timings(0.1, 0.5))  # fmt: skip
 
 

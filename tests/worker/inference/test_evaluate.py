@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import subprocess
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine import atomic
 from engine.chat import Message
 from engine.compare import prompts, samples
 from engine.compare.arm_weights import ArmWeights
@@ -259,7 +261,7 @@ def test_an_arm_that_diverged_is_said_to_have(
         one = measurer(load_arm(models, base, path), tmp_path / name)
         (tmp_path / name).mkdir()
         notes = one.measure(suite(items, samples=2), lambda done: None).notes
-        found = [note for note in notes if "diverged: it gives no numbers for 2 of 2" in note]
+        found = [note for note in notes if "diverged: NaN in the logits of 2 of 2" in note]
         assert len(found) == (name == "broken"), notes
 
 
@@ -350,6 +352,7 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     results = read_results(json.loads(job.results.read_text()))
     assert list(results.arms) == ["base", "tuned", "diverged"]
     assert results.suites["labels"].labels == ("joy", "sadness")
+    assert len({one.digest for one in results.suites["labels"].items.values()} - {""}) == 4
     before, after, lost = (arm.suites for arm in results.arms.values())
     assert before["mixed"].seen is None, "a model that no run of ours made"
     assert any(" pre-trained on is not known" in note for note in results.arms["base"].notes)
@@ -365,3 +368,60 @@ def test_the_job_measures_base_and_tuned_and_diverged(
     answers = samples.read(job.samples)
     assert {sample.prompt_id for sample in answers} == {*asked}
     assert len(answers) == 15
+
+
+class _Killed(BaseException):
+    """What no code of ours catches."""
+
+
+@pytest.mark.parametrize("moment", ["before", "half", "after"])
+def test_a_kill_at_any_write_changes_nothing(
+    models: ModelCache, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Before a line is written, in the midst of it, or after it: what comes of the next start is
+    the same, and nothing is there twice."""
+    ask = [(Message("user", f"say {at}"),) for at in range(3)]
+    items = [
+        *(Item(f"e{at}", one, score="exact", gold=("x",)) for at, one in enumerate(ask)),
+        Item("c", ask[0], score="choices", gold=("joy",), choices=("joy", "fear")),
+        Item("t", score="perplexity", text="i miss my dog"),
+    ]
+    asked = suite(items, samples=2, decode=Decode(max_new_tokens=3))
+    write, one, left = atomic.append_lines, load_arm(models, base), [1000]
+
+    def append(path: Path, text: str) -> None:
+        left[0] -= 1
+        if left[0] == 0 and moment == "half":
+            with path.open("a") as file:
+                file.write(text[: len(text) // 2])
+        elif left[0] or moment == "after":
+            write(path, text)
+        if left[0] == 0:
+            raise _Killed
+
+    def measure(folder: Path) -> dict[str, Any]:
+        folder.mkdir(exist_ok=True)
+        return measurer(one, folder).measure(asked, lambda done: None).to_json()
+
+    monkeypatch.setattr(atomic, "append_lines", append)
+    whole = measure(tmp_path / "whole")
+    writes = 1000 - left[0]
+    assert writes >= 4
+    for number in range(1, writes + 1):
+        folder, left[0] = tmp_path / str(number), number
+        with pytest.raises(_Killed):
+            measure(folder)
+        left[0] = 1000
+        assert measure(folder) == whole
+        for name in ("samples.jsonl", "scores.jsonl"):
+            rows, expected = _rows(folder / name), _rows(tmp_path / "whole" / name)
+            assert sorted(rows) == sorted(expected)
+
+
+def _rows(path: Path) -> list[str]:
+    """By what each whole line is known again."""
+    rows = []
+    for line in path.read_text().splitlines():
+        with suppress(ValueError):
+            rows.append(json.loads(line)["row"])
+    return rows

@@ -57,6 +57,19 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """60 pairs of a chosen and a rejected answer."""
+    path = tmp_path_factory.mktemp("pairs") / "pairs.jsonl"
+    path.write_text(
+        "".join(
+            json.dumps({"prompt": f"say {at}", "chosen": f"number {at}", "rejected": "no"}) + "\n"
+            for at in range(60)
+        )
+    )
+    return path
+
+
+@pytest.fixture(scope="module")
 def picks_file(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Questions with two to four choices, the right one of which is what the base finds likeliest:
     it knows them all."""
@@ -352,17 +365,35 @@ def test_a_worker_measures_skills_and_leaves_what_the_rule_chose(
     assert message(job).startswith(f"kept step-{chosen} weights, picks ")
 
 
-def test_pairs_are_measured_too(base: Path, picks: str, tmp_path: Path, root: Path) -> None:
-    pytest.importorskip("trl")
-    path = tmp_path / "pairs.jsonl"
-    path.write_text(
-        "".join(
-            json.dumps({"prompt": f"say {at}", "chosen": f"number {at}", "rejected": "no"}) + "\n"
-            for at in range(60)
-        )
+@pytest.mark.parametrize(
+    "changes",
+    [
+        ("training.packing=true",),
+        ("training.gradient_accumulation_steps=3",),
+        ("training.objective=dpo",),
+    ],
+)
+def test_dropout_draws_the_same_with_suites_and_without(
+    base: Path, rows: Path, picks: str, mixed: dict[str, Path], pairs: Path, root: Path,
+    changes: Sequence[str],
+) -> None:  # fmt: skip
+    if "training.objective=dpo" in changes:
+        pytest.importorskip("trl")
+        rows = pairs
+    settings = (*QUICK, "method.dropout=0.3", *changes)
+    suites = watch(picks, mixed["exact"], mixed["texts"])
+    plain, watched = (
+        train_here(make_recipe(base, rows, *settings, *more), root) for more in ((), suites)
     )
+    np.testing.assert_array_equal(curves(plain)["train/loss"][1], curves(watched)["train/loss"][1])
+    before, after = weights(plain.adapter), weights(watched.adapter)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_pairs_are_measured_too(base: Path, picks: str, pairs: Path, root: Path) -> None:
+    pytest.importorskip("trl")
     job = train_here(
-        make_recipe(base, path, *QUICK, "training.objective=dpo", *watch(picks, "own=held-out")),
+        make_recipe(base, pairs, *QUICK, "training.objective=dpo", *watch(picks, "own=held-out")),
         root,
     )
     steps, values = curves(job)["eval/skill/picks"]
