@@ -47,6 +47,11 @@ def note_lines(
     if summary is not None:
         yield from map(_item, list_summary(summary, table))
         yield from (_item([(one_line(note), "")]) for note in summary.notes)
+        for measure in summary.measures:
+            if measure.value is not None:
+                count, names = len(measure.skills), ", ".join(map(one_line, measure.skills))
+                words = f"{measure.name}: a mean over {count} skill{'s' * (count != 1)}, {names}"
+                yield _item([(words, "dim")])
 
 
 def _head(text: str) -> Line:

@@ -57,6 +57,7 @@ def test_all_of_a_cell_is_told_with_its_other_measures() -> None:
     assert "exploratory, unadjusted" in text
     assert WARNING in text
     assert "last against base corrected by Holm" in text
+    assert "change of skills not trained on: a mean over 1 skill, s" in text
 
 
 async def test_i_opens_the_notes_and_esc_leads_back(tmp_path: Path) -> None:
