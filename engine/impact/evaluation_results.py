@@ -129,6 +129,9 @@ class ArmSuite:
     """None: its training rows are not known. An item that is not there was not seen."""
     notes: tuple[str, ...] = ()
     """What should be known before the numbers are read, a sentence each."""
+    lost_at: Mapping[str, int] = field(default_factory=dict, hash=False)
+    """Items that were right before the run of this arm, with the step at which two of the run's own
+    evaluations found them lost."""
 
     @property
     def is_perplexity(self) -> bool:
@@ -146,6 +149,7 @@ class ArmSuite:
             "finish": dict(self.finish),
             "picked": {way: dict(picked) for way, picked in self.picked.items()},
             "notes": list(self.notes),
+            "lost_at": dict(self.lost_at),
         }
         return {
             "asked": dict(self.asked),
@@ -237,6 +241,7 @@ def _read_arm_suite(table: Mapping[str, Any]) -> ArmSuite:
         {way: read_text_table(one, "the picks") for way, one in picked.items()},
         None if seen is None else cast(Mapping[str, Seen], read_text_table(seen, "what was seen")),
         read_texts(table.get("notes", ()), "the notes"),
+        read_counts(table.get("lost_at", {}), "the steps"),
     )
 
 

@@ -200,6 +200,22 @@ class SkillLog:
         return {item: value for item, value in values.items() if item in chosen}
 
 
+def find_losses(log: SkillLog, items: Sequence[Item], measure: str) -> dict[str, int]:
+    """Of these items those that a run lost while it trained, with the step, as `loss_steps`.
+
+    Known are those of the run's suites that are the same items by the same measure.
+    """
+    found: dict[str, int] = {}
+    for name, suite in log.suites.items():
+        if suite.measure == measure:
+            watched = {item.id: item.to_json() for item in suite.items}
+            steps = log.loss_steps(name)
+            same = (item.id for item in items if item.id in steps)
+            by_id = {item.id: item for item in items}
+            found |= {one: steps[one] for one in same if watched[one] == by_id[one].to_json()}
+    return found
+
+
 def read_skill_log(path: Path) -> SkillLog:
     """What a run has measured until now; nothing where there is no such file.
 

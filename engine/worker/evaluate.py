@@ -17,12 +17,15 @@ import torch
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
+from engine.checkpoints.run_outputs import find_run
+from engine.compare import prompts
 from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm, format_arm
 from engine.impact.evaluation_plan import EvaluationPlan, Suite, make_plan, split_encoder
 from engine.impact.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
 from engine.impact.item_answers import sample_id
-from engine.impact.skill_log import digest_of
+from engine.impact.skill_log import digest_of, find_losses, read_skill_log
+from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.worker.attempt import Attempt, Stopped
@@ -76,7 +79,7 @@ def run(attempt: Attempt) -> str:
     attempt.directory.rejects.unlink(missing_ok=True)  # of an attempt before this one
     if refused:
         attempt.reject(refused, "answers left out")
-    atomic.write_json(attempt.directory.results, _make_table(plan, measured, seen))
+    atomic.write_json(attempt.directory.results, _make_table(plan, measured, seen, runs))
     left = f", {len(refused):,} answers left out (see the log)" if refused else ""
     return f"{len(plan.arms)} arms on {len(plan.suites)} suites{left}"
 
@@ -192,14 +195,17 @@ def _make_table(
     plan: EvaluationPlan,
     measured: Mapping[str, Mapping[str, Any]],
     seen: Mapping[str, SeenItems],
+    runs: Sequence[Path],
 ) -> dict[str, Any]:
     """`results.json`, as `engine.impact.evaluation_results` reads it."""
     imported = plan.imported
     arms = {}
     for arm in plan.arms:
-        known = seen[arm.name]
+        known, losses = seen[arm.name], _find_losses(arm, plan, runs)
         own = {
-            name: result | {"seen": None if known.suites is None else known.suites[name]}
+            name: result
+            | {"seen": None if known.suites is None else known.suites[name]}
+            | ({"lost_at": losses[name]} if losses.get(name) else {})
             for name, result in measured[arm.name].items()
         }
         others = {name: one.to_json() for name, one in imported.arms.get(arm.name, {}).items()}
@@ -213,6 +219,16 @@ def _make_table(
     suites = {suite.name: _describe(suite) for suite in plan.suites}
     facts = {name: one.to_json() for name, one in imported.suites.items()}
     return {"schema": SCHEMA, "suites": suites | facts, "arms": arms}
+
+
+def _find_losses(arm: Arm, plan: EvaluationPlan, runs: Sequence[Path]) -> dict[str, dict[str, int]]:
+    """By suite, the items that the arm's own run lost while it trained, with the step."""
+    ref = arm.adapter or arm.checkpoint
+    run = find_run(ref, runs) if ref.startswith(prompts.RUN) else None
+    if run is None:
+        return {}
+    log = read_skill_log(JobDirectory(run).skills)
+    return {suite.name: find_losses(log, suite.plain, suite.measure) for suite in plan.suites}
 
 
 def _describe(suite: Suite) -> dict[str, Any]:

@@ -61,6 +61,7 @@ VERSION_2: dict[str, Any] = {
                     "finish": {"a": "stop", "b": "length"},
                     "picked": {"strict": {"a": "x", "b": ""}},
                     "seen": {"a": "question"},
+                    "lost_at": {"b": 40},
                     "notes": ["one note"],
                 }
             },

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -17,6 +18,7 @@ from engine.impact.skill_alarms import find_alarms
 from engine.impact.skill_log import (
     SkillLog,
     WatchedSuite,
+    find_losses,
     half_of,
     read_skill_log,
     result_line,
@@ -122,6 +124,16 @@ def test_an_item_is_lost_at_the_first_of_two_agreeing_steps() -> None:
         at12={"a": 0.0, "b": 0.0, "c": 0.0, "d": 0.0},
     )
     assert log.loss_steps("facts") == {"b": 5}
+
+
+def test_losses_are_those_of_the_same_items_by_the_same_measure() -> None:
+    lost = {"a": 0.0, "b": 0.0, "c": 1.0, "d": 0.0}
+    log = make_log(make_suite(), at0=dict.fromkeys(FOUR, 1.0), at5=lost, at9=lost)
+    first, second, third, fourth = log.suites["facts"].items
+    items = [first, replace(second, gold=("y",)), third, replace(fourth, id="e")]
+    assert find_losses(log, items, STRICT) == {"a": 5}
+    assert find_losses(log, items, LIKELIHOOD) == {}
+    assert find_losses(SkillLog(), items, STRICT) == {}
 
 
 @given(st.lists(st.text(min_size=1), unique=True, min_size=1), st.sampled_from(["", "g"]))

@@ -74,6 +74,8 @@ def list_items(results: EvaluationResults, skill: str, arm: str, against: Agains
     before, after = scores_of(results, skill, reference), scores_of(results, skill, arm)
     is_binary = facts.measure not in LESS_IS_BETTER
     steps = steps_of(results)
+    measured = results.arms[arm].suites.get(skill)
+    own_steps = measured.lost_at if measured is not None else {}
     rows, titles = [], titles_of(facts.items)
     for item in facts.items:
         if item not in before or item not in after:
@@ -84,6 +86,8 @@ def list_items(results: EvaluationResults, skill: str, arm: str, against: Agains
             flip = flip_of(before[item], after[item])
             regained = len(history) > 1 and _is_regained(history)
             lost_at = _lost_at(history, steps)
+            if flip == "lost" and item in own_steps and len(steps) < 2:
+                lost_at = f"step {own_steps[item]:,}"  # of the arm's own run, while it trained
         rows.append(ItemRow(item, titles[item], flip, regained, lost_at, before[item], after[item]))
     flips = find_flips(before, after) if is_binary else None
     return ItemList(

@@ -76,6 +76,19 @@ def test_of_checkpoints_two_agree_on_the_step_of_a_loss() -> None:
     assert rows["never"].lost_at == ""
 
 
+def test_a_run_that_watched_the_items_says_at_which_step_it_lost_them() -> None:
+    facts = {"s": SuiteFacts("s", {item: SuiteItem(f"{item}?") for item in "ab"})}
+    tuned = ArmSuite({"strict": {"a": 0, "b": 1}}, lost_at={"a": 40, "b": 60})
+    arms = {
+        "base": ArmResults(
+            "base", "base=bundled:demo-base", {"s": ArmSuite({"strict": {"a": 1, "b": 1}})}
+        ),
+        "tuned": ArmResults("tuned", "tuned=run:r", {"s": tuned}),
+    }
+    rows = list_items(EvaluationResults(arms, facts), "s", "tuned", "base").rows
+    assert [row.lost_at for row in rows] == ["step 40", ""], "b came back before the end"
+
+
 def test_items_that_only_one_arm_has_are_counted_and_left_out() -> None:
     results = _stepped([{"a": 1, "b": 1}, {"b": 1, "c": 0}])
     items = list_items(results, "s", "step 10", "base")
