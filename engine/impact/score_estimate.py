@@ -32,12 +32,17 @@ class ScoreEstimate:
 
 
 def estimate_score(
-    values: Sequence[float], groups: Sequence[Hashable] = (), weights: Sequence[float] = ()
+    values: Sequence[float],
+    groups: Sequence[Hashable] = (),
+    weights: Sequence[float] = (),
+    *,
+    is_bounded: bool = False,
 ) -> ScoreEstimate:
     """The mean of scores: Wilson's interval where all are right or wrong, else Student's t.
 
     Of items in groups, or with weights, Wilson's with as many items as are left after the design
-    effect (Kish 1965, Survey Sampling). Raises ValueError without values.
+    effect (Kish 1965, Survey Sampling). `is_bounded`: no value can leave 0 to 1, so no mean can.
+    Raises ValueError without values.
     """
     n = len(values)
     if not all(map(math.isfinite, values)):
@@ -53,6 +58,8 @@ def estimate_score(
     if test.degrees < 1:
         return ScoreEstimate(test.difference, None, None, "", n)
     low, high = test.interval(CONFIDENCE)
+    if is_bounded:
+        low, high = max(0.0, low), min(1.0, high)
     return ScoreEstimate(test.difference, low, high, f"Student's t{how}", n)
 
 

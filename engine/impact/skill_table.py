@@ -13,7 +13,7 @@ from dataclasses import replace
 from engine.impact import skill_notes
 from engine.impact.evaluation_results import NLL, ArmSuite, EvaluationResults, SuiteFacts
 from engine.impact.flips import find_regained
-from engine.impact.measure_kinds import CHOICES, RIGHT_OR_WRONG
+from engine.impact.measure_kinds import CHOICES, RIGHT_OR_WRONG, unit_of
 from engine.impact.score_estimate import ScoreEstimate, estimate_perplexity, estimate_score
 from engine.impact.skill_changes import (
     SkillChange,
@@ -160,7 +160,7 @@ def _estimate(
     if measure == NLL:
         tokens = [suite.tokens.get(item, 1) for item in items]
         return estimate_perplexity(values, tokens, groups, weights)
-    return estimate_score(values, groups, weights)
+    return estimate_score(values, groups, weights, is_bounded=unit_of(measure) == "score")
 
 
 def _bits_per_byte(suite: ArmSuite, scores: Mapping[str, float]) -> float | None:

@@ -103,3 +103,12 @@ def test_what_cannot_be_estimated_has_no_interval() -> None:
     assert estimate_perplexity([1e6, 2e6], [1, 1]).value == math.inf
     with pytest.raises(ValueError, match="weight"):
         estimate_score([0.5, 0.7], (), [1.0, 0.0])
+
+
+def test_a_mean_of_bounded_scores_does_not_leave_0_to_1() -> None:
+    scores = [1.0] * 18 + [0.5, 0.2]
+    free, bounded = estimate_score(scores), estimate_score(scores, is_bounded=True)
+    assert free.interval is not None
+    assert bounded.interval is not None
+    assert free.interval[1] > 1
+    assert bounded.interval == (free.interval[0], 1.0)

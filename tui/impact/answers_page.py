@@ -9,6 +9,7 @@ from textual.containers import Horizontal, Vertical
 
 from engine.compare.samples import Sample
 from engine.errors import EngineError
+from engine.impact.flips import is_right
 from engine.impact.item_answers import read_answers
 from engine.jobs.directory import JobDirectory
 from engine.text import one_line
@@ -209,9 +210,9 @@ class AnswersPage(SubPage):
         )
         head: list[Piece] = [(f" {one_line(arm)}", role)]
         if score is not None and self._items.flips is not None:
-            is_right = score >= 1
-            sign = self.glyphs.done if is_right else self.glyphs.failed
-            head.append((f" {sign}", "good" if is_right else "bad"))
+            right = is_right(score)
+            sign = self.glyphs.done if right else self.glyphs.failed
+            head.append((f" {sign}", "good" if right else "bad"))
         pane.query_one(".head", Lines).show(head)
         pane.query_one(Pager).show(self._lines_of(arm))
         foot = pane.query_one(".foot", Lines)

@@ -5,6 +5,7 @@ Pure text, clean.
 
 from collections.abc import Mapping, Sequence
 
+from engine.impact.flips import is_right
 from engine.number_format import write_number, write_percent
 from tui.formatting import significant
 from tui.glyphs import Glyphs
@@ -30,7 +31,7 @@ def _mark(score: float | None, glyphs: Glyphs) -> Piece:
         return (glyphs.gap, "dim")
     if 0 < score < 1:
         return (glyphs.near, "warn")
-    return (glyphs.done, "good") if score >= 1 else (glyphs.failed, "bad")
+    return (glyphs.done, "good") if is_right(score) else (glyphs.failed, "bad")
 
 
 def count_lines(items: ItemList, separator: str, width: int) -> list[Line]:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from engine.impact.evaluation_results import LESS_IS_BETTER, NLL, EvaluationResults, SuiteItem
-from engine.impact.flips import Flips, find_flips, find_loss_step, flip_of
+from engine.impact.flips import Flips, find_flips, find_loss_step, flip_of, is_right
 from engine.text import one_line
 from tui.impact.arm_paths import Against, find_reference, path_to, steps_of
 
@@ -147,9 +147,9 @@ def next_lost(rows: Sequence[ItemRow], at: int, by: int) -> int | None:
 def _is_regained(history: Sequence[tuple[str, float | None]]) -> bool:
     """`history` is of an item: the arms that it went through, the base first, with its scores."""
     (_, base), *between, (_, last) = history
-    if base is None or last is None or base < 1 or last < 1:
+    if base is None or last is None or not (is_right(base) and is_right(last)):
         return False
-    return any(score is not None and score < 1 for _, score in between)
+    return any(score is not None and not is_right(score) for _, score in between)
 
 
 def _lost_at(history: Sequence[tuple[str, float | None]], steps: Mapping[str, int]) -> str:
@@ -158,10 +158,12 @@ def _lost_at(history: Sequence[tuple[str, float | None]], steps: Mapping[str, in
     Empty where there is but one arm after the base: that it is lost says where.
     """
     (_, base), *others = history
-    if base is None or base < 1 or len(others) < 2:
+    if base is None or not is_right(base) or len(others) < 2:
         return ""
     by_step = {steps[name]: score for name, score in others if name in steps and score is not None}
     if len(by_step) > 1:
         step = find_loss_step(by_step, base)
         return "" if step is None else f"step {step:,}"
-    return next((one_line(name) for name, score in others if score is not None and score < 1), "")
+    return next(
+        (one_line(name) for name, score in others if score is not None and not is_right(score)), ""
+    )

@@ -2,6 +2,7 @@
 
 import math
 
+from engine.impact.flips import is_right
 from engine.impact.skill_changes import SkillChange
 from engine.impact.skill_rows import SkillResult, SkillRow, SkillTable
 from engine.impact.verdicts import LEAST_ITEMS
@@ -39,7 +40,7 @@ def score_text(row: SkillRow, result: SkillResult | None) -> str:
     if row.unit != "score":
         return three_digits(result.score)
     if len(result.scores) < LEAST_ITEMS:
-        right = sum(score >= 1 for score in result.scores.values())
+        right = sum(map(is_right, result.scores.values()))
         return f"{right}/{len(result.scores)}"
     return write_share(result.score)
 
