@@ -19,6 +19,7 @@ from tests.tui.impact.evaluated import (
 from tui.glyphs import ASCII
 from tui.impact.answers_page import AnswersPage
 from tui.impact.items_page import ItemsPage
+from tui.impact.notes_page import NotesPage
 from tui.impact.page import ImpactPage
 from tui.screens.evaluate_window import EvaluateWindow
 
@@ -125,6 +126,16 @@ async def items(recorder: Recorder) -> None:
         await recorder.press("escape", "escape")
         await recorder.reach(ItemsPage, "G", "enter")
         await recorder.shoot("items-of-texts", "nothing is right or wrong")
+
+
+@case({"notes": NotesPage})
+async def notes(recorder: Recorder) -> None:
+    write_evaluations()
+    async with recorder.finetop():
+        await open_impact(recorder, "child")
+        await recorder.see("arithmetic, counsel")
+        await recorder.reach(NotesPage, "i")
+        await recorder.shoot("notes", "all that is known of a cell")
 
 
 @case({"evaluate": EvaluateWindow, "evaluate-file": EvaluateWindow})
