@@ -19,9 +19,10 @@ from engine.worker.companion.handlers import Handlers
 from engine.worker.data.encode import Encoded
 from engine.worker.data.token_ids import check_row, explain_unknown, readable_pad_id
 from engine.worker.inference.models import wrap_model
-from engine.worker.inference.scoring import label_scores, read_texts
+from engine.worker.inference.text_likelihood import read_texts
 from tests.worker.data.test_report import inspect
 from tests.worker.here import train_here
+from tests.worker.inference.labelled import label_scores
 from tests.worker.inference.test_generate_job import attempt_at, job_of
 from tests.worker.tiny import WORDS, make_model, make_tokenizer, save_adapter
 from tests.worker.training.test_train import make_recipe

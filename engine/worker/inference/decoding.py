@@ -5,8 +5,8 @@ checkpoint's own habits (repetition penalties and the like): what is asked for i
 """
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,7 +17,6 @@ from engine.chat import Message, Tools
 from engine.compare.samples import Finish, Sample, Timings
 from engine.recipes.settings import Decode
 from engine.worker.inference.models import LoadedArm
-from engine.worker.inference.score_log import NO_MEMORY, Row, ScoreMemory
 from engine.worker.tokenizers.detokenize import decode_ids
 
 _PROMPT_TAIL = 16
@@ -177,42 +176,6 @@ class BatchDecoder:
         self._cache.batch_select_indices(keep)
         self._inputs, self._mask = self._inputs[keep], self._mask[keep]
         self._rows = [self._rows[at] for at in going]
-
-
-def answer_all(
-    loaded_arm: LoadedArm,
-    prompts: Sequence[list[int]],
-    decode: Decode,
-    rows: int,
-    tick: Callable[[int], None] = lambda done: None,
-    memory: ScoreMemory = NO_MEMORY,
-) -> list[str]:
-    """The texts of the answers to all prompts, `rows` at a time, those of like length together.
-
-    `tick` is told how many are done, after every token; it may raise to stop. An answer that
-    `memory` holds is computed again only beside others of its batch, and stays as it is.
-    """
-    texts = [""] * len(prompts)
-    settings = asdict(decode)
-    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
-    for start in range(0, len(order), rows):
-        chosen = order[start : start + rows]
-        inputs: dict[int, Row] = {at: (at, [prompts[at], settings]) for at in chosen}
-        known = {at: text for at in chosen if (text := memory.find(inputs[at])) is not None}
-        missing = set(chosen) - known.keys()
-        if missing:
-            answers = BatchDecoder(loaded_arm, [prompts[at] for at in chosen], decode)
-        while missing:
-            ended = {chosen[row]: answers.text(row) for row in answers.step()}
-            made = {at: text for at, text in ended.items() if at in missing}
-            memory.add((inputs[at], text) for at, text in made.items())
-            known |= made
-            missing -= made.keys()
-            tick(start + len(known))
-        tick(start + len(chosen))
-        for at, text in known.items():
-            texts[at] = text
-    return texts
 
 
 def probabilities(logits: Tensor, decode: Decode) -> Tensor:

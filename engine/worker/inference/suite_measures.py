@@ -36,8 +36,8 @@ from engine.worker.inference.model_batch import ModelBatch
 from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import ScoreMemory
-from engine.worker.inference.scoring import ROWS, Tick, read_texts
-from engine.worker.inference.shared_prefix import PrefixCase
+from engine.worker.inference.shared_prefix import ROWS, PrefixCase
+from engine.worker.inference.text_likelihood import Tick, read_texts
 from engine.worker.inference.text_scores import score_answer
 
 BERT_SCORE = "bertscore"

@@ -25,8 +25,8 @@ from engine.worker.attempt import Attempt, Stopped
 from engine.worker.inference.choice_scores import score_choices
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import LoadedArm, SharedModel
-from engine.worker.inference.scoring import read_texts
 from engine.worker.inference.shared_prefix import PrefixCase
+from engine.worker.inference.text_likelihood import read_texts
 from engine.worker.training import eval_samples
 from engine.worker.training.callback import spread
 from engine.worker.training.eval_history import History

@@ -31,9 +31,10 @@ from engine.worker.data.encode import choose_template, collate, encode_messages,
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import ScoreLog, ScoreMemory
-from engine.worker.inference.scoring import Read, label_scores, read_texts, score_items
 from engine.worker.inference.suite_measures import SuiteMeasurer, count_work
+from engine.worker.inference.text_likelihood import Read, read_texts
 from tests.worker.data.families import QWEN3
+from tests.worker.inference.labelled import label_scores
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 LABELS = ["joy", "sadness", "anger and fear"]
@@ -103,17 +104,6 @@ def test_labels_are_scored_as_training_would(
     assert before != after
 
 
-def test_a_raw_prompt_is_scored_as_text_label_end(models: ModelCache, base: Path) -> None:
-    one = load_arm(models, base, form="raw", prefix="Think:")
-    (row,) = label_scores(one, QUESTIONS[:1], ["joy"])
-    ids = one.tokenizer("Think:\ni miss my dog")["input_ids"]
-    tail = [*one.tokenizer("joy")["input_ids"], one.tokenizer.eos_token_id]
-    with torch.inference_mode():
-        logs = one.forward(input_ids=torch.tensor([ids + tail])).logits[0].log_softmax(-1)
-    expected = sum(float(logs[len(ids) + at - 1, token]) for at, token in enumerate(tail))
-    assert row == [pytest.approx(expected, abs=1e-3)]
-
-
 def test_every_token_of_a_text_is_predicted_once(models: ModelCache, base: Path) -> None:
     one = load_arm(models, base)
     texts = {"short": "i miss my dog", "long": "The capital of France is Paris. " * 8, "one": "a"}
@@ -137,6 +127,7 @@ def test_a_diverged_model_has_a_perplexity_too() -> None:
 
 
 def measurer(loaded_arm: LoadedArm, tmp_path: Path) -> SuiteMeasurer:
+    tmp_path.mkdir(exist_ok=True)
     memory = ScoreMemory(ScoreLog(tmp_path / "scores.jsonl"), "one", "one")
     return SuiteMeasurer(loaded_arm.arm, loaded_arm, memory, SampleLog(tmp_path / "samples.jsonl"))
 
@@ -150,7 +141,9 @@ def suite(items: list[Item], spec: str = "mine=x", **settings: Any) -> Suite:
 def test_items_are_scored_by_what_is_said(models: ModelCache, base: Path, tmp_path: Path) -> None:
     one = load_arm(models, base)
     ask = (Message("user", "Two and two"),)
-    said = score_items(one, [Item("a", ask, score="exact", gold=("?",))], limit=8).answers["a"]
+    asked = suite([Item("a", ask)])
+    measurer(one, tmp_path / "before").measure(asked, lambda done: None)
+    (said,) = (sample.text for sample in samples.read(tmp_path / "before" / "samples.jsonl"))
     items = [
         Item("right", ask, score="exact", gold=(said,)),
         Item("wrong", ask, score="exact", gold=(said + "!",)),
@@ -171,9 +164,9 @@ def test_items_are_scored_by_what_is_said(models: ModelCache, base: Path, tmp_pa
     assert result.measures["nll"]["prose"] == read_texts(one, {"p": items[3].text}).nll["p"]
     assert done == sorted(done)
     assert done[-1] == count_work(suite(items)) == 6
-    samples = [json.loads(line) for line in (tmp_path / "samples.jsonl").read_text().splitlines()]
-    assert {row["prompt_id"] for row in samples} == {"mine/right", "mine/wrong", "mine/open"}
-    (row,) = (row for row in samples if row["item"] == "right")
+    rows = [json.loads(line) for line in (tmp_path / "samples.jsonl").read_text().splitlines()]
+    assert {row["prompt_id"] for row in rows} == {"mine/right", "mine/wrong", "mine/open"}
+    (row,) = (row for row in rows if row["item"] == "right")
     assert (row["suite"], row["gold"], row["text"]) == ("mine", [said], said)
     assert row["output_ids"]
 
@@ -259,7 +252,6 @@ def test_an_arm_that_diverged_is_said_to_have(
     ]
     for name, path in (("whole", None), ("broken", adapter)):
         one = measurer(load_arm(models, base, path), tmp_path / name)
-        (tmp_path / name).mkdir()
         notes = one.measure(suite(items, samples=2), lambda done: None).notes
         found = [note for note in notes if "diverged: NaN in the logits of 2 of 2" in note]
         assert len(found) == (name == "broken"), notes

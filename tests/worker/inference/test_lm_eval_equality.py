@@ -16,7 +16,7 @@ from engine.bundled import BASE
 from engine.impact.fewshot import with_examples
 from engine.worker.inference.choice_scores import choice_scores
 from engine.worker.inference.models import LoadedArm, ModelCache
-from engine.worker.inference.scoring import read_texts
+from engine.worker.inference.text_likelihood import read_texts
 from tests.worker.inference.arms import load_arm
 from tests.worker.inference.lm_eval_reference import SHOTS, SUITES_OF, hash_text, list_texts
 

@@ -20,9 +20,10 @@ from engine.recipes.recipe import EvaluateRecipe
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.score_log import NO_MEMORY, ScoreLog, ScoreMemory
-from engine.worker.inference.scoring import label_scores, read_texts, score_items
+from engine.worker.inference.text_likelihood import read_texts
 from tests.conftest import Eventually
-from tests.worker.inference.test_evaluate import QUESTIONS, load_arm, models
+from tests.worker.inference.labelled import label_scores
+from tests.worker.inference.test_evaluate import QUESTIONS, load_arm, measurer, models, suite
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 __all__ = ["models"]
@@ -78,21 +79,16 @@ def test_scores_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
 
 
 def _measures(one: Any) -> dict[str, Callable[[ScoreMemory], Any]]:
-    items = [
-        Item(str(at), (Message("user", f"{'a' * (at % 30)} {at}"),), score="exact", gold=("x",))
-        for at in range(150)
-    ]
     texts = {str(at): f"text {at} " * (at % 9 + 1) for at in range(150)}
     asked = [[Message("user", f"{at} {'b' * (at % 20)}")] for at in range(150)]
     return {
-        "answers": lambda memory: score_items(one, items, limit=9, memory=memory),
         "texts": lambda memory: read_texts(one, texts, memory=memory),
         "labels": lambda memory: label_scores(one, [*QUESTIONS, *asked], ["joy", "no"],
                                               memory=memory),
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("measure", ["answers", "texts", "labels"])
+@pytest.mark.parametrize("measure", ["texts", "labels"])
 @pytest.mark.parametrize("left", [0, 1, 100, 140, 149])
 def test_a_measure_that_was_cut_anywhere_ends_the_same(
     measure: str, left: int, base: Path, tmp_path: Path, models: Any
@@ -105,6 +101,29 @@ def test_a_measure_that_was_cut_anywhere_ends_the_same(
     path.write_text("".join(lines[:left]))
     assert measured(ScoreMemory(ScoreLog(path), "a")) == whole
     assert sorted(path.read_text().splitlines()) == sorted("".join(lines).splitlines())
+
+
+@pytest.mark.parametrize("left", [0, 1, 100, 140, 149])
+def test_answers_that_were_cut_anywhere_end_the_same(
+    left: int, base: Path, tmp_path: Path, models: Any
+) -> None:
+    one, path = load_arm(models, base), tmp_path / "samples.jsonl"
+    asked = suite([
+        Item(str(at), (Message("user", f"{'a' * (at % 30)} {at}"),), score="exact", gold=("x",))
+        for at in range(150)
+    ])  # fmt: skip
+    whole = measurer(one, tmp_path).measure(asked, lambda done: None).to_json()
+    assert measurer(one, tmp_path / "again").measure(asked, lambda done: None).to_json() == whole
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(lines[:left]))
+    assert measurer(one, tmp_path).measure(asked, lambda done: None).to_json() == whole
+    assert sorted(map(_untimed, path.read_text().splitlines())) == sorted(map(_untimed, lines))
+
+
+def _untimed(line: str) -> str:
+    row = json.loads(line)
+    del row["timings"]
+    return json.dumps(row)
 
 
 def test_what_is_known_is_not_computed(base: Path, tmp_path: Path, models: Any) -> None:
