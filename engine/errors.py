@@ -18,6 +18,11 @@ class EngineError(Exception):
         self.detail = detail
         self.hint = hint
 
+    @property
+    def line(self) -> str:
+        """What happened and where, as one text without the hint."""
+        return f"{self.title} {self.detail}".rstrip()
+
     def __str__(self) -> str:
         return "\n".join(part for part in (self.title, self.detail, self.hint) if part)
 

@@ -84,7 +84,7 @@ def run(attempt: Attempt) -> str:
                 done += len(made)
                 attempt.progress(done, total, message=arm.name)
         except EndpointGone as error:
-            attempt.log(f"{arm.name}: {error.title} {error.detail}")
+            attempt.log(f"{arm.name}: {error.line}")
             gone.append(error)
         refused += _log_refusals(attempt, arm, batch)
     if refused:
@@ -140,7 +140,7 @@ def _log_refusals(
     """The prompts that an arm left out, each with its reason, which the log has too."""
     rows = []
     for name, error in batch.refused.items():
-        reason = f"{error.title} {error.detail}".rstrip()
+        reason = error.line
         attempt.log(f"{arm.name}: {name} left out: {reason}")
         rows.append({"arm": format_arm(arm), "prompt_id": name, "reason": reason})
     return rows

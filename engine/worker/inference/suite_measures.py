@@ -103,64 +103,61 @@ class SuiteMeasurer:
             raw = replace(loaded_arm.arm, form="raw")
             loaded_arm = replace(loaded_arm, arm=raw, template=None)
         result = SuiteResult(_describe(suite, loaded_arm, self.arm))
-        part = _Progress(tick)
+        work = _SuiteWork(self, loaded_arm, suite, result, _Progress(tick))
         texts = [item for item in suite.items if item.score == "perplexity"]
         questions = [item for item in suite.items if item.score != "perplexity"]
         if texts:
-            self._read(texts, loaded_arm, suite, result, part)
+            work.read(texts)
         if questions:
-            self._answer(questions, loaded_arm, suite, result, part)
-            self._weigh(questions, loaded_arm, suite, result, part)
+            work.answer(questions)
+            work.weigh(questions)
         return result
 
-    def _read(
-        self,
-        items: Sequence[Item],
-        loaded_arm: LoadedArm,
-        suite: Suite,
-        result: SuiteResult,
-        part: "_Progress",
-    ) -> None:
+
+@dataclass(frozen=True, slots=True)
+class _SuiteWork:
+    """One suite under way: the arm as it is asked, and what has come of it."""
+
+    measurer: SuiteMeasurer
+    loaded_arm: LoadedArm
+    suite: Suite
+    result: SuiteResult
+    progress: "_Progress"
+
+    def read(self, items: Sequence[Item]) -> None:
         texts = {item.id: item.text for item in items}
-        memory = self.memory.of(f"{suite.name}, texts")
-        raw = loaded_arm.template is None
+        memory = self.measurer.memory.of(f"{self.suite.name}, texts")
+        raw = self.loaded_arm.template is None
         read = read_texts(
-            loaded_arm,
+            self.loaded_arm,
             texts,
-            part.within(len(texts)),
+            self.progress.within(len(texts)),
             RAW_WINDOW if raw else WINDOW,
             memory,
             rolling=raw,
         )
         for item, nll in read.nll.items():
             if not read.tokens[item]:  # an NLL of 0 would be that of a text it knows by heart
-                result.refused[item] = "Nothing of it is predicted: a text of one token."
+                self.result.refused[item] = "Nothing of it is predicted: a text of one token."
                 continue
-            result.keep(NLL, item, nll)
-            result.tokens[item] = read.tokens[item]
-            result.bytes[item] = len(texts[item].encode())
+            self.result.keep(NLL, item, nll)
+            self.result.tokens[item] = read.tokens[item]
+            self.result.bytes[item] = len(texts[item].encode())
 
-    def _answer(
-        self,
-        items: Sequence[Item],
-        loaded_arm: LoadedArm,
-        suite: Suite,
-        result: SuiteResult,
-        part: "_Progress",
-    ) -> None:
+    def answer(self, items: Sequence[Item]) -> None:
         """The first answer of each item is scored, and all of them tell how diverse they are."""
         answers: dict[str, list[Sample]] = {item.id: [] for item in items}
-        for number in range(suite.samples):
-            decode = self.arm.decoding(suite.decode)
+        for number in range(self.suite.samples):
+            decode = self.measurer.arm.decoding(self.suite.decode)
             if number:
                 seed = (decode.seed + number) % 2**32
-                decode = replace(decode, temperature=suite.temperature, seed=seed)
-            samples = self._sample(items, loaded_arm, suite, decode, number, result, part)
+                decode = replace(decode, temperature=self.suite.temperature, seed=seed)
+            samples = self._sample(items, decode, number)
             for name, sample in samples.items():
                 answers[name].append(sample)
         for item in items:
             if answers[item.id]:
-                _score(item, answers[item.id], result)
+                _score(item, answers[item.id], self.result)
         opened = [
             answers[item.id][0].spoken
             for item in items
@@ -168,30 +165,23 @@ class SuiteMeasurer:
         ]
         firsts = [answers[item.id][0] for item in items if answers[item.id]]
         if diverged := sum(any(map(math.isnan, one.logprobs)) for one in firsts):
-            result.notes.append(
+            self.result.notes.append(
                 f"the model diverged: NaN in the logits of {diverged:,} of {len(firsts):,} "
                 "answers, which mean nothing, nor do their choices"
             )
         if opened:
-            result.notes.append(f"answers by language: {_count(count_languages(opened))}")
-        if self.encoder is not None:
-            _compare(self.encoder, [(item, answers[item.id]) for item in items], result)
+            self.result.notes.append(f"answers by language: {_count(count_languages(opened))}")
+        if self.measurer.encoder is not None:
+            _compare(
+                self.measurer.encoder, [(item, answers[item.id]) for item in items], self.result
+            )
 
-    def _sample(
-        self,
-        items: Sequence[Item],
-        loaded_arm: LoadedArm,
-        suite: Suite,
-        decode: Decode,
-        number: int,
-        result: SuiteResult,
-        part: "_Progress",
-    ) -> dict[str, Sample]:
+    def _sample(self, items: Sequence[Item], decode: Decode, number: int) -> dict[str, Sample]:
         """The answers by item id; those that are known are not made again."""
-        memory = self.memory.of(f"{suite.name}, answers {number}")
-        named = {sample_id(suite.name, item.id, number): item for item in items}
-        tools = read_arm_tools(self.arm)
-        settings = [dataclasses.asdict(decode), suite.spec.options.template]
+        memory = self.measurer.memory.of(f"{self.suite.name}, answers {number}")
+        named = {sample_id(self.suite.name, item.id, number): item for item in items}
+        tools = read_arm_tools(self.measurer.arm)
+        settings = [dataclasses.asdict(decode), self.suite.spec.options.template]
         rows = {
             name: memory.key((at, [_asked(item, offered_tools(item, tools)), settings]))
             for at, (name, item) in enumerate(named.items())
@@ -199,54 +189,48 @@ class SuiteMeasurer:
         samples = {
             name: sample
             for name, row in rows.items()
-            if (sample := self.samples.find(row)) is not None
+            if (sample := self.measurer.samples.find(row)) is not None
         }
         prompts = [replace(item, id=name) for name, item in named.items()]
-        advance, before = part.within(len(prompts)), len(samples)
+        advance, before = self.progress.within(len(prompts)), len(samples)
         if before < len(prompts):
-            batch = ModelBatch(self.arm, loaded_arm, prompts, decode, ROWS, tools, samples)
+            batch = ModelBatch(
+                self.measurer.arm, self.loaded_arm, prompts, decode, ROWS, tools, samples
+            )
             for made in _finished(batch, lambda ended: advance(before + ended)):
                 found = [(rows[one.prompt_id], one, named[one.prompt_id]) for one in made]
-                self.samples.add(found, suite.name)
+                self.measurer.samples.add(found, self.suite.name)
                 samples |= {one.prompt_id: one for one in made}
             for name, error in batch.refused.items():
-                reason = f"{error.title} {error.detail}".rstrip()
-                result.refused[named[name].id] = reason
+                self.result.refused[named[name].id] = error.line
         advance(len(prompts))
         return {named[name].id: sample for name, sample in samples.items()}
 
-    def _weigh(
-        self,
-        items: Sequence[Item],
-        loaded_arm: LoadedArm,
-        suite: Suite,
-        result: SuiteResult,
-        part: "_Progress",
-    ) -> None:
+    def weigh(self, items: Sequence[Item]) -> None:
         """The likelihood of the choices, or of the right answers where there is nothing to choose
         from."""
-        memory = self.memory.of(f"{suite.name}, likelihood")
+        memory = self.measurer.memory.of(f"{self.suite.name}, likelihood")
         cases: list[tuple[Item, PrefixCase]] = []
         for item in items:
-            if item.id not in result.refused and (choices := choices_of(item)):
+            if item.id not in self.result.refused and (choices := choices_of(item)):
                 asked = replace(item, choices=choices)
                 try:
-                    cases.append((asked, encode_choices(loaded_arm, asked)))
+                    cases.append((asked, encode_choices(self.loaded_arm, asked)))
                 except EngineError as error:  # it has its answer, and no likelihood
-                    result.refused[item.id] = f"{error.title} {error.detail}".rstrip()
-        advance = part.within(sum(bool(choices_of(item)) for item in items))
+                    self.result.refused[item.id] = error.line
+        advance = self.progress.within(sum(bool(choices_of(item)) for item in items))
         weighed = [item for item, _ in cases]
         encoded = [case for _, case in cases]
-        scores = score_choices(loaded_arm, weighed, encoded, advance, memory)
+        scores = score_choices(self.loaded_arm, weighed, encoded, advance, memory)
         for item, score in zip(weighed, scores, strict=True):
             right = item.gold or (item.reference,)
             golds = [at for at, choice in enumerate(item.choices) if choice in right]
-            result.keep(GOLD_NLL, item.id, score.nll_per_token(golds))
+            self.result.keep(GOLD_NLL, item.id, score.nll_per_token(golds))
             if item.score == "choices":
                 ways = {LIKELIHOOD: score.likeliest, LIKELIHOOD_NORM: score.likeliest_by_length}
                 for way, at in ways.items():
-                    result.keep(way, item.id, float(at in golds))
-                    result.pick(way, item.id, "" if at is None else item.choices[at])
+                    self.result.keep(way, item.id, float(at in golds))
+                    self.result.pick(way, item.id, "" if at is None else item.choices[at])
 
 
 class _Progress:

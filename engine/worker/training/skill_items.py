@@ -181,7 +181,7 @@ def _encode_suite(chosen: MeasuredItems, loaded_arm: LoadedArm, most: int) -> En
         try:
             items.append(encode(item))
         except EngineError as error:
-            reasons.append(f"{item.id}: {error.title} {error.detail}".rstrip())
+            reasons.append(f"{item.id}: {error.line}")
     if not items:
         raise EngineError("No item of the suite can be measured.", f"{spec.name}: {reasons[0]}")
     notes = list(chosen.notes)
