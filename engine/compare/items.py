@@ -4,8 +4,9 @@ A file of prompts and a suite of tasks both hold items. Owns the item and its fo
 file: `engine.compare.item_reader` does. How an answer is scored is `engine.compare.checks`.
 """
 
+import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -64,6 +65,12 @@ class Item:
         }
         weight = {"weight": self.weight} if self.weight != 1 else {}
         return {"id": self.id, **{key: value for key, value in more.items() if value}, **weight}
+
+
+def digest_of(items: Sequence[Item]) -> str:
+    """SHA-256 of items, by which an edited suite is noticed."""
+    rows = json.dumps([item.to_json() for item in items], sort_keys=True)
+    return hashlib.sha256(rows.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def split_answer(messages: tuple[Message, ...]) -> tuple[tuple[Message, ...], str]:

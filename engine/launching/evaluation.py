@@ -6,9 +6,9 @@ from pathlib import Path
 
 from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.errors import EngineError
-from engine.impact.evaluation_plan import list_specs, make_plan, split_encoder
-from engine.impact.suite_specs import format_suite
-from engine.impact.suites import anchor, needs_worker
+from engine.impact.suites.evaluation_plan import list_specs, make_plan, split_encoder
+from engine.impact.suites.suite_reader import anchor, needs_worker
+from engine.impact.suites.suite_specs import format_suite
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store

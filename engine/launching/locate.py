@@ -39,7 +39,7 @@ def locate(original: TrainRecipe, root: Path) -> Located:
     from engine.compare import prompts
     from engine.data import dataset_list
     from engine.data.shards import list_parts
-    from engine.impact.watched_suites import anchor, list_watched
+    from engine.impact.watched.watched_suites import anchor, list_watched
 
     store = open_store(root)
     runs = [job.path for job in store.jobs()]

@@ -23,7 +23,7 @@ from engine.data.rows import Reject
 from engine.data.schemas import is_pair
 from engine.errors import EngineError
 from engine.events.event_tags import SKILL_TAGS, list_tags
-from engine.impact.watched_suites import list_watched
+from engine.impact.watched.watched_suites import list_watched
 from engine.jobs import devices, process
 from engine.launching.locate import TEMPLATES, Located
 from engine.launching.watched_skills import check_rule, measure_skills

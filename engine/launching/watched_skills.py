@@ -10,9 +10,9 @@ from pathlib import Path
 from engine.errors import EngineError
 from engine.events.event_tags import TRAIN_TAGS, list_tags
 from engine.events.tag_names import is_higher_better
-from engine.impact.skill_log import half_of
-from engine.impact.suites import needs_worker
-from engine.impact.watched_suites import (
+from engine.impact.suites.suite_reader import needs_worker
+from engine.impact.watched.skill_log import half_of
+from engine.impact.watched.watched_suites import (
     HELD_OUT,
     MeasuredItems,
     choose_items,

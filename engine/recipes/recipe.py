@@ -72,7 +72,7 @@ class EvaluateRecipe:
     device: str = setting("auto")
     arms: list[str] = setting([])
     suites: list[str] = setting([])
-    """In the grammar of `engine.impact.suite_specs`; empty: every bundled suite."""
+    """In the grammar of `engine.impact.suites.suite_specs`; empty: every bundled suite."""
     limit: int = setting(0, ge=0)
     """Items of each suite; 0 is all."""
     samples: int = setting(1, ge=1, le=64)

@@ -137,7 +137,7 @@ class Stopping:
     the last."""
     keep_best: str = setting("", label="Keep best")
     """Which checkpoint is best, in place of `metric`, which patience alone then follows: as in
-    `emotion subject to facts >= base - 3%`, in the grammar of `engine.impact.keep_best`."""
+    `emotion subject to facts >= base - 3%`, in the grammar of `engine.impact.watched.keep_best`."""
     nonfinite_steps: int = setting(3, ge=0, le=10_000, label="NaN step limit")
     """Steps in a row whose loss or gradient is NaN or infinite, after which the run fails; 0: it
     goes on. Their checkpoints are not saved."""
@@ -188,8 +188,8 @@ class SkillEvaluation:
     """Skills that are measured while it trains."""
 
     suites: list[str] = setting([], label="Skill suites")
-    """In the grammar of `engine.impact.suite_specs`; `held-out` is what the run itself holds out.
-    Each is measured before the first step and at evaluations."""
+    """In the grammar of `engine.impact.suites.suite_specs`; `held-out` is what the run itself holds
+    out. Each is measured before the first step and at evaluations."""
     limit: int = setting(200, ge=0, le=100_000, label="Items each", zero="all")
     """The first items of each suite; 0 is all. Left as it is, a short run takes fewer, and measures
     at fewer evaluations, so that all of it costs at most 5% of its time; but 20 items, and 3 times,

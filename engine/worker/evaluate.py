@@ -21,10 +21,16 @@ from engine.checkpoints.run_outputs import find_run
 from engine.compare import prompts
 from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm, format_arm
-from engine.impact.evaluation_plan import EvaluationPlan, Suite, make_plan, split_encoder
-from engine.impact.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
-from engine.impact.item_answers import sample_id
-from engine.impact.skill_log import digest_of, find_losses, read_skill_log
+from engine.compare.items import digest_of
+from engine.impact.results.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
+from engine.impact.results.item_answers import sample_id
+from engine.impact.suites.evaluation_plan import (
+    EvaluationPlan,
+    Suite,
+    make_plan,
+    split_encoder,
+)
+from engine.impact.watched.skill_log import find_losses, read_skill_log
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
@@ -197,7 +203,7 @@ def _make_table(
     seen: Mapping[str, SeenItems],
     runs: Sequence[Path],
 ) -> dict[str, Any]:
-    """`results.json`, as `engine.impact.evaluation_results` reads it."""
+    """`results.json`, as `engine.impact.results.evaluation_results` reads it."""
     imported = plan.imported
     arms = {}
     for arm in plan.arms:

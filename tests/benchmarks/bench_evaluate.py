@@ -19,8 +19,8 @@ from engine.bundled import BASE, RECIPE
 from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
 from engine.compare.items import Item
-from engine.impact.suite_specs import parse_suite
-from engine.impact.suites import load_suite
+from engine.impact.suites.suite_reader import load_suite
+from engine.impact.suites.suite_specs import parse_suite
 from engine.jobs import launch, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State

@@ -8,7 +8,7 @@ import pytest
 
 from engine.chat import Message
 from engine.compare.samples import Sample, Timings
-from engine.impact.evaluation_results import EvaluationResults, read_results
+from engine.impact.results.evaluation_results import EvaluationResults, read_results
 from engine.jobs.directory import JobDirectory, create
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode

@@ -16,10 +16,10 @@ from engine.chat import Message
 from engine.compare.item_reader import read_items
 from engine.compare.items import Item
 from engine.errors import EngineError
-from engine.impact.job_results import read_job_results
-from engine.impact.skill_alarms import find_alarms
-from engine.impact.skill_log import WatchedSuite, read_skill_log, result_line
-from engine.impact.skill_table import build_table
+from engine.impact.changes.skill_table import build_table
+from engine.impact.results.job_results import read_job_results
+from engine.impact.watched.skill_alarms import find_alarms
+from engine.impact.watched.skill_log import WatchedSuite, read_skill_log, result_line
 from engine.worker.inference.score_log import ScoreLog
 from tests.faults.json_damage import damage
 from tests.faults.verdict import LostError, WrongError

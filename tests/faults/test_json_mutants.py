@@ -6,9 +6,9 @@ from typing import cast
 import pytest
 
 from engine.events.trainer_state import TrainerLog
-from engine.impact import job_results
-from engine.impact.evaluation_results import EvaluationResults, read_results
-from engine.impact.skill_log import SkillLog
+from engine.impact.results import job_results
+from engine.impact.results.evaluation_results import EvaluationResults, read_results
+from engine.impact.watched.skill_log import SkillLog
 from engine.jobs import status, summary
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Status

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from engine.impact.evaluation_results import (
+from engine.impact.results.evaluation_results import (
     LIKELIHOOD,
     STRICT,
     ArmResults,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from engine.impact.evaluation_results import EvaluationResults, read_results
+from engine.impact.results.evaluation_results import EvaluationResults, read_results
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import EvaluateRecipe, to_toml
 from tests.tui.building import write_run

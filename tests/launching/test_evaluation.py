@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from engine.errors import EngineError
-from engine.impact.suite_specs import parse_suites
+from engine.impact.suites.suite_specs import parse_suites
 from engine.jobs import directory, launch
 from engine.launching import evaluation
 from engine.recipes.recipe import EvaluateRecipe, Recipe, TrainRecipe

@@ -3,7 +3,7 @@
 import random
 from collections.abc import Sequence
 
-from engine.impact.evaluation_results import EvaluationResults
+from engine.impact.results.evaluation_results import EvaluationResults
 from tests.impact.labelled import labelled
 from tests.impact.measured import Values, measured
 from tests.snapshots.cases import case

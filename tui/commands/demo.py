@@ -15,8 +15,8 @@ from engine import atomic, output_file
 from engine.bundled import SUITES
 from engine.compare import samples
 from engine.errors import EngineError, JobFailed
-from engine.impact.evaluation_plan import LABELS, PROMPTS
-from engine.impact.evaluation_results import read_results
+from engine.impact.results.evaluation_results import read_results
+from engine.impact.suites.evaluation_plan import LABELS, PROMPTS
 from engine.jobs import launch
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import State

@@ -11,15 +11,15 @@ from typing import Any
 from engine.compare.arms import parse_arm
 from engine.compare.samples import Sample
 from engine.events.summary import perplexity
-from engine.impact.evaluation_plan import LABELS, PROMPTS
-from engine.impact.evaluation_results import (
+from engine.impact.changes.flips import find_flips
+from engine.impact.results.evaluation_results import (
     LIKELIHOOD,
     NLL,
     STRICT,
     ArmSuite,
     EvaluationResults,
 )
-from engine.impact.flips import find_flips
+from engine.impact.suites.evaluation_plan import LABELS, PROMPTS
 from engine.jobs.directory import JobDirectory
 from engine.jobs.summary import short_ref
 from engine.number_format import write_number

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine import output_file
 from engine.errors import EngineError, JobFailed
-from engine.impact.suite_specs import GRAMMAR, parse_suites
+from engine.impact.suites.suite_specs import GRAMMAR, parse_suites
 from engine.jobs import launch
 from engine.jobs.status import State
 from engine.jobs.store import open_store

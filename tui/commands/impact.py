@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
-from engine.impact.verdicts import DELTA
+from engine.impact.changes.verdicts import DELTA
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.text import escape_json, one_line
 from tui import glyphs
 
 if TYPE_CHECKING:
-    from engine.impact.skill_rows import SkillTable
-    from engine.impact.stage_summary import StageSummary
+    from engine.impact.changes.skill_rows import SkillTable
+    from engine.impact.changes.stage_summary import StageSummary
 
 EPILOG = (
     "Each verdict is that of one test, named beside it: lost or gained (the interval of the change "
@@ -63,10 +63,10 @@ def read_table(
 
     Raises EngineError where results are missing, and for unknown arms.
     """
-    from engine.impact.job_results import read_job_results
-    from engine.impact.merged_results import merge_results
-    from engine.impact.skill_table import build_table
-    from engine.impact.stage_summary import summarize
+    from engine.impact.changes.skill_table import build_table
+    from engine.impact.changes.stage_summary import summarize
+    from engine.impact.results.job_results import read_job_results
+    from engine.impact.results.merged_results import merge_results
 
     results = merge_results([read_job_results(job) for job in jobs])
     unknown = [name for name in arms if name not in results.arms]
@@ -92,7 +92,7 @@ def print_table(table: "SkillTable", summary: "StageSummary", *, is_whole: bool)
 
 def encode_table(table: "SkillTable", summary: "StageSummary") -> str:
     """JSON without any terminal control."""
-    from engine.impact.table_json import table_to_json
+    from engine.impact.changes.table_json import table_to_json
 
     text = json.dumps(table_to_json(table, summary), indent=1, ensure_ascii=False, allow_nan=False)
     return escape_json(text) + "\n"

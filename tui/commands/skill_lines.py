@@ -7,21 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from engine.impact import skill_notes
-from engine.impact.evaluation_results import GOLD_NLL, NLL
-from engine.impact.measure_kinds import RIGHT_OR_WRONG
-from engine.impact.skill_notes import SCOPE
-from engine.impact.verdicts import LEAST_ITEMS
+from engine.impact.changes import skill_notes
+from engine.impact.changes.skill_notes import SCOPE
+from engine.impact.changes.verdicts import LEAST_ITEMS
+from engine.impact.results.evaluation_results import GOLD_NLL, NLL
+from engine.impact.scores.measure_kinds import RIGHT_OR_WRONG
 from engine.number_format import write_exponent, write_number
 from engine.text import one_line
 from tui.glyphs import Glyphs
 from tui.styled_text import fit, pad, width_of
 
 if TYPE_CHECKING:
-    from engine.impact.forgetting import StageMeasure
-    from engine.impact.skill_changes import SkillChange
-    from engine.impact.skill_rows import SkillResult, SkillRow, SkillTable
-    from engine.impact.stage_summary import StageSummary
+    from engine.impact.changes.forgetting import StageMeasure
+    from engine.impact.changes.skill_changes import SkillChange
+    from engine.impact.changes.skill_rows import SkillResult, SkillRow, SkillTable
+    from engine.impact.changes.stage_summary import StageSummary
 
 WIDTH = 80
 _NAME, _COUNT = 17, 6

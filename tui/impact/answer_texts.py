@@ -6,7 +6,7 @@ from engine.answer_parts import split_text
 from engine.compare.arms import parse_arm
 from engine.compare.samples import Sample
 from engine.errors import EngineError
-from engine.impact.evaluation_results import FLEXIBLE, NLL, STRICT, EvaluationResults
+from engine.impact.results.evaluation_results import FLEXIBLE, NLL, STRICT, EvaluationResults
 from engine.text import one_line
 from tui.formatting import significant
 from tui.glyphs import Glyphs

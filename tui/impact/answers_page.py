@@ -9,8 +9,8 @@ from textual.containers import Horizontal, Vertical
 
 from engine.compare.samples import Sample
 from engine.errors import EngineError
-from engine.impact.flips import is_right
-from engine.impact.item_answers import read_answers
+from engine.impact.changes.flips import is_right
+from engine.impact.results.item_answers import read_answers
 from engine.jobs.directory import JobDirectory
 from engine.text import one_line
 from tui.background import run_in_background

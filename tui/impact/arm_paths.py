@@ -10,7 +10,7 @@ from typing import Literal
 
 from engine.compare.arms import Arm, parse_arm
 from engine.errors import EngineError
-from engine.impact.evaluation_results import EvaluationResults
+from engine.impact.results.evaluation_results import EvaluationResults
 
 Against = Literal["base", "parent"]
 """What an arm is compared with: the first arm, or the one that it was trained from."""

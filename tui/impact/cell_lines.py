@@ -5,11 +5,11 @@ Pure text, clean. The test behind a verdict is always named, and so is the famil
 
 from collections.abc import Sequence
 
-from engine.impact.evaluation_results import ArmSuite
-from engine.impact.forgetting import StageMeasure
-from engine.impact.skill_changes import SkillChange
-from engine.impact.skill_rows import SkillResult, SkillRow, SkillTable
-from engine.impact.stage_summary import StageSummary
+from engine.impact.changes.forgetting import StageMeasure
+from engine.impact.changes.skill_changes import SkillChange
+from engine.impact.changes.skill_rows import SkillResult, SkillRow, SkillTable
+from engine.impact.changes.stage_summary import StageSummary
+from engine.impact.results.evaluation_results import ArmSuite
 from engine.number_format import write_number
 from engine.text import one_line
 from tui.glyphs import Glyphs

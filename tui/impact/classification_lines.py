@@ -6,8 +6,8 @@ Pure text, cleaned here: labels and names of arms come from data and from the us
 from collections.abc import Mapping
 from itertools import zip_longest
 
-from engine.impact.classification import LabelScores
-from engine.impact.classified_suite import ClassifiedSuite, LabelChange
+from engine.impact.changes.classification import LabelScores
+from engine.impact.changes.classified_suite import ClassifiedSuite, LabelChange
 from engine.number_format import write_share, write_share_change
 from engine.text import one_line
 from tui.charts.plotext_frame import bars

@@ -6,14 +6,14 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.impact.classified_suite import (
+from engine.impact.changes.classified_suite import (
     WAY_WORDS,
     WAYS,
     ClassifiedSuite,
     Way,
     classify_suite,
 )
-from engine.impact.evaluation_results import EvaluationResults
+from engine.impact.results.evaluation_results import EvaluationResults
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.impact.classification_lines import classification_lines

@@ -4,8 +4,8 @@ labels. Pure text, cleaned here: labels and names of arms come from data and fro
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from engine.impact.classification import Classification, Counts, confusion_changes
-from engine.impact.classified_suite import ClassifiedSuite
+from engine.impact.changes.classification import Classification, Counts, confusion_changes
+from engine.impact.changes.classified_suite import ClassifiedSuite
 from engine.number_format import write_percent
 from engine.text import one_line
 from tui.glyphs import Glyphs

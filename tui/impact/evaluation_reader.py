@@ -14,11 +14,16 @@ from typing import Any
 from engine.compare import votes as vote_files
 from engine.compare.arms import parse_arm
 from engine.errors import EngineError
-from engine.impact.evaluation_results import GOLD_NLL, STRICT, EvaluationResults, read_results
-from engine.impact.item_answers import read_version_1_answers
-from engine.impact.skill_rows import SkillTable
-from engine.impact.skill_table import build_table
-from engine.impact.stage_summary import StageSummary, summarize
+from engine.impact.changes.skill_rows import SkillTable
+from engine.impact.changes.skill_table import build_table
+from engine.impact.changes.stage_summary import StageSummary, summarize
+from engine.impact.results.evaluation_results import (
+    GOLD_NLL,
+    STRICT,
+    EvaluationResults,
+    read_results,
+)
+from engine.impact.results.item_answers import read_version_1_answers
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import EvaluateRecipe
 from engine.safe_open import read_file

@@ -5,9 +5,9 @@ Pure text, cleaned here: names of arms and suites come from the user.
 
 from collections.abc import Mapping, Sequence
 
-from engine.impact.evaluation_results import GOLD_NLL, STRICT
-from engine.impact.format_words import MEASURE_NAMES, FormatWord, MeasureChange, State
-from engine.impact.real_or_format import LIKELIHOOD_BOUND, FormatComparison, FormatVerdict
+from engine.impact.changes.format_words import MEASURE_NAMES, FormatWord, MeasureChange, State
+from engine.impact.changes.real_or_format import LIKELIHOOD_BOUND, FormatComparison, FormatVerdict
+from engine.impact.results.evaluation_results import GOLD_NLL, STRICT
 from engine.number_format import write_number, write_share, write_share_change
 from engine.text import one_line
 from tui.glyphs import Glyphs

@@ -6,9 +6,9 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.impact.evaluation_results import EvaluationResults
-from engine.impact.real_or_format import FormatComparison, compare_format
-from engine.impact.verdicts import DELTA
+from engine.impact.changes.real_or_format import FormatComparison, compare_format
+from engine.impact.changes.verdicts import DELTA
+from engine.impact.results.evaluation_results import EvaluationResults
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.impact.format_lines import format_lines

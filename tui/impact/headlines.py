@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from engine.compare.arms import parse_arm
 from engine.errors import EngineError
-from engine.impact.skill_rows import SkillTable
-from engine.impact.suite_specs import parse_suite
+from engine.impact.changes.skill_rows import SkillTable
+from engine.impact.suites.suite_specs import parse_suite
 from engine.jobs.status import State
 from engine.recipes.recipe import EvaluateRecipe
 from engine.text import one_line

@@ -5,7 +5,7 @@ Pure text, clean.
 
 from collections.abc import Mapping, Sequence
 
-from engine.impact.flips import is_right
+from engine.impact.changes.flips import is_right
 from engine.number_format import write_number, write_percent
 from tui.formatting import significant
 from tui.glyphs import Glyphs

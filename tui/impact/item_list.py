@@ -1,14 +1,19 @@
 """The items of one skill under one arm: which were kept, lost and gained, and where.
 
-Pure: it takes the scores that were read. What a flip is, is `engine.impact.flips`.
+Pure: it takes the scores that were read. What a flip is, is `engine.impact.changes.flips`.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.impact.evaluation_results import LESS_IS_BETTER, NLL, EvaluationResults, SuiteItem
-from engine.impact.flips import Flips, find_flips, find_loss_step, flip_of, is_right
+from engine.impact.changes.flips import Flips, find_flips, find_loss_step, flip_of, is_right
+from engine.impact.results.evaluation_results import (
+    LESS_IS_BETTER,
+    NLL,
+    EvaluationResults,
+    SuiteItem,
+)
 from engine.text import one_line
 from tui.impact.arm_paths import Against, find_reference, path_to, steps_of
 
@@ -26,7 +31,7 @@ class ItemRow:
     title: str
     """Its prompt on one line, clean."""
     flip: str
-    """One of `engine.impact.flips.Flip`; empty where there is no right or wrong."""
+    """One of `engine.impact.changes.flips.Flip`; empty where there is no right or wrong."""
     regained: bool
     """Right at the base, wrong at an arm between, and right now."""
     lost_at: str

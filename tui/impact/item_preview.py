@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
-from engine.impact.evaluation_results import EvaluationResults
+from engine.impact.results.evaluation_results import EvaluationResults
 from tui.background import run_in_background
 from tui.impact.arm_paths import Against
 from tui.impact.item_lines import Scores, count_lines, preview_lines

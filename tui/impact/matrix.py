@@ -7,7 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.events import Click, MouseScrollDown, MouseScrollUp
 from textual.message import Message
 
-from engine.impact.skill_rows import SkillRow, SkillTable
+from engine.impact.changes.skill_rows import SkillRow, SkillTable
 from tui.impact.arm_paths import Against
 from tui.impact.matrix_lines import MatrixLayout, head_line, lay_out, row_line
 from tui.styled_text import Line

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from engine.impact.skill_rows import SkillRow, SkillTable
+from engine.impact.changes.skill_rows import SkillRow, SkillTable
 from engine.text import one_line
 from tui.glyphs import Glyphs
 from tui.impact.arm_paths import Against

@@ -10,8 +10,8 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.impact.skill_rows import SkillRow, SkillTable
-from engine.impact.stage_summary import StageSummary
+from engine.impact.changes.skill_rows import SkillRow, SkillTable
+from engine.impact.changes.stage_summary import StageSummary
 from engine.text import one_line
 from tui.impact.arm_paths import Against
 from tui.impact.cell_lines import list_facts, list_summary

@@ -38,7 +38,7 @@ from tui.widgets.pager import Pager
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
-    from engine.impact.skill_rows import SkillRow, SkillTable
+    from engine.impact.changes.skill_rows import SkillRow, SkillTable
 
 FRAMED_FROM = 30
 """Rows of a terminal from which the matrix stands in a frame."""

@@ -2,10 +2,10 @@
 
 import math
 
-from engine.impact.flips import is_right
-from engine.impact.skill_changes import SkillChange
-from engine.impact.skill_rows import SkillResult, SkillRow, SkillTable
-from engine.impact.verdicts import LEAST_ITEMS
+from engine.impact.changes.flips import is_right
+from engine.impact.changes.skill_changes import SkillChange
+from engine.impact.changes.skill_rows import SkillResult, SkillRow, SkillTable
+from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.number_format import write_number
 from engine.text import one_line
 from tui.formatting import NONE

@@ -15,7 +15,7 @@ from textual.containers import Vertical
 
 from engine.compare.arms import parse_arm
 from engine.errors import EngineError
-from engine.impact.suite_specs import SuiteSpec, format_suite, parse_suite
+from engine.impact.suites.suite_specs import SuiteSpec, format_suite, parse_suite
 from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
 from engine.text import one_line
 from tui.screens.evaluation_arms import (

@@ -15,10 +15,10 @@ from engine.checkpoints.ancestry import Ancestry, trace_runs
 from engine.compare.arms import Arm
 from engine.compare.items import Item
 from engine.errors import EngineError
-from engine.impact.contamination import ContaminationCheck, ItemContamination
-from engine.impact.evaluation_results import Seen
-from engine.impact.suite_specs import SuiteSpec
-from engine.impact.trained_suites import trained_suites
+from engine.impact.results.evaluation_results import Seen
+from engine.impact.suites.contamination import ContaminationCheck, ItemContamination
+from engine.impact.suites.suite_specs import SuiteSpec
+from engine.impact.suites.trained_suites import trained_suites
 from engine.jobs.directory import JobDirectory
 from engine.worker.data.trained_rows import read_trained_rows
 

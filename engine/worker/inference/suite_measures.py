@@ -1,9 +1,9 @@
 """What one arm scores on one suite: its answers, the likelihood of choices, texts that it reads.
 
-Owns the order of the parts and the form of the result, which `engine.impact.evaluation_results`
-reads. Each part keeps its values row by row, so that a job that was stopped goes on where it was.
-An item that the arm cannot be asked, such as one longer than its context, is left out with the
-reason.
+Owns the order of the parts and the form of the result, which
+`engine.impact.results.evaluation_results` reads. Each part keeps its values row by row, so that a
+job that was stopped goes on where it was. An item that the arm cannot be asked, such as one longer
+than its context, is left out with the reason.
 """
 
 import dataclasses
@@ -18,17 +18,17 @@ from engine.compare.arms import Arm
 from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.errors import EngineError
-from engine.impact.answer_scores import references_of
-from engine.impact.evaluation_plan import Suite
-from engine.impact.evaluation_results import (
+from engine.impact.results.evaluation_results import (
     GOLD_NLL,
     LIKELIHOOD,
     LIKELIHOOD_NORM,
     NLL,
     STRICT,
 )
-from engine.impact.item_answers import sample_id
-from engine.impact.wording import count_languages, measure_diversity, measure_wording
+from engine.impact.results.item_answers import sample_id
+from engine.impact.scores.answer_scores import references_of
+from engine.impact.scores.wording import count_languages, measure_diversity, measure_wording
+from engine.impact.suites.evaluation_plan import Suite
 from engine.recipes.settings import Decode
 from engine.worker.inference.bert_score import BertScorer
 from engine.worker.inference.choice_scores import encode_choices, score_choices

@@ -1,7 +1,7 @@
 """All scores of one answer to one item; how like its references it is, by ROUGE, chrF and BLEU.
 
     rouge1 rouge2 rougeL   F1 by the package rouge-score, without stemming, over the tokens of
-                           `engine.impact.rouge_tokens`: every script has some
+                           `engine.impact.scores.rouge_tokens`: every script has some
     chrf                   chrF2 of sacrebleu: 1 to 6 characters, recall counted twice
     bleu                   sentence BLEU of sacrebleu, exponentially smoothed, over the orders that
                            the answer has; a mean of it over items is no corpus BLEU
@@ -19,8 +19,8 @@ from engine.answer_parts import AnswerParts, split_text
 from engine.compare.items import Item
 from engine.compare.text_metrics import script_of
 from engine.errors import EngineError
-from engine.impact.answer_scores import references_of, score_answers
-from engine.impact.rouge_tokens import rouge_tokens
+from engine.impact.scores.answer_scores import references_of, score_answers
+from engine.impact.scores.rouge_tokens import rouge_tokens
 from engine.word_diff import common_length
 
 ROUGE = ("rouge1", "rouge2", "rougeL")
@@ -37,8 +37,8 @@ _BY_CHARACTERS = ("hiragana", "katakana", "thai")
 def score_answer(item: Item, text: str, parts: AnswerParts | None = None) -> dict[str, float]:
     """Every score of an answer that applies to its item, by name, 0 to 1.
 
-    As for `engine.impact.answer_scores.score_answers`, and against the item's references. Raises
-    EngineError where it has some and a package is missing.
+    As for `engine.impact.scores.answer_scores.score_answers`, and against the item's references.
+    Raises EngineError where it has some and a package is missing.
     """
     if parts is None:
         parts = split_text(text)

@@ -13,8 +13,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer import TRAINER_STATE_NAME
 
 from engine.errors import EngineError
-from engine.impact.skill_log import SkillLog
-from engine.impact.watched_suites import parse_rule
+from engine.impact.watched.skill_log import SkillLog
+from engine.impact.watched.watched_suites import parse_rule
 from engine.jobs.directory import list_checkpoints, step_of
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt

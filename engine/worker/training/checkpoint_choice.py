@@ -2,7 +2,7 @@
 
 Scores of skills come from one half of their items, tags of scalars as they were logged. Pure
 functions of the history: a run that goes on, also with another rule, chooses as if it had it
-always. The words of the rule are `engine.impact.keep_best`'s.
+always. The words of the rule are `engine.impact.watched.keep_best`'s.
 """
 
 import math
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from engine.errors import EngineError
 from engine.events.tag_names import is_higher_better
-from engine.impact.keep_best import KeepBest
-from engine.impact.skill_log import Half, SkillLog
+from engine.impact.watched.keep_best import KeepBest
+from engine.impact.watched.skill_log import Half, SkillLog
 from engine.number_format import write_number, write_percent
 from engine.statistics import PairedTest, wilson
 from engine.text import one_line

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
-from engine.impact.skill_log import SkillLog
+from engine.impact.watched.skill_log import SkillLog
 
 FILE = "measured.json"
 """Its name in a checkpoint."""

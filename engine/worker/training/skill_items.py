@@ -12,11 +12,11 @@ from typing import Any
 
 from engine.compare.items import Item
 from engine.errors import EngineError
-from engine.impact.evaluation_results import NLL, STRICT
-from engine.impact.skill_log import WatchedSuite
-from engine.impact.suite_specs import SuiteSpec, format_suite, parse_suite
-from engine.impact.verdicts import LEAST_ITEMS
-from engine.impact.watched_suites import ANSWERED, HELD_OUT, MeasuredItems, choose_items
+from engine.impact.changes.verdicts import LEAST_ITEMS
+from engine.impact.results.evaluation_results import NLL, STRICT
+from engine.impact.suites.suite_specs import SuiteSpec, format_suite, parse_suite
+from engine.impact.watched.skill_log import WatchedSuite
+from engine.impact.watched.watched_suites import ANSWERED, HELD_OUT, MeasuredItems, choose_items
 from engine.recipes.settings import SkillEvaluation
 from engine.worker.data.arrow import read_raw
 from engine.worker.data.chat_template import plain_ids, render_prompt

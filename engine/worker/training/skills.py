@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from engine.compare import checks
 from engine.compare.arms import Arm
 from engine.events.event_tags import SKILL, SKILL_NLL
-from engine.impact.answer_scores import score_answers
-from engine.impact.evaluation_results import GOLD_NLL, LIKELIHOOD_NORM, NLL
-from engine.impact.skill_log import SkillLog, WatchedSuite, read_skill_log, result_line
-from engine.impact.watched_suites import ANSWERED, list_watched
+from engine.impact.results.evaluation_results import GOLD_NLL, LIKELIHOOD_NORM, NLL
+from engine.impact.scores.answer_scores import score_answers
+from engine.impact.watched.skill_log import SkillLog, WatchedSuite, read_skill_log, result_line
+from engine.impact.watched.watched_suites import ANSWERED, list_watched
 from engine.jobs.store import open_store
 from engine.number_format import write_number, write_percent
 from engine.recipes.recipe import TrainRecipe

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 from engine.errors import EngineError
 from engine.events.event_tags import EVAL_LOSS, SHIFT, TRAIN_TAGS
-from engine.impact.skill_alarms import SkillAlarm, find_alarms
-from engine.impact.watched_suites import parse_rule
+from engine.impact.watched.skill_alarms import SkillAlarm, find_alarms
+from engine.impact.watched.watched_suites import parse_rule
 from engine.number_format import write_number
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Stopping

@@ -9,7 +9,7 @@ from typing import Any
 
 from engine.chat import Message
 from engine.compare.samples import Sample, Timings, to_table
-from engine.impact.item_answers import sample_id
+from engine.impact.results.item_answers import sample_id
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.status import Failure, State, Status

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from engine.impact.evaluation_results import ArmResults, EvaluationResults
+from engine.impact.results.evaluation_results import ArmResults, EvaluationResults
 from tui.impact.arm_paths import find_reference, has_stages, path_to, steps_of
 
 FOLDER = "/runs/emotion/checkpoints"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.pilot import Pilot
 
-from engine.impact.classified_suite import Way, classify_suite
-from engine.impact.evaluation_results import EvaluationResults
+from engine.impact.changes.classified_suite import Way, classify_suite
+from engine.impact.results.evaluation_results import EvaluationResults
 from engine.jobs.store import Store
 from engine.text import is_safe
 from tests.impact.labelled import labelled

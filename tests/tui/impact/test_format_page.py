@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from engine.impact.evaluation_results import EvaluationResults
-from engine.impact.real_or_format import compare_format
-from engine.impact.verdicts import DELTA
+from engine.impact.changes.real_or_format import compare_format
+from engine.impact.changes.verdicts import DELTA
+from engine.impact.results.evaluation_results import EvaluationResults
 from engine.jobs.store import Store
 from engine.text import is_safe
 from tests.impact.measured import Values, measured

@@ -1,6 +1,6 @@
 """Flip classes of a cell's items, what was regained, and where an item was lost."""
 
-from engine.impact.evaluation_results import (
+from engine.impact.results.evaluation_results import (
     ArmResults,
     ArmSuite,
     EvaluationResults,

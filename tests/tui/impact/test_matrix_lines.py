@@ -2,10 +2,10 @@
 
 import pytest
 
-from engine.impact.evaluation_results import read_results
-from engine.impact.skill_rows import SkillRow, SkillTable
-from engine.impact.skill_table import build_table
-from engine.impact.stage_summary import summarize
+from engine.impact.changes.skill_rows import SkillRow, SkillTable
+from engine.impact.changes.skill_table import build_table
+from engine.impact.changes.stage_summary import summarize
+from engine.impact.results.evaluation_results import read_results
 from tests.tui.impact.evaluated import scored, staged_results, suite_facts
 from tui.glyphs import ASCII, UNICODE, Glyphs
 from tui.impact.cell_lines import cell_lines, pack, summary_lines

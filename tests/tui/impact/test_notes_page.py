@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from engine.impact.evaluation_results import read_results
-from engine.impact.skill_table import build_table
-from engine.impact.stage_summary import summarize
+from engine.impact.changes.skill_table import build_table
+from engine.impact.changes.stage_summary import summarize
+from engine.impact.results.evaluation_results import read_results
 from engine.jobs.store import Store
 from tests.tui.conftest import screen_text, see
 from tests.tui.impact.evaluated import scored, suite_facts, write_evaluation

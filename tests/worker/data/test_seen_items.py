@@ -9,7 +9,7 @@ import pytest
 from engine.chat import Message
 from engine.compare.arms import Arm
 from engine.compare.items import Item
-from engine.impact.suite_specs import SuiteSpec
+from engine.impact.suites.suite_specs import SuiteSpec
 from engine.jobs import directory
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import TrainRecipe

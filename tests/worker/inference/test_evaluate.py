@@ -19,9 +19,9 @@ from engine.compare import prompts, samples
 from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
 from engine.compare.items import Item
-from engine.impact.evaluation_plan import Suite
-from engine.impact.evaluation_results import read_results
-from engine.impact.suite_specs import parse_suite
+from engine.impact.results.evaluation_results import read_results
+from engine.impact.suites.evaluation_plan import Suite
+from engine.impact.suites.suite_specs import parse_suite
 from engine.jobs import directory, status
 from engine.jobs.process import worker_command
 from engine.jobs.status import State

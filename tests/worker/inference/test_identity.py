@@ -8,7 +8,7 @@ import torch
 from engine.bundled import BASE
 from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
-from engine.impact.evaluation_plan import make_plan
+from engine.impact.suites.evaluation_plan import make_plan
 from engine.recipes.recipe import EvaluateRecipe
 from engine.recipes.settings import Decode
 from engine.worker.inference import shared_prefix, suite_measures

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from engine.bundled import BASE
-from engine.impact.fewshot import with_examples
+from engine.impact.suites.fewshot import with_examples
 from engine.worker.inference.choice_scores import choice_scores
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.text_likelihood import read_texts

@@ -14,7 +14,7 @@ from rouge_score.tokenizers import DefaultTokenizer
 
 from engine.compare.items import Item
 from engine.errors import EngineError
-from engine.impact.rouge_tokens import rouge_tokens
+from engine.impact.scores.rouge_tokens import rouge_tokens
 from engine.worker.inference import text_scores
 from engine.worker.inference.text_scores import BLEU, CHRF, ROUGE, score_answer, score_likeness
 

@@ -5,9 +5,9 @@ import math
 import pytest
 
 from engine.errors import EngineError
-from engine.impact.evaluation_results import NLL
-from engine.impact.keep_best import parse_keep_best
-from engine.impact.skill_log import SkillLog
+from engine.impact.results.evaluation_results import NLL
+from engine.impact.watched.keep_best import parse_keep_best
+from engine.impact.watched.skill_log import SkillLog
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Forgetting, Stopping
 from engine.worker.training.checkpoint_choice import (
@@ -25,7 +25,7 @@ from engine.worker.training.stopping_rules import (
     marks,
     should_save,
 )
-from tests.impact.test_skill_log import make_log, make_suite
+from tests.impact.watched.test_skill_log import make_log, make_suite
 
 ITEMS = tuple(f"i{number}" for number in range(40))
 SUITE = make_suite("facts", ITEMS)

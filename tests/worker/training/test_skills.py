@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from engine.chat import Message
 from engine.compare.items import Item
 from engine.errors import EngineError
-from engine.impact.skill_log import SkillLog, read_skill_log
+from engine.impact.watched.skill_log import SkillLog, read_skill_log
 from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State, Status

@@ -1,0 +1,1 @@
+"""What changed from arm to arm: tests, verdicts, flips, the skill table and its summary."""

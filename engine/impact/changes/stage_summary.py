@@ -1,0 +1,136 @@
+"""The summary of a skill table: what became of the skills over the stages, in a few numbers.
+
+Owns which scores go into the matrix of `engine.impact.changes.forgetting`: each skill's own
+measure, where it is a score, on the items that all measured stages have. Perplexities are not
+averaged with them.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from engine.impact.changes.forgetting import (
+    SkillMatrix,
+    SkillScores,
+    StageMeasure,
+    average_score,
+    backward_transfer,
+    general_change,
+    peak_forgetting,
+    relative_forgetting,
+)
+from engine.impact.changes.skill_changes import pair_items, weights_of
+from engine.impact.changes.skill_rows import SkillRow, SkillTable
+from engine.impact.changes.stage_path import find_trained
+from engine.impact.changes.verdicts import LEAST_ITEMS, Word
+from engine.impact.results.evaluation_results import SuiteItem
+
+
+@dataclass(frozen=True, slots=True)
+class StageSummary:
+    """What to read first, and what stands beside it."""
+
+    stages: tuple[str, ...]
+    general: StageMeasure
+    """Mean change of the skills that no stage trained."""
+    others: tuple[StageMeasure, ...]
+    """Backward transfer, average, peak and relative forgetting."""
+    words: dict[Word, int]
+    """How many skills have each verdict, last stage against the root."""
+    seen: int | None
+    """Items of all skills that the last arm has seen in training; None: unknown."""
+    notes: tuple[str, ...] = ()
+    """What should be known before these numbers are read, a sentence each; not cleaned."""
+
+    @property
+    def measures(self) -> tuple[StageMeasure, ...]:
+        return (self.general, *self.others)
+
+
+def summarize(table: SkillTable) -> StageSummary:
+    """Takes some 0.1 s: items are resampled."""
+    matrix = build_matrix(table)
+    last = table.arms[-1]
+    words = Counter(
+        change.verdict.word
+        for row in table.skills
+        if (change := row.changes.get(last)) is not None and change.verdict is not None
+    )
+    found = [row.results[last].seen for row in table.skills if last in row.results]
+    seen = [len(one) for one in found if one is not None]
+    return StageSummary(
+        table.stages,
+        general_change(matrix),
+        (
+            backward_transfer(matrix),
+            average_score(matrix),
+            peak_forgetting(matrix),
+            relative_forgetting(matrix),
+        ),
+        dict(words),
+        sum(seen) if seen and len(seen) == len(found) else None,
+        tuple(_list_notes(table, matrix)),
+    )
+
+
+def build_matrix(table: SkillTable) -> SkillMatrix:
+    """R over the stages of the table; a skill that no stage was measured on is left out, and one of
+    fewer than 20 items, which would count as much as one of a thousand."""
+    skills = {
+        row.name: scores
+        for row in table.skills
+        if row.unit == "score"
+        and (scores := _scores(table, row)) is not None
+        and len(scores.items) >= LEAST_ITEMS
+    }
+    return SkillMatrix(table.stages, skills)
+
+
+def _list_notes(table: SkillTable, matrix: SkillMatrix) -> Iterator[str]:
+    if len(table.stages) < 2:
+        return
+    few = [
+        row.name
+        for row in table.skills
+        if row.results and row.unit == "score" and row.name not in matrix.skills
+    ]
+    if few:
+        yield f"Not in these means, with fewer than {LEAST_ITEMS} paired items: {', '.join(few)}."
+    if matrix.skills and all(skill.trained_at is None for skill in matrix.skills.values()):
+        yield "No stage is known to have been trained on one of these skills."
+
+
+def _scores(table: SkillTable, row: SkillRow) -> SkillScores | None:
+    measured = [stage for stage in table.stages if stage in row.results]
+    if not measured:
+        return None
+    items, _ = pair_items([row.results[stage].scores for stage in measured])
+    if not items:
+        return None
+    values = np.full((len(table.stages), len(items)), math.nan)
+    for at, stage in enumerate(table.stages):
+        if stage in row.results:
+            values[at] = [row.results[stage].scores[item] for item in items]
+    facts = table.results.suites[row.name]
+    nothing = SuiteItem("")
+    # A group's name may be an item's id as well.
+    groups = [
+        f"group {group}" if (group := facts.items.get(item, nothing).group) else f"item {item}"
+        for item in items
+    ]
+    trained = [
+        at
+        for at, stage in enumerate(table.stages)
+        if row.name in find_trained(table.results, table.stages).get(stage, ())
+    ]
+    return SkillScores(
+        tuple(items),
+        values,
+        tuple(groups),
+        trained[0] if trained else None,
+        facts.choices,
+        tuple(weights_of(facts, items)),
+    )

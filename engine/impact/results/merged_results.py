@@ -1,0 +1,100 @@
+"""Several evaluations as one: arms that were measured at different times, on the same suites.
+
+Owns what makes their items the same: an item that was edited in between keeps its id and is another
+item, so that what arms scored on it is not compared. Refuses to measure anything anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from engine.impact.results.evaluation_results import (
+    ArmResults,
+    ArmSuite,
+    EvaluationResults,
+    SuiteFacts,
+    SuiteItem,
+)
+
+_Value = TypeVar("_Value")
+
+
+def merge_results(evaluations: Sequence[EvaluationResults]) -> EvaluationResults:
+    """All their arms, those of the first evaluation first; a suite is as the first one that has it.
+
+    An arm of the same name and in the same words is one arm, and what was measured twice is taken
+    from the first; one in other words gets a number after its name. Raises ValueError for none.
+    """
+    if not evaluations:
+        raise ValueError("no evaluations")
+    first, *others = evaluations
+    merged = EvaluationResults(dict(first.arms), dict(first.suites))
+    for other in others:
+        merged = _merge(merged, other)
+    return merged
+
+
+def _merge(first: EvaluationResults, other: EvaluationResults) -> EvaluationResults:
+    suites, arms = dict(first.suites), dict(first.arms)
+    edited: dict[str, frozenset[str]] = {}
+    for name, facts in other.suites.items():
+        if name not in suites:
+            suites[name], edited[name] = facts, frozenset()
+            continue
+        edited[name] = _find_edited(suites[name], facts)
+        suites[name] = replace(suites[name], items={**facts.items, **suites[name].items})
+    names = {arm.name: _name_arm(arm, arms) for arm in other.arms.values()}
+    for arm in other.arms.values():
+        measured = {
+            suite: _drop(each, edited.get(suite, frozenset())) for suite, each in arm.suites.items()
+        }
+        known = arms.get(names[arm.name])
+        arms[names[arm.name]] = replace(
+            known or arm,
+            name=names[arm.name],
+            suites={**measured, **(known.suites if known else {})},
+            parent=names.get(arm.parent, arm.parent),
+        )
+    return EvaluationResults(arms, suites)
+
+
+def _find_edited(first: SuiteFacts, other: SuiteFacts) -> frozenset[str]:
+    """Ids that both have, of items that are not the same."""
+    if first.digest and first.digest == other.digest:
+        return frozenset()
+    is_whole = bool(first.digest and other.digest)  # version 1 knew the prompt alone
+    return frozenset(
+        item
+        for item, one in other.items.items()
+        if item in first.items and not _is_same(first.items[item], one, is_whole=is_whole)
+    )
+
+
+def _is_same(first: SuiteItem, other: SuiteItem, *, is_whole: bool) -> bool:
+    return first == other if is_whole else first.prompt == other.prompt
+
+
+def _name_arm(arm: ArmResults, arms: Mapping[str, ArmResults]) -> str:
+    name, number = arm.name, 2
+    while name in arms and arms[name].spec != arm.spec:
+        name, number = f"{arm.name} ({number})", number + 1
+    return name
+
+
+def _drop(suite: ArmSuite, items: frozenset[str]) -> ArmSuite:
+    if not items:
+        return suite
+
+    def keep(values: Mapping[str, _Value]) -> dict[str, _Value]:
+        return {item: value for item, value in values.items() if item not in items}
+
+    verb = "item was" if len(items) == 1 else "items were"
+    note = f"the suite was edited between two evaluations: {len(items):,} {verb} another then"
+    return replace(
+        suite,
+        measures={measure: keep(values) for measure, values in suite.measures.items()},
+        finish=keep(suite.finish),
+        picked={measure: keep(values) for measure, values in suite.picked.items()},
+        seen=None if suite.seen is None else keep(suite.seen),
+        notes=(*suite.notes, note + ", and no score of it is compared."),
+    )

@@ -1,0 +1,1 @@
+"""How right one answer is, by each measure."""

@@ -1,0 +1,1 @@
+"""Skills that a run measures while it trains."""
