@@ -17,6 +17,7 @@ from tui import glyphs
 if TYPE_CHECKING:
     from engine.impact.changes.skill_rows import SkillTable
     from engine.impact.changes.stage_summary import StageSummary
+    from engine.impact.results.evaluation_results import EvaluationResults
 
 EPILOG = (
     "Each verdict is that of one test, named beside it: lost or gained (the interval of the change "
@@ -40,6 +41,15 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         help="names of arms, in order: the first is the base (default: all)",
     )
     add_table_options(parser)
+    parser.add_argument(
+        "--tradeoff", action="store_true",
+        help="gained against retained: each arm's mean change on the skills that were trained and "
+             "on all others, the Pareto front, and who forgot less at equal gain (within delta)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gain", default="", metavar="SKILL[,SKILL]",
+        help="of --tradeoff: the skills that were to be gained (default: those trained on)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_impact)
     return [parser]
@@ -63,12 +73,24 @@ def read_table(
 
     Raises EngineError where results are missing, and for unknown arms.
     """
-    from engine.impact.changes.skill_table import build_table
     from engine.impact.changes.stage_summary import summarize
     from engine.impact.results.job_results import read_job_results
     from engine.impact.results.merged_results import merge_results
 
     results = merge_results([read_job_results(job) for job in jobs])
+    table = make_table(results, arms, delta, where=str(jobs[0].results))
+    return table, summarize(table)
+
+
+def make_table(
+    results: "EvaluationResults", arms: Sequence[str], delta: float, *, where: str
+) -> "SkillTable":
+    """The table of these arms, all where none is named; `where` names the results.
+
+    Raises EngineError for unknown arms, and where there is none.
+    """
+    from engine.impact.changes.skill_table import build_table
+
     unknown = [name for name in arms if name not in results.arms]
     if unknown or len(set(arms)) < len(arms):
         raise EngineError(
@@ -77,9 +99,8 @@ def read_table(
             "Name them in order: --arms A,B.",
         )
     if not results.arms:
-        raise EngineError("The results have no arms.", str(jobs[0].results))
-    table = build_table(results, arms, delta)
-    return table, summarize(table)
+        raise EngineError("The results have no arms.", where)
+    return build_table(results, arms, delta)
 
 
 def print_table(table: "SkillTable", summary: "StageSummary", *, is_whole: bool) -> None:
@@ -102,6 +123,14 @@ def _impact(options: argparse.Namespace) -> int:
     store = open_store(options.runs)
     jobs = [store.find(name) for name in options.jobs]
     arms = options.arms.split(",") if options.arms else ()
+    gain = options.gain.split(",") if options.gain else ()
+    if options.tradeoff:
+        from tui.commands.tradeoff import print_tradeoff
+
+        print_tradeoff(jobs, arms, gain, options.delta, store, as_json=options.json)
+        return 0
+    if gain:
+        raise EngineError("--gain belongs to --tradeoff.", "", "Add --tradeoff.")
     table, summary = read_table(jobs, arms, options.delta)
     if options.json:
         print(encode_table(table, summary), end="")
