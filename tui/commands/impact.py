@@ -17,7 +17,6 @@ from tui import glyphs
 if TYPE_CHECKING:
     from engine.impact.changes.skill_rows import SkillTable
     from engine.impact.changes.stage_summary import StageSummary
-    from engine.impact.results.evaluation_results import EvaluationResults
 
 EPILOG = (
     "Each verdict is that of one test, named beside it: lost or gained (the interval of the change "
@@ -74,23 +73,24 @@ def read_table(
     Raises EngineError where results are missing, and for unknown arms.
     """
     from engine.impact.changes.stage_summary import summarize
+
+    table = _make_table(jobs, arms, delta)
+    return table, summarize(table)
+
+
+def _make_table(
+    jobs: Sequence[JobDirectory], arms: Sequence[str], delta: float, *, with_fewshot: bool = False
+) -> "SkillTable":
+    """As `read_table`, without the summary; `with_fewshot`: with what was asked with examples too
+    as arms."""
+    from engine.impact.changes.skill_table import build_table
+    from engine.impact.results.fewshot_arms import add_fewshot_arms
     from engine.impact.results.job_results import read_job_results
     from engine.impact.results.merged_results import merge_results
 
     results = merge_results([read_job_results(job) for job in jobs])
-    table = make_table(results, arms, delta, where=str(jobs[0].results))
-    return table, summarize(table)
-
-
-def make_table(
-    results: "EvaluationResults", arms: Sequence[str], delta: float, *, where: str
-) -> "SkillTable":
-    """The table of these arms, all where none is named; `where` names the results.
-
-    Raises EngineError for unknown arms, and where there is none.
-    """
-    from engine.impact.changes.skill_table import build_table
-
+    if with_fewshot:
+        results = add_fewshot_arms(results)
     unknown = [name for name in arms if name not in results.arms]
     if unknown or len(set(arms)) < len(arms):
         raise EngineError(
@@ -99,7 +99,7 @@ def make_table(
             "Name them in order: --arms A,B.",
         )
     if not results.arms:
-        raise EngineError("The results have no arms.", where)
+        raise EngineError("The results have no arms.", str(jobs[0].results))
     return build_table(results, arms, delta)
 
 
@@ -127,7 +127,9 @@ def _impact(options: argparse.Namespace) -> int:
     if options.tradeoff:
         from tui.commands.tradeoff import print_tradeoff
 
-        print_tradeoff(jobs, arms, gain, options.delta, store, as_json=options.json)
+        table = _make_table(jobs, arms, options.delta, with_fewshot=True)
+        runs = [job.path for job in store.jobs()]
+        print_tradeoff(table, gain, runs, as_json=options.json)
         return 0
     if gain:
         raise EngineError("--gain belongs to --tradeoff.", "", "Add --tradeoff.")

@@ -8,6 +8,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
 from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.skill_rows import SkillTable
@@ -20,15 +21,9 @@ from engine.impact.changes.tradeoff_words import (
     say_pairs,
     write_points,
 )
-from engine.impact.results.fewshot_arms import add_fewshot_arms
-from engine.impact.results.job_results import read_job_results
-from engine.impact.results.merged_results import merge_results
-from engine.jobs.directory import JobDirectory
-from engine.jobs.store import Store
 from engine.launching.arm_settings import describe_arms
 from engine.text import escape_json, one_line
 from tui import glyphs
-from tui.commands.impact import make_table
 from tui.styled_text import fit, pad
 
 WIDTH = 80
@@ -36,20 +31,12 @@ _ARM, _POINTS = 24, 22
 
 
 def print_tradeoff(
-    jobs: Sequence[JobDirectory],
-    arms: Sequence[str],
-    gain: Sequence[str],
-    delta: float,
-    store: Store,
-    *,
-    as_json: bool,
+    table: SkillTable, gain: Sequence[str], runs: Sequence[Path], *, as_json: bool
 ) -> None:
-    """Gained against retained of the arms of several evaluations. Raises EngineError."""
-    results = add_fewshot_arms(merge_results([read_job_results(job) for job in jobs]))
-    table = make_table(results, arms, delta, where=str(jobs[0].results))
+    """Gained against retained of a table's arms; `runs` may have made them. Raises EngineError."""
     tradeoff = measure_tradeoff(table, gain)
-    specs = {name: arm.spec for name, arm in results.arms.items()}
-    settings = describe_arms(specs, [job.path for job in store.jobs()])
+    specs = {name: table.results.arms[name].spec for name in table.arms}
+    settings = describe_arms(specs, runs)
     if as_json:
         content = tradeoff_to_json(tradeoff, table)
         for point in content["points"]:
