@@ -20,7 +20,8 @@ _SILENT = ("device", "model.checkpoint")
 
 def describe_arms(specs: Mapping[str, str], runs: Sequence[Path]) -> dict[str, tuple[str, ...]]:
     """By the name of each arm what it differs in from the others, not cleaned: `strength 0.5`,
-    `replay.share 0.3`. `specs` are arms in words; what cannot be read is left out."""
+    `replay.share 0.3`; what its name says is not said twice. `specs` are arms in words; what cannot
+    be read is left out."""
     arms = {name: arm for name, text in specs.items() if (arm := _parse(text)) is not None}
     recipes = {name: table for name, arm in arms.items() if (table := _read_recipe(arm, runs))}
     keys = [key for key in varying([*recipes.values()]) if key not in _SILENT]
@@ -28,7 +29,7 @@ def describe_arms(specs: Mapping[str, str], runs: Sequence[Path]) -> dict[str, t
     for name, arm in arms.items():
         settings = recipes.get(name, {})
         facts = [f"{key} {said(settings[key])}" for key in keys if key in settings]
-        described[name] = (*_list_own(arm), *facts)
+        described[name] = tuple(fact for fact in (*_list_own(arm), *facts) if fact != name)
     return described
 
 

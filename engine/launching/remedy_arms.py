@@ -5,6 +5,7 @@ same ones. Refuses a run without an adapter, or without a checkpoint on the disk
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from engine.compare.arms import Arm, format_arm, parse_arms
@@ -29,7 +30,8 @@ def list_strength_arms(run: str, arms: Sequence[str], store: Store) -> list[str]
         raise EngineError(
             f"{job.path.name} has no strengths.", reason, "Measure its checkpoints: --checkpoints."
         )
-    return [base, *_list_others(arms, base), *strength_arms(f"run:{job.path.name}")]
+    scaled = strength_arms(Arm("", f"run:{job.path.name}"))
+    return [base, *_list_others(arms, base), *map(format_arm, scaled)]
 
 
 def list_checkpoint_arms(run: str, arms: Sequence[str], store: Store) -> list[str]:
@@ -43,17 +45,21 @@ def list_checkpoint_arms(run: str, arms: Sequence[str], store: Store) -> list[st
             reason,
             "Runs keep more with --set training.save_total_limit=N and training.saves=N.",
         )
-    return [base, *_list_others(arms, base), *checkpoint_arms(find_steps(job))]
+    earlier = checkpoint_arms(Arm("", f"run:{job.path.name}"), find_steps(job))
+    return [base, *_list_others(arms, base), *map(format_arm, earlier)]
 
 
-def strength_arms(ref: str) -> list[str]:
-    """An adapter at each of STRENGTHS; `ref` names it."""
-    return [format_arm(Arm(f"strength {one:g}", ref, strength=one)) for one in STRENGTHS]
+def strength_arms(arm: Arm) -> list[Arm]:
+    """An arm that is or has an adapter at each of STRENGTHS, else asked as it is."""
+    return [replace(arm, name=f"strength {one:g}", strength=one) for one in STRENGTHS]
 
 
-def checkpoint_arms(steps: Sequence[tuple[int, str]]) -> list[str]:
-    """Checkpoints by their steps and folders."""
-    return [format_arm(Arm(f"step {step}", folder)) for step, folder in steps]
+def checkpoint_arms(arm: Arm, steps: Sequence[tuple[int, str]]) -> list[Arm]:
+    """Checkpoints by their steps and folders in an arm's place, asked as it is."""
+    return [
+        replace(arm, name=f"step {step}", checkpoint=folder, adapter=None, strength=1.0)
+        for step, folder in steps
+    ]
 
 
 def find_steps(job: JobDirectory) -> tuple[tuple[int, str], ...]:

@@ -10,7 +10,6 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.skill_rows import SkillTable
 from engine.impact.changes.tradeoff import Tradeoff, measure_tradeoff
 from engine.impact.changes.tradeoff_json import tradeoff_to_json
@@ -19,7 +18,7 @@ from engine.impact.changes.tradeoff_words import (
     say_alike,
     say_front,
     say_pairs,
-    write_points,
+    write_measure,
 )
 from engine.launching.arm_settings import describe_arms
 from engine.text import escape_json, one_line
@@ -73,16 +72,6 @@ def list_lines(
     yield ""
     for note in list_notes(tradeoff, table):
         yield from _wrap(one_line(note))
-
-
-def write_measure(measure: StageMeasure) -> str:
-    """A change in points with its interval: +28.6 [+23.2, +34.0]."""
-    if measure.value is None:
-        return "-"
-    if measure.low is None or measure.high is None:
-        return write_points(measure.value)
-    low, high = write_points(measure.low), write_points(measure.high)
-    return f"{write_points(measure.value)} [{low}, {high}]"
 
 
 def _wrap(text: str, indent: str = "") -> list[str]:

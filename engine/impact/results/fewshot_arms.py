@@ -39,8 +39,8 @@ def _make_arm(results: EvaluationResults, arm: ArmResults, count: int) -> ArmRes
         facts = results.suites.get(name)
         if _count(suite) or facts is None or not suite.measures.get(facts.measure):
             continue  # asked with examples itself, or nothing is right or wrong
-        if suite.is_perplexity:
-            continue  # a text is not asked
+        if suite.is_perplexity or len(facts.items) <= count:
+            continue  # a text is not asked, and examples are other items of the suite
         other = name_with_examples(name, count)
         with_examples = arm.suites.get(other)
         if with_examples is None or not _is_same(facts, results.suites.get(other)):
