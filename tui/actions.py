@@ -210,11 +210,14 @@ class Actions:
 
         return generation.launch_generation(recipe, self.store.root).path
 
-    def evaluate(self, recipe: EvaluateRecipe) -> Path:
-        """Start measuring arms on suites; the job's directory, once its worker has answered."""
+    def evaluate(self, recipe: EvaluateRecipe, parents: Sequence[str] = ()) -> Path:
+        """Start measuring arms on suites; the job's directory, once its worker has answered.
+
+        `parents` are what it was started from, a run or an evaluation.
+        """
         from engine.launching import evaluation
 
-        return evaluation.launch_evaluation(recipe, self.store.root).path
+        return evaluation.launch_evaluation(recipe, self.store.root, parents=parents).path
 
     def find_evaluable(self, path: Path) -> "Evaluable":
         """What a run can be measured on, and its checkpoints, the first step first."""

@@ -40,6 +40,9 @@ def test_without_any_arm_it_says_how_to_name_one(
         (["--temperature", "-1"], "temperature"),
         (["--delta", "0"], "not above 0"),
         (["--tree", "nothing"], "No run 'nothing'"),
+        (["--strengths", "nothing"], "No run 'nothing'"),
+        (["--checkpoints", "nothing"], "No run 'nothing'"),
+        (["--strengths", "A", "--tree", "A"], "--tree and --strengths cannot be combined"),
         (["--detach", "--json", "t.json"], "cannot be combined"),
         (["--json", "/no/folder/t.json"], "/no/folder"),
         (["--arm", "e=http://localhost:1/v1?model=m"], "An endpoint cannot be evaluated"),
@@ -117,3 +120,30 @@ def test_the_stages_of_a_run(
     assert written.arms[1:] == ["A=run:A", "B=run:B"]
     assert main(["impact", job_path.name, "--json", "--runs", str(root)]) == 0
     assert json.loads(capsys.readouterr().out)["arms"] == ["base", "A", "B"]
+
+
+@pytest.mark.worker
+def test_strength_0_scores_as_the_base_on_every_item(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = save_checkpoint(tmp_path / "base")
+    job = write_run(root, "A", checkpoint=str(base))
+    save_adapter(job.path / "adapter", base)
+    rows = [
+        {"id": f"q{at}", "prompt": f"Say {at} or no.", "score": "choices", "gold": str(at),
+         "choices": [str(at), "no"]}
+        for at in range(6)
+    ]  # fmt: skip
+    (tmp_path / "mine.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    monkeypatch.chdir(tmp_path)
+    given = ["evaluate", "--strengths", "A", "--suite", "mine.jsonl", "--device", "cpu"]
+    assert main([*given, "--runs", str(root)]) == 0
+    done = JobDirectory(Path(capsys.readouterr().err.strip().splitlines()[-1]))
+    record = done.record()
+    assert record is not None
+    assert record.parents == ["run:A"]
+    arms = json.loads(done.results.read_text())["arms"]
+    assert [*arms] == ["base", *(f"strength {one}" for one in ("0", "0.25", "0.5", "0.75", "1"))]
+    measured = {name: arm["suites"]["mine"]["measures"] for name, arm in arms.items()}
+    assert measured["strength 0"] == measured["base"]
+    assert measured["strength 1"]["gold_nll"] != measured["base"]["gold_nll"]

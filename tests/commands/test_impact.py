@@ -259,3 +259,63 @@ def test_names_in_wide_scripts_keep_the_columns(
     start = cell_len(head[: head.index("基")])
     assert start == cell_len(row[: row.index("0.90")])
     assert cell_len(head[: head.rindex("b")]) == cell_len(row[: row.rindex("0.90")])
+
+
+def test_gained_against_retained(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FINETOP_ASCII", "1")
+    out, _ = _run(root, capsys, "staged", "--tradeoff")
+    lines = out.splitlines()
+    assert lines[0].split() == ["arm", "gained,", "points", "retained,", "points", "front"]
+    assert lines[1].startswith("A                       +80.0 [+7")
+    assert lines[1].endswith("+")
+    assert lines[2].split()[0] == "B"
+    assert lines[2].endswith("]")
+    flat = " ".join(out.split())
+    assert "Pareto front by point estimates, not by their intervals: A." in flat
+    assert "no two arms are shown to have gained equally within 5 points" in flat
+    assert "Left out: song: 3 items that all arms have, fewer than 20." in flat
+    assert max(map(len, lines)) <= 80
+    table = json.loads(
+        _run(root, capsys, "staged", "--tradeoff", "--json", "--arms", "base,C,A")[0]
+    )
+    assert [point["arm"] for point in table["points"]] == ["C", "A"]
+    assert table["points"][1]["retained"]["value"] == pytest.approx(-1 / 300)
+    assert table["gained"] == ["emotion"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--gain", "facts"], "--gain belongs to --tradeoff"),
+        (["--tradeoff", "--gain", "poems"], "Unknown skill 'poems'"),
+        (["--tradeoff", "--arms", "base"], "no arm to set against the base"),
+    ],
+)
+def test_what_no_tradeoff_can_be_made_of(
+    root: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    _, err = _run(root, capsys, "staged", *arguments, code=2)
+    assert words in err
+
+
+def test_examples_in_the_prompt_are_an_arm_beside_training(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def asked(count: int, fewshot: int = 0) -> Any:
+        return measured(scores_of(count, 40), asked={"fewshot": fewshot}, seen={})
+
+    names = ("emotion", "facts", "emotion, 5-shot", "facts, 5-shot")
+    suites = {name: suite_of(40) for name in names}
+    base = {"emotion": asked(4), "facts": asked(36)}
+    tuned = {"suites": {"emotion": asked(36), "facts": asked(10)}, "trained": ["emotion"]}
+    write_evaluation(root, "tuned", table_of(suites, {"base": base, "lora": tuned}))
+    shown = {"emotion, 5-shot": asked(20, 5), "facts, 5-shot": asked(36, 5)}
+    write_evaluation(root, "shown", table_of(suites, {"base": shown}))
+    jobs = ("tuned", "shown", "--tradeoff", "--json")
+    table = json.loads(_run(root, capsys, *jobs)[0])
+    values = {point["arm"]: point["gained"]["value"] for point in table["points"]}
+    assert values == {"lora": pytest.approx(0.8), "base, 5-shot": pytest.approx(0.4)}
+    assert table["front"] == ["base, 5-shot", "lora"]
+    assert any("were not asked alike (solved items before" in note for note in table["notes"])

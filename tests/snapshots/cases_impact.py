@@ -14,6 +14,8 @@ from tests.tui.impact.evaluated import (
     EMOTION,
     add_staged_samples,
     staged_results,
+    start_from,
+    strength_results,
     write_evaluation,
 )
 from tui.glyphs import ASCII
@@ -21,7 +23,9 @@ from tui.impact.answers_page import AnswersPage
 from tui.impact.items_page import ItemsPage
 from tui.impact.notes_page import NotesPage
 from tui.impact.page import ImpactPage
+from tui.impact.tradeoff_page import TradeoffPage
 from tui.screens.evaluate_window import EvaluateWindow
+from tui.screens.pick_window import PickWindow
 
 
 def write_evaluations() -> JobDirectory:
@@ -136,6 +140,70 @@ async def notes(recorder: Recorder) -> None:
         await recorder.see("arithmetic, counsel")
         await recorder.reach(NotesPage, "i")
         await recorder.shoot("notes", "all that is known of a cell")
+
+
+def write_strengths() -> None:
+    """An evaluation that was started from the staged one: the child at strengths."""
+    job = write_evaluation(RUNS, "impact-strengths", strength_results(), created=NOW - 20)
+    start_from(job, "run:child", "run:impact-child")
+
+
+@case({"tradeoff": TradeoffPage, "tradeoff-first": TradeoffPage, "tradeoff-targets": PickWindow})
+async def tradeoff(recorder: Recorder) -> None:
+    write_evaluations()
+    write_strengths()
+    async with recorder.finetop():
+        await recorder.see("12 jobs")
+        await recorder.settle()
+        await choose(recorder, "impact-child")
+        await recorder.reach(ImpactPage, "5")
+        await recorder.see("arithmetic, counsel")
+        await recorder.reach(TradeoffPage, "p")
+        await recorder.shoot("tradeoff", "counsel: gained +48.0")
+        await recorder.press("g")
+        await recorder.shoot("tradeoff-first", "emotion: gained +80.0")
+        await recorder.reach(PickWindow, "e")
+        await recorder.shoot("tradeoff-targets", "skills that were to be gained")
+
+
+@case({"tradeoff-ascii": TradeoffPage})
+async def tradeoff_in_ascii(recorder: Recorder) -> None:
+    write_evaluations()
+    write_strengths()
+    async with recorder.finetop(glyphs=ASCII):
+        await recorder.see("12 jobs")
+        await recorder.settle()
+        await choose(recorder, "impact-child")
+        await recorder.reach(ImpactPage, "5")
+        await recorder.see("arithmetic, counsel")
+        await recorder.reach(TradeoffPage, "p")
+        await recorder.shoot("tradeoff-ascii", "counsel: gained +48.0")
+
+
+@case(
+    {
+        "remedies": PickWindow,
+        "remedies-impossible": PickWindow,
+        "tradeoff-colourless": TradeoffPage,
+    }
+)
+async def remedies(recorder: Recorder) -> None:
+    write_evaluations()
+    write_strengths()
+    recorder.monkeypatch.setenv("NO_COLOR", "1")
+    async with recorder.finetop():
+        await recorder.see("12 jobs")
+        await recorder.settle()
+        await choose(recorder, "impact-child")
+        await recorder.reach(ImpactPage, "5")
+        await recorder.see("arithmetic, counsel")
+        await recorder.reach(PickWindow, "b", "x")
+        await recorder.shoot("remedies", "arithmetic: lost 12 of 300 items under counsel")
+        await recorder.press("j")
+        await recorder.shoot("remedies-impossible", "Not possible")
+        await recorder.press("escape")
+        await recorder.reach(TradeoffPage, "p")
+        await recorder.shoot("tradeoff-colourless", "counsel: gained +48.0")
 
 
 @case({"evaluate": EvaluateWindow, "evaluate-file": EvaluateWindow})

@@ -17,6 +17,7 @@ from tui.impact.format_page import FormatPage
 from tui.impact.items_page import ItemsPage
 from tui.impact.notes_page import NotesPage
 from tui.impact.page import ImpactPage
+from tui.impact.tradeoff_page import TradeoffPage
 from tui.keymap import KEYS, SCREENS, Key, keys_of
 from tui.launch.page import LaunchPage
 from tui.runs.list_page import LISTS, RunListPage
@@ -42,6 +43,7 @@ PAGES: dict[str, type[Page]] = {
     "classification": ClassificationPage,
     "format": FormatPage,
     "notes": NotesPage,
+    "tradeoff": TradeoffPage,
     "vote": VotePage,
     "logs": RunListPage,
     "log": LogPage,

@@ -10,7 +10,7 @@ from engine.errors import EngineError, JobFailed
 from engine.impact.suites.suite_specs import GRAMMAR, parse_suites
 from engine.jobs import launch
 from engine.jobs.status import State
-from engine.jobs.store import open_store
+from engine.jobs.store import Store, open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import EvaluateRecipe
 from tui.cli_options import FORCE_HINT, add_force
@@ -49,6 +49,16 @@ def _add_arms(parser: argparse.ArgumentParser) -> None:
         help="a run with all stages that led to it, from their base on; --arm names these, or "
              "adds others after the base",
     )  # fmt: skip
+    parser.add_argument(
+        "--strengths", default="", metavar="RUN",
+        help="a run's adapter at strengths 0, 0.25, 0.5, 0.75 and 1, after its base; 0 is a "
+             "control: the base once more",
+    )  # fmt: skip
+    parser.add_argument(
+        "--checkpoints", default="", metavar="RUN",
+        help="checkpoints of a run that are on the disk, after its base: five at even distances, "
+             "and the best one",
+    )  # fmt: skip
 
 
 def _add_suites(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +95,8 @@ def _evaluate(options: argparse.Namespace) -> int:
         output_file.check(options.json, force=options.force, hint=FORCE_HINT)
     wanted = recipe.parse(recipe.with_changes(_recipe_table(options), options.changes))
     assert isinstance(wanted, EvaluateRecipe)
-    job = evaluation.launch_evaluation(wanted, open_store(options.runs, remember=True).root)
+    root = open_store(options.runs, remember=True).root
+    job = evaluation.launch_evaluation(wanted, root, parents=_list_parents(options))
     if options.detach:
         print(job.path.name)
         return 0
@@ -107,17 +118,44 @@ def _evaluate(options: argparse.Namespace) -> int:
     return 0
 
 
+def _list_arms(options: argparse.Namespace, store: Store) -> list[str]:
+    """The arms that the options name, in their order. Raises EngineError."""
+    from engine.launching.evaluation_tree import list_tree_arms
+    from engine.launching.remedy_arms import list_checkpoint_arms, list_strength_arms
+
+    ways = {
+        "--tree": (options.tree, list_tree_arms),
+        "--strengths": (options.strengths, list_strength_arms),
+        "--checkpoints": (options.checkpoints, list_checkpoint_arms),
+    }
+    chosen = [(name, run, list_arms) for name, (run, list_arms) in ways.items() if run]
+    if len(chosen) > 1:
+        names = " and ".join(name for name, _, _ in chosen)
+        raise EngineError(f"{names} cannot be combined.", "", "Use one of them, and --arm.")
+    if chosen:
+        ((_, run, list_arms),) = chosen
+        return list_arms(run, options.arms, store)
+    if not options.arms:
+        raise EngineError(
+            "No arms to evaluate.",
+            "",
+            "Use --arm NAME=CHECKPOINT, the base first, or one of --tree, --strengths and "
+            "--checkpoints with a run.",
+        )
+    return list(options.arms)
+
+
+def _list_parents(options: argparse.Namespace) -> list[str]:
+    """The run whose strengths or checkpoints are measured, as the job's record names it."""
+    run = options.strengths or options.checkpoints
+    return (
+        [f"run:{open_store(options.runs).find(run.removeprefix('run:')).path.name}"] if run else []
+    )
+
+
 def _recipe_table(options: argparse.Namespace) -> dict[str, Any]:
     """What the options ask for, as a recipe has it. Raises EngineError."""
-    from engine.launching.evaluation_tree import list_tree_arms
-
-    arms, store = options.arms, open_store(options.runs)
-    if options.tree:
-        arms = list_tree_arms(options.tree, arms, store)
-    elif not arms:
-        raise EngineError(
-            "No arms to evaluate.", "", "Use --arm NAME=CHECKPOINT, the base first, or --tree RUN."
-        )
+    arms = _list_arms(options, open_store(options.runs))
     parse_suites(options.suites)
     return {
         "kind": "evaluate", "name": options.name, "arms": arms, "tree": options.tree,

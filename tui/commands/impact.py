@@ -40,6 +40,15 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         help="names of arms, in order: the first is the base (default: all)",
     )
     add_table_options(parser)
+    parser.add_argument(
+        "--tradeoff", action="store_true",
+        help="gained against retained: each arm's mean change on the skills that were trained and "
+             "on all others, the Pareto front, and who forgot less at equal gain (within delta)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--gain", default="", metavar="SKILL[,SKILL]",
+        help="of --tradeoff: the skills that were to be gained (default: those trained on)",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_impact)
     return [parser]
@@ -63,12 +72,25 @@ def read_table(
 
     Raises EngineError where results are missing, and for unknown arms.
     """
-    from engine.impact.changes.skill_table import build_table
     from engine.impact.changes.stage_summary import summarize
+
+    table = _make_table(jobs, arms, delta)
+    return table, summarize(table)
+
+
+def _make_table(
+    jobs: Sequence[JobDirectory], arms: Sequence[str], delta: float, *, with_fewshot: bool = False
+) -> "SkillTable":
+    """As `read_table`, without the summary; `with_fewshot`: with what was asked with examples too
+    as arms."""
+    from engine.impact.changes.skill_table import build_table
+    from engine.impact.results.fewshot_arms import add_fewshot_arms
     from engine.impact.results.job_results import read_job_results
     from engine.impact.results.merged_results import merge_results
 
     results = merge_results([read_job_results(job) for job in jobs])
+    if with_fewshot:
+        results = add_fewshot_arms(results)
     unknown = [name for name in arms if name not in results.arms]
     if unknown or len(set(arms)) < len(arms):
         raise EngineError(
@@ -78,8 +100,7 @@ def read_table(
         )
     if not results.arms:
         raise EngineError("The results have no arms.", str(jobs[0].results))
-    table = build_table(results, arms, delta)
-    return table, summarize(table)
+    return build_table(results, arms, delta)
 
 
 def print_table(table: "SkillTable", summary: "StageSummary", *, is_whole: bool) -> None:
@@ -102,6 +123,16 @@ def _impact(options: argparse.Namespace) -> int:
     store = open_store(options.runs)
     jobs = [store.find(name) for name in options.jobs]
     arms = options.arms.split(",") if options.arms else ()
+    gain = options.gain.split(",") if options.gain else ()
+    if options.tradeoff:
+        from tui.commands.tradeoff import print_tradeoff
+
+        table = _make_table(jobs, arms, options.delta, with_fewshot=True)
+        runs = [job.path for job in store.jobs()]
+        print_tradeoff(table, gain, runs, as_json=options.json)
+        return 0
+    if gain:
+        raise EngineError("--gain belongs to --tradeoff.", "", "Add --tradeoff.")
     table, summary = read_table(jobs, arms, options.delta)
     if options.json:
         print(encode_table(table, summary), end="")

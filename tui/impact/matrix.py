@@ -111,6 +111,14 @@ class MatrixView(Cells, can_focus=True):
         """Put the cursor on another arm."""
         self._go(self._skill, self._column + by)
 
+    def choose_arm(self, arm: str) -> bool:
+        """Put the cursor on an arm; False where it is not there."""
+        arms = self._table.arms if self._table is not None else ()
+        if arm not in arms:
+            return False
+        self._go(self._skill, arms.index(arm))
+        return True
+
     def on_click(self, event: Click) -> None:
         if self._table is None or not self._rows:
             return

@@ -1,5 +1,6 @@
 """Impact: what each arm of an evaluation gained and lost, skill by skill; and which there are."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -28,6 +29,7 @@ from tui.impact.headlines import (
 )
 from tui.impact.item_preview import ItemPreview
 from tui.impact.matrix import MatrixView
+from tui.impact.verdict_words import change_of, is_worse, loss_words
 from tui.keymap import Key
 from tui.screens.page import bindings_of
 from tui.screens.run_actions import RunActions
@@ -38,6 +40,7 @@ from tui.widgets.pager import Pager
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
+    from engine.impact.changes.skill_changes import SkillChange
     from engine.impact.changes.skill_rows import SkillRow, SkillTable
 
 FRAMED_FROM = 30
@@ -62,6 +65,8 @@ class ImpactPage(RunActions):
         self._row: RunRow | None = None
         """The shown job as it was when its results were last read."""
         self._against: Against = "parent"
+        self._wanted_arm = ""
+        """The arm that the cursor is put on once the evaluation is read."""
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -153,8 +158,10 @@ class ImpactPage(RunActions):
             return self.ready and self._has_page(action)
         if action == "notes":
             return self.ready and table is not None and self._matrix.skill is not None
-        if action in ("move_column", "browse"):
+        if action in ("move_column", "browse", "tradeoff"):
             return table is not None
+        if action == "remedies":
+            return self.ready and self._change is not None
         if action == "turn_reference":
             return table is not None and has_stages(table.results)
         if action == "choose_evaluation":
@@ -166,6 +173,10 @@ class ImpactPage(RunActions):
     def label_of(self, key: Key) -> str:
         if key.action == "open_items" and self._shown is None:
             return "open"
+        if key.action == "remedies":
+            cell, change = self._cell, self._change
+            is_lost = cell is not None and change is not None and is_worse(cell[0], change)
+            return key.label if is_lost else ""
         if key.action == "turn_reference":
             return f"against {'base' if self._against == 'parent' else 'parent'}"
         return super().label_of(key)
@@ -203,6 +214,24 @@ class ImpactPage(RunActions):
         if evaluation is not None and table is not None and skill is not None and arm is not None:
             page = NotesPage(table, evaluation.summary, skill, arm, self._against)
             self.app.push_screen(page)
+
+    def action_tradeoff(self) -> None:
+        from tui.impact.tradeoff_page import open_tradeoff
+
+        row = self.chosen
+        if row is not None and self.table is not None:
+            open_tradeoff(self, row, self._matrix.arm, self._open_column)
+
+    def action_remedies(self) -> None:
+        from tui.impact.remedy_window import open_remedies
+
+        row, table, cell, change = self.chosen, self.table, self._cell, self._change
+        if row is None or table is None or cell is None or change is None:
+            return
+        if is_worse(cell[0], change):
+            open_remedies(self, row, table.results, change.after, loss_words(cell[0], change))
+        else:
+            self.services.notify_user("Nothing was lost here: x is for a cell that lost items.")
 
     def action_move_column(self, by: int) -> None:
         self._matrix.move_column(by)
@@ -255,6 +284,12 @@ class ImpactPage(RunActions):
             return None
         return skill, arm
 
+    @property
+    def _change(self) -> "SkillChange | None":
+        """What the arm under the cursor changed."""
+        cell = self._cell
+        return change_of(*cell, self._against) if cell is not None else None
+
     def _has_page(self, action: str) -> bool:
         """Whether the skill under the cursor has labels, or measures that tell its format."""
         evaluation, skill = self._current, self._matrix.skill
@@ -275,6 +310,13 @@ class ImpactPage(RunActions):
             self._show_evaluation(found.key)
         elif found is None:
             self._shown = None
+
+    def _open_column(self, path: Path, arm: str) -> None:
+        """Put the cursor on an arm, of another evaluation too."""
+        if str(path) != self._shown:
+            self._show_evaluation(str(path))
+        if not self._matrix.choose_arm(arm):
+            self._wanted_arm = arm
 
     def _show_evaluation(self, key: str) -> None:
         self._shown, self._row = key, self.services.runs.row(key)
@@ -299,6 +341,8 @@ class ImpactPage(RunActions):
         if evaluation is not None and str(evaluation.path) == self._shown:
             self._evaluation = evaluation
             self._draw()
+            if self.ready and self._wanted_arm and self._matrix.choose_arm(self._wanted_arm):
+                self._wanted_arm = ""
 
     def _open_items(self, wanted: str) -> None:
         from tui.impact.items_page import ItemsPage

@@ -20,6 +20,7 @@ from engine.errors import EngineError
 from engine.text import one_line
 from tui.screens.modal import Window
 from tui.widgets.lines import Lines
+from tui.widgets.pager import Pager
 from tui.widgets.table import Column, Table, TableRow
 from tui.widgets.text_field import TextField
 
@@ -27,6 +28,8 @@ LINES = 18
 """Of a table, where there is room for them."""
 _PADDING = 2
 """Empty lines of a dialog, above and below."""
+_ABOUT_LINES = 4
+"""For what is said of the chosen row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +105,13 @@ class PickWindow(Window[Picked | None]):
         head: bool = True,
         lines: int | None = LINES,
         on_open: "Callable[[PickWindow], None] | None" = None,
+        title: str = "",
+        about: Callable[[str | None], str] | None = None,
     ) -> None:
         """`extra`: further keys; `keys`: what the last line says of all; `empty`: instead of rows.
 
-        `lines` of the table, None for all there is room for.
+        `lines` of the table, None for all there is room for. `title` stands above it, and under it
+        what `about` says of the chosen row, on a few lines; both clean.
         """
         super().__init__()
         self.rows = tuple(rows)
@@ -120,6 +126,8 @@ class PickWindow(Window[Picked | None]):
         self._head = head
         self._lines = lines
         self._on_open = on_open
+        self._title = title
+        self._about = about
         self._error = ""
 
     def open(self, app: App[Any], take: Callable[[Picked], Any]) -> AwaitMount:
@@ -134,6 +142,10 @@ class PickWindow(Window[Picked | None]):
         dialog = Vertical(classes="dialog")
         dialog.set_class(self._lines is None, "tall")
         with dialog:
+            if self._title:
+                title = Lines(id="title")
+                title.show([(self._title, "strong")])
+                yield title
             if self._is_above:
                 yield self._input()
             table = Table(self._columns, head=self._head, empty=self._empty)
@@ -141,9 +153,15 @@ class PickWindow(Window[Picked | None]):
             yield table
             if self._field is not None and not self._is_above:
                 yield self._input()
+            if self._about is not None:
+                about = Pager(id="about")
+                about.can_focus = False
+                yield about
             yield Lines(id="keys")
 
     def on_mount(self) -> None:
+        if self._about is not None:
+            self.query_one("#about").styles.height = _ABOUT_LINES
         self._fit()
         self._refresh_rows()
         self._table.choose(self._chosen_first)
@@ -197,6 +215,9 @@ class PickWindow(Window[Picked | None]):
             handle(self)
 
     def on_descendant_focus(self) -> None:
+        self._update_keys()
+
+    def on_table_row_highlighted(self) -> None:
         self._update_keys()
 
     def on_input_changed(self, event: Input.Changed) -> None:
@@ -277,7 +298,8 @@ class PickWindow(Window[Picked | None]):
     def _fit(self) -> None:
         """As high as the table and what stands beside it; where there is no room, it is cut."""
         if self._lines is not None:
-            beside = sum(one.display for one in self.query("Input, #keys"))
+            beside = sum(one.display for one in self.query("Input, #title, #keys"))
+            beside += _ABOUT_LINES * (self._about is not None)
             self.query_one(".dialog").styles.height = self._lines + beside + _PADDING
 
     def _refresh_rows(self) -> None:
@@ -295,6 +317,8 @@ class PickWindow(Window[Picked | None]):
         return replace(row, cells=cells, marked=marked)
 
     def _update_keys(self) -> None:
+        if self._about is not None:
+            self.query_one(Pager).show([[(self._about(self.chosen), "dim")]])
         text = self._keys if isinstance(self._keys, str) else self._keys(self)
         if isinstance(self._field, FilterField) and isinstance(self.focused, Input):
             text = self._field.keys or text

@@ -195,9 +195,22 @@ def _measure(
         return StageMeasure(name, None, None, None, (), reason)
     chosen = [matrix.skills[skill] for skill in skills]
     value = float(np.mean(of_means(np.stack([skill.means for skill in chosen], axis=1))))
+    values = np.array([np.mean(of_means(rows)) for rows in draw_means(chosen)])
+    return measure_draws(name, value, values, skills)
+
+
+def draw_means(skills: Sequence[SkillScores]) -> Floats:
+    """Means of at least one skill over resampled items: resample by stage by skill.
+
+    Items are resampled within each skill, the same ones at all stages; the same scores are drawn
+    alike each time.
+    """
     random = np.random.default_rng(_SEED)
-    drawn = np.stack([_resample(skill, random) for skill in chosen], axis=2)
-    values = np.array([np.mean(of_means(rows)) for rows in drawn])
+    return np.stack([_resample(skill, random) for skill in skills], axis=2)
+
+
+def measure_draws(name: str, value: float, values: Floats, skills: Sequence[str]) -> StageMeasure:
+    """A number with the 95% interval of what it came to in each resample."""
     values = values[np.isfinite(values)]
     low, high = np.percentile(values, [2.5, 97.5]) if values.size else (np.nan, np.nan)
     finite = bool(np.isfinite(low) and np.isfinite(value))

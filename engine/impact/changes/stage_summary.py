@@ -7,8 +7,8 @@ averaged with them.
 
 import math
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -79,14 +79,46 @@ def summarize(table: SkillTable) -> StageSummary:
 def build_matrix(table: SkillTable) -> SkillMatrix:
     """R over the stages of the table; a skill that no stage was measured on is left out, and one of
     fewer than 20 items, which would count as much as one of a thousand."""
+    trained = find_trained(table.results, table.stages)
     skills = {
-        row.name: scores
+        row.name: replace(scores, trained_at=_find_stage(row.name, table.stages, trained))
         for row in table.skills
         if row.unit == "score"
-        and (scores := _scores(table, row)) is not None
+        and (scores := score_skill(table, row, table.stages)) is not None
         and len(scores.items) >= LEAST_ITEMS
     }
     return SkillMatrix(table.stages, skills)
+
+
+def score_skill(table: SkillTable, row: SkillRow, arms: Sequence[str]) -> SkillScores | None:
+    """What these arms score on the items that all of them have which were measured; None where
+    there is no such item. Which stage trained the skill is left open."""
+    measured = [arm for arm in arms if arm in row.results]
+    if not measured:
+        return None
+    items, _ = pair_items([row.results[arm].scores for arm in measured])
+    if not items:
+        return None
+    values = np.full((len(arms), len(items)), math.nan)
+    for at, arm in enumerate(arms):
+        if arm in row.results:
+            values[at] = [row.results[arm].scores[item] for item in items]
+    facts = table.results.suites[row.name]
+    nothing = SuiteItem("")
+    # A group's name may be an item's id as well.
+    groups = [
+        f"group {group}" if (group := facts.items.get(item, nothing).group) else f"item {item}"
+        for item in items
+    ]
+    weights = tuple(weights_of(facts, items))
+    return SkillScores(tuple(items), values, tuple(groups), None, facts.choices, weights)
+
+
+def _find_stage(
+    skill: str, stages: Sequence[str], trained: Mapping[str, Sequence[str]]
+) -> int | None:
+    """The first stage that trained a skill."""
+    return next((at for at, stage in enumerate(stages) if skill in trained.get(stage, ())), None)
 
 
 def _list_notes(table: SkillTable, matrix: SkillMatrix) -> Iterator[str]:
@@ -101,36 +133,3 @@ def _list_notes(table: SkillTable, matrix: SkillMatrix) -> Iterator[str]:
         yield f"Not in these means, with fewer than {LEAST_ITEMS} paired items: {', '.join(few)}."
     if matrix.skills and all(skill.trained_at is None for skill in matrix.skills.values()):
         yield "No stage is known to have been trained on one of these skills."
-
-
-def _scores(table: SkillTable, row: SkillRow) -> SkillScores | None:
-    measured = [stage for stage in table.stages if stage in row.results]
-    if not measured:
-        return None
-    items, _ = pair_items([row.results[stage].scores for stage in measured])
-    if not items:
-        return None
-    values = np.full((len(table.stages), len(items)), math.nan)
-    for at, stage in enumerate(table.stages):
-        if stage in row.results:
-            values[at] = [row.results[stage].scores[item] for item in items]
-    facts = table.results.suites[row.name]
-    nothing = SuiteItem("")
-    # A group's name may be an item's id as well.
-    groups = [
-        f"group {group}" if (group := facts.items.get(item, nothing).group) else f"item {item}"
-        for item in items
-    ]
-    trained = [
-        at
-        for at, stage in enumerate(table.stages)
-        if row.name in find_trained(table.results, table.stages).get(stage, ())
-    ]
-    return SkillScores(
-        tuple(items),
-        values,
-        tuple(groups),
-        trained[0] if trained else None,
-        facts.choices,
-        tuple(weights_of(facts, items)),
-    )

@@ -5,13 +5,14 @@ is corrected. The interval is the inversion of the test (`engine.statistics`), s
 contradict each other. A verdict never rests on a point estimate.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from engine.number_format import write_number
 from engine.statistics import PairedTest
 
+_Name = TypeVar("_Name", bound=Hashable)
 DELTA = 0.05
 """A change up to this is of no interest, by default: 5 points."""
 LEAST_ITEMS = 20
@@ -111,24 +112,14 @@ def judge_family(
     level: float = 0.05,
     without_delta: Collection[str] = (),
 ) -> dict[str, Verdict]:
-    """Verdicts on a family of changes, by name, with Holm's correction (Holm 1979, Scandinavian
-    Journal of Statistics 6, pages 65 to 70).
+    """Verdicts on a family of changes, by name, with Holm's correction.
 
-    The smallest p is tested at level / m, the next at level / (m − 1), and so on until one is not
-    refused; it and all that follow are tested at its level. Each interval has the confidence of its
-    own level, so that it leaves out 0 exactly where the test refuses it. What has too few items for
-    a verdict is no part of the family. Those named in `without_delta` are judged without one.
+    Each interval has the confidence of its own level, so that it leaves out 0 exactly where the
+    test refuses it. What has too few items for a verdict is no part of the family. Those named in
+    `without_delta` are judged without one.
     """
-    family = [name for name, test in tests.items() if test.items >= LEAST_ITEMS]
-    family.sort(key=lambda name: tests[name].p_value())
-    levels = dict.fromkeys(tests, level)
-    at_level = level
-    stopped = False
-    for rank, name in enumerate(family):
-        if not stopped:
-            at_level = level / (len(family) - rank)
-            stopped = tests[name].p_value() > at_level
-        levels[name] = at_level
+    family = {name: test.p_value() for name, test in tests.items() if test.items >= LEAST_ITEMS}
+    levels = dict.fromkeys(tests, level) | holm_levels(family, level)
     return {
         name: judge(
             test,
@@ -138,3 +129,21 @@ def judge_family(
         )
         for name, test in tests.items()
     }
+
+
+def holm_levels(p_values: Mapping[_Name, float], level: float = 0.05) -> dict[_Name, float]:
+    """The level at which each test of a family is made, by name (Holm 1979, Scandinavian Journal of
+    Statistics 6, pages 65 to 70).
+
+    The smallest p is tested at level / m, the next at level / (m − 1), and so on until one is not
+    refused; it and all that follow are tested at its level.
+    """
+    levels: dict[_Name, float] = {}
+    at_level = level
+    stopped = False
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        if not stopped:
+            at_level = level / (len(p_values) - rank)
+            stopped = p_values[name] > at_level
+        levels[name] = at_level
+    return levels

@@ -82,6 +82,38 @@ def staged_results() -> dict[str, Any]:
     return {"schema": 2, "suites": suites, "arms": arms}
 
 
+def strength_results(shown: Sequence[str] = ("arithmetic", "emotion", "french")) -> dict[str, Any]:
+    """The child at half its strength and at none: half of what was gained, nothing lost."""
+    counts = {"arithmetic": 300, "emotion": 600, "french": 300}
+    right = {
+        "base": {"arithmetic": range(300), "emotion": range(78), "french": range(288)},
+        "strength 0": {"arithmetic": range(300), "emotion": range(78), "french": range(288)},
+        "strength 0.5": {"arithmetic": range(297), "emotion": range(300), "french": range(288)},
+    }
+    specs = {"base": BASE, "strength 0": "strength 0=run:child@0.0",
+             "strength 0.5": "strength 0.5=run:child@0.5"}  # fmt: skip
+    return {
+        "schema": 2,
+        "suites": {name: suite_facts(name, counts[name]) for name in shown},
+        "arms": {
+            name: {
+                "arm": specs[name],
+                "suites": {
+                    skill: scored(skill, counts[skill], [*of[skill]]) | {"asked": ASKED}
+                    for skill in shown
+                },
+            }
+            for name, of in right.items()
+        },
+    }
+
+
+def start_from(job: JobDirectory, *parents: str) -> None:
+    """Say in the record of a job what it was started from."""
+    record = json.loads(job.record_file.read_text())
+    job.record_file.write_text(json.dumps(record | {"parents": list(parents)}))
+
+
 def write_evaluation(
     root: Path,
     name: str = "impact-child",

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ class RecordingActions(Actions):
 
     launched: EvaluateRecipe | None = None
 
-    def evaluate(self, recipe: EvaluateRecipe) -> Path:
+    def evaluate(self, recipe: EvaluateRecipe, parents: Sequence[str] = ()) -> Path:
         self.launched = recipe
         return write_evaluation(self.store.root, "started", arms=recipe.arms).path
 

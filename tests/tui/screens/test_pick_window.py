@@ -25,6 +25,7 @@ from tui.screens.pick_window import (
 )
 from tui.theme import DARK
 from tui.widgets.lines import Lines
+from tui.widgets.pager import Pager
 from tui.widgets.table import Column, Table, TableRow
 
 NAMES = ("red", "green", "blue")
@@ -206,3 +207,21 @@ async def test_an_option_is_taken_by_its_key() -> None:
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(app.screen, PickWindow))
         assert app.picked == [""]
+
+
+async def test_a_title_and_what_is_said_of_the_chosen_row() -> None:
+    app = _App()
+    async with app.run_test(size=(80, 24)) as pilot:
+        window = await opened(pilot, title="Colours", about=lambda key: f"All of {key}.", lines=5)
+        assert window.query_one("#title", Lines)._shown == [[("Colours", "strong")]]
+
+        def about() -> str:
+            lines = window.query_one("#about", Pager)._text
+            return "".join(text for line in lines for text, _ in line)
+
+        await until(pilot, lambda: about() == "All of red.")
+        await pilot.press("j")
+        await until(pilot, lambda: about() == "All of green.")
+        assert window.query_one(Table).size.height == 5
+        await pilot.press("enter")
+        assert app.picked == [Picked("green")]
