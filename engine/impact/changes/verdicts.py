@@ -119,22 +119,28 @@ def judge_family(
     own level, so that it leaves out 0 exactly where the test refuses it. What has too few items for
     a verdict is no part of the family. Those named in `without_delta` are judged without one.
     """
-    family = [name for name, test in tests.items() if test.items >= LEAST_ITEMS]
-    family.sort(key=lambda name: tests[name].p_value())
-    levels = dict.fromkeys(tests, level)
-    at_level = level
-    stopped = False
-    for rank, name in enumerate(family):
-        if not stopped:
-            at_level = level / (len(family) - rank)
-            stopped = tests[name].p_value() > at_level
-        levels[name] = at_level
+    levels = holm_levels(
+        {name: test.p_value() for name, test in tests.items() if test.items >= LEAST_ITEMS}, level
+    )
     return {
         name: judge(
             test,
             None if name in without_delta else delta,
-            1 - levels[name],
-            is_primary=name in family,
+            1 - levels.get(name, level),
+            is_primary=name in levels,
         )
         for name, test in tests.items()
     }
+
+
+def holm_levels(p_values: Mapping[str, float], level: float = 0.05) -> dict[str, float]:
+    """By name, the level at which Holm's procedure tests each of a family."""
+    levels: dict[str, float] = {}
+    at_level = level
+    stopped = False
+    for rank, name in enumerate(sorted(p_values, key=lambda name: p_values[name])):
+        if not stopped:
+            at_level = level / (len(p_values) - rank)
+            stopped = p_values[name] > at_level
+        levels[name] = at_level
+    return levels
