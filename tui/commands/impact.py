@@ -4,8 +4,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError
 from engine.impact.changes.verdicts import DELTA
@@ -40,6 +40,11 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         help="names of arms, in order: the first is the base (default: all)",
     )
     add_table_options(parser)
+    parser.add_argument(
+        "--controls", action="store_true",
+        help="in place of the table: would it have shown a change where none is, and found a loss "
+             "that is there",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_impact)
     return [parser]
@@ -94,7 +99,11 @@ def encode_table(table: "SkillTable", summary: "StageSummary") -> str:
     """JSON without any terminal control."""
     from engine.impact.changes.table_json import table_to_json
 
-    text = json.dumps(table_to_json(table, summary), indent=1, ensure_ascii=False, allow_nan=False)
+    return _encode(table_to_json(table, summary))
+
+
+def _encode(table: Mapping[str, Any]) -> str:
+    text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False)
     return escape_json(text) + "\n"
 
 
@@ -103,11 +112,29 @@ def _impact(options: argparse.Namespace) -> int:
     jobs = [store.find(name) for name in options.jobs]
     arms = options.arms.split(",") if options.arms else ()
     table, summary = read_table(jobs, arms, options.delta)
-    if options.json:
+    if options.controls:
+        _print_controls(table, as_json=options.json, is_whole=options.all)
+    elif options.json:
         print(encode_table(table, summary), end="")
     else:
         print_table(table, summary, is_whole=options.all)
     return 0
+
+
+def _print_controls(table: "SkillTable", *, as_json: bool, is_whole: bool) -> None:
+    """Takes seconds: losses are planted many times."""
+    from engine.impact.changes.control_json import controls_to_json
+    from engine.impact.changes.controls import read_controls
+    from engine.impact.changes.planted_loss import measure_power
+    from tui.commands.control_lines import list_lines
+
+    controls, power = read_controls(table), measure_power(table)
+    if as_json:
+        print(_encode(controls_to_json(controls, power)), end="")
+        return
+    drawn = glyphs.detect(os.environ, sys.stdout.encoding)
+    for line in list_lines(table, controls, power, drawn, is_whole=is_whole):
+        print(line)
 
 
 def _points(text: str) -> float:

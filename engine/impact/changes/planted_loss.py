@@ -1,10 +1,13 @@
 """Would the table find a loss that is there, and show none where none is? By simulation.
 
-Of the pairs that were measured, last arm against first: in each draw every pair (of items in a
-group the whole group) is exchanged with a chance of 1/2, so that as many items flip as were seen to
-and no change is left but by chance; then a loss is planted, so many of the right items turned
-wrong, drawn at random. Owns these draws. The test, its verdict and Holm's correction over all
-skills are those of the table; the other skills of a draw have no loss.
+Of the pairs that were measured, last arm against first. False alarms: in each draw every pair (of
+items in a group the whole group) is exchanged with a chance of 1/2, so that as many items flip as
+were seen to, and no change is left but by chance. Planted losses: the flips that are the arm's own
+change, by which lost and gained differ, are taken back first, drawn at random; as many lost as
+gained are left, which are noise, and exchanged; then so many of the right items are turned wrong,
+drawn at random. (An arm that lost nearly all would else make every pair a flip, and a loss of 5
+points would drown in a noise that no such loss has.) Owns these draws. The test, its verdict and
+Holm's correction over all skills are those of the table; the other skills of a draw have no loss.
 """
 
 import math
@@ -56,7 +59,9 @@ class SkillPower:
     name: str
     items: int
     flips: int
-    """Items whose value is not the same under both arms: what the draws exchange."""
+    """Items whose value is not the same under both arms."""
+    noise: int
+    """Those of them that a planted loss is among: as many lost as gained."""
     false_alarms: FoundShare | None
     """Draws without a loss whose verdict says that the score changed; None without a verdict."""
     planted: Mapping[float, FoundShare | None] = field(hash=False)
@@ -180,7 +185,13 @@ def simulate_power(
         alarms = FoundShare(false[name], draws) if name in false else None
         rows.append(
             SkillPower(
-                name, one.pairs.items, one.flips, alarms, shares, _explain(one, alarms, shares)
+                name,
+                one.pairs.items,
+                one.flips,
+                2 * one.cancelling,
+                alarms,
+                shares,
+                _explain(one, alarms, shares),
             )
         )
     return PowerTable(arms, tuple(rows), draws, FoundShare(any_false, draws))
@@ -195,7 +206,7 @@ def _explain(
         return "its items are not right or wrong: nothing is planted"
     lacking = [loss for loss, share in shares.items() if share is None]
     if lacking:
-        right = int(one.pairs.after.sum())
+        right = int(one.pairs.before.sum())
         return f"{right:,} of {one.pairs.items:,} items are right: too few to lose that many"
     return ""
 
@@ -211,7 +222,11 @@ class _Draws:
         self._group_of = np.array([places[one] for one in pairs.groups or names])
         self._random = random
         self._is_plain = len(places) == pairs.items and len(set(pairs.weights)) <= 1
-        self._differences = self._after = pairs.after
+        steps = pairs.after - pairs.before
+        self._flips = (np.flatnonzero(steps == 1), np.flatnonzero(steps == -1))
+        self.cancelling = min(map(len, self._flips)) if pairs.is_right_or_wrong else 0
+        """Of the items lost, and of those gained, how many leave no change."""
+        self._exchanged = np.zeros(pairs.items, dtype=np.bool_)
         self.null = PairedTest("no change in n", pairs.items, 0, 0, 0, 0, 0, pairs.items)
         # Many draws of plain pairs are the same counts.
         self._test_counts = lru_cache(maxsize=None)(self._test_of_counts)
@@ -220,22 +235,31 @@ class _Draws:
 
     def draw(self) -> None:
         """Exchange pairs anew."""
-        pairs = self.pairs
-        exchanged = self._random.integers(0, 2, self._group_of.max() + 1)[self._group_of] == 1
-        self._after = np.where(exchanged, pairs.before, pairs.after)
-        self._differences = self._after - np.where(exchanged, pairs.after, pairs.before)
-        self.null = self._test(self._differences)
+        chosen = self._random.integers(0, 2, self._group_of.max() + 1)
+        self._exchanged = chosen[self._group_of] == 1
+        before, after = self._exchange(self.pairs.after)
+        self.null = self._test(after - before)
+
+    def _exchange(self, after: _Values) -> tuple[_Values, _Values]:
+        before = self.pairs.before
+        return np.where(self._exchanged, after, before), np.where(self._exchanged, before, after)
 
     def plant(self, loss: float) -> PairedTest | None:
         """The test with so large a share of the items turned wrong; None where too few are
         right."""
-        right = np.flatnonzero(self._after == 1)
-        count = max(1, round(loss * self.pairs.items))
-        if not self.pairs.is_right_or_wrong or len(right) < count:
+        pairs, count = self.pairs, max(1, round(loss * self.pairs.items))
+        if not pairs.is_right_or_wrong:
             return None
-        differences = self._differences.copy()
-        differences[self._random.choice(right, count, replace=False)] -= 1
-        return self._test(differences)
+        copied = pairs.before.copy()
+        for flips in self._flips:
+            noise = self._random.choice(flips, self.cancelling, replace=False)
+            copied[noise] = pairs.after[noise]
+        before, after = self._exchange(copied)
+        right = np.flatnonzero(after == 1)
+        if len(right) < count:
+            return None
+        after[self._random.choice(right, count, replace=False)] = 0
+        return self._test(after - before)
 
     def judge(self, test: PairedTest, level: float) -> Verdict:
         return self._judge(test, self.pairs.delta, 1 - level)

@@ -30,8 +30,8 @@ def pairs_of(kept: int, lost: int, gained: int, never: int, name: str = "facts")
 
 def exact_found(kept: int, flips: int, never: int, planted: int) -> tuple[float, float]:
     """The chance that a verdict says lost with so many items turned wrong, and that it says changed
-    without: over how many of the flips are gained (binomial), and how many of the planted are among
-    these (hypergeometric). One skill, so no correction."""
+    with none: over how many of the flips are gained (binomial), and how many of the planted are
+    among these (hypergeometric). One skill, so no correction."""
     n = kept + flips + never
     found = alarm = 0.0
     for gained in range(flips + 1):
@@ -66,7 +66,11 @@ def test_the_share_is_that_of_all_draws_there_are(
     for loss, share in skill.planted.items():
         assert share is not None
         planted = round(loss * pairs.items)
-        expected, alarms = exact_found(kept, lost + gained, never, planted)
+        noise = min(lost, gained)
+        own = (kept + lost - noise, 2 * noise, never + gained - noise)
+        assert skill.noise == 2 * noise
+        expected, _ = exact_found(*own, planted)
+        _, alarms = exact_found(kept, lost + gained, never, planted)
         low, high = wilson(share.found, share.draws, 0.9999)
         assert low <= expected <= high, (loss, share.share, expected)
     assert skill.false_alarms is not None
@@ -74,14 +78,13 @@ def test_the_share_is_that_of_all_draws_there_are(
     assert low <= alarms <= high
 
 
-def test_what_the_draws_exchange_is_what_was_seen_and_not_its_direction() -> None:
-    """20 lost and 20 gained are exchanged alike: that the arm lost is no part of the power."""
-    lost = simulate_power([pairs_of(200, 20, 0, 80)], draws=DRAWS).skills[0]
-    gained = simulate_power([pairs_of(200, 0, 20, 80)], draws=DRAWS).skills[0]
-    for one, other in zip(lost.planted.values(), gained.planted.values(), strict=True):
-        assert one is not None
-        assert other is not None
-        assert abs(one.share - other.share) < 0.06
+def test_what_the_arm_lost_itself_is_no_noise_that_a_loss_would_drown_in() -> None:
+    """An arm that lost all but a few: a loss of 10 points without it would be seen."""
+    lost = simulate_power([pairs_of(5, 190, 0, 5)], draws=100).skills[0]
+    still = simulate_power([pairs_of(195, 0, 0, 5)], draws=100).skills[0]
+    assert (lost.flips, lost.noise) == (190, 0)
+    assert lost.planted == still.planted
+    assert lost.planted[0.1] == FoundShare(100, 100)
 
 
 def test_without_flips_a_loss_of_five_points_is_found_and_nothing_else() -> None:
