@@ -3,7 +3,7 @@
 Owns the reading of `EvaluationResults.controls`. The second pass bounds what measuring alone
 changes, and is expected to change nothing. Null adapters are real changes of the weights: they give
 z = (value - mean) / sd with as many degrees of freedom as there are adapters, less one, and no
-verdict (measures of dlm-sway; see the note on noise floors in the help text).
+verdict.
 """
 
 import math
@@ -76,12 +76,13 @@ class ControlRow:
 def read_controls(table: SkillTable) -> tuple[ControlRow, ...]:
     """A row for each skill and measure of the table that a control was measured on, the skills' own
     measures first."""
-    every = (*table.skills, *table.secondary)
-    rows = (
-        ControlRow(row, tuple(_read_identity(table, row)), tuple(_read_nulls(table, row)))
-        for row in every
-    )
+    rows = (read_row_controls(table, row) for row in (*table.skills, *table.secondary))
     return tuple(one for one in rows if one.identity or one.nulls)
+
+
+def read_row_controls(table: SkillTable, row: SkillRow) -> ControlRow:
+    """The same of one row of the table, also where no control was measured on it."""
+    return ControlRow(row, tuple(_read_identity(table, row)), tuple(_read_nulls(table, row)))
 
 
 def _read_identity(table: SkillTable, row: SkillRow) -> Iterator[IdentityControl]:
