@@ -300,6 +300,9 @@ def test_controls_are_printed_and_are_no_arms(
     assert "2 degrees of freedom, no verdict" in words
     assert "song: fewer than 20 items never give a verdict" in words
     assert "A loss of 5 points of facts would be found in" in words
+    other, _ = _run(root, capsys, "controlled", "--controls", "--delta", "2.5")
+    assert "lose 2.5" in other.splitlines()[0]
+    assert "A loss of 2.5 points of facts" in " ".join(other.split())
     parsed = json.loads(_run(root, capsys, "controlled", "--controls", "--json")[0])
     assert parsed["arms"] == ["base", "tuned"]
     strict = parsed["skills"]["facts"]["measures"]["strict"]

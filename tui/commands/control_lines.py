@@ -33,7 +33,7 @@ def list_lines(
     by_row = {(one.row.name, one.row.measure): one for one in controls}
     powers = {one.name: one for one in power.skills}
     losses = list(power.skills[0].planted) if power.skills else []
-    heads = [f"lose {write_number(100 * loss, 0)}" for loss in losses]
+    heads = [f"lose {100 * loss:.3g}" for loss in losses]
     yield _join("skill", "n", "again", "alarm", heads, "null (sd)", "z", glyphs)
     for row in (*table.skills, *(table.secondary if is_whole else ())):
         own = by_row.get((row.name, row.measure))
@@ -135,7 +135,7 @@ def _explain_power(power: "PowerTable") -> Iterator[str]:
             "lose: so many points are planted, right items turned wrong at random among the flips "
             "that leave no change (as many lost as gained), and the verdict says lost, after the "
             "correction over all skills; then the interval that the draws leave. A loss of "
-            f"{write_number(100 * loss, 0)} points of {one_line(shown.name)} would be found in "
+            f"{100 * loss:.3g} points of {one_line(shown.name)} would be found in "
             f"{round(100 * share.share)}% of cases with these {shown.items:,} items."
         )
     for one in power.skills:

@@ -21,13 +21,13 @@ import numpy.typing as npt
 from engine.impact.changes.score_estimate import by_token, per_token
 from engine.impact.changes.skill_changes import groups_of, pair_items, weights_of
 from engine.impact.changes.skill_rows import SkillRow, SkillTable
-from engine.impact.changes.verdicts import LEAST_ITEMS, Verdict, holm_levels, judge
+from engine.impact.changes.verdicts import DELTA, LEAST_ITEMS, Verdict, holm_levels, judge
 from engine.impact.results.evaluation_results import NLL
 from engine.impact.scores.measure_kinds import RIGHT_OR_WRONG
 from engine.statistics import PairedTest, mean_test, paired_test, wilson
 
-PLANTED = (0.05, 0.1)
-"""Losses that are planted, as shares of the items: 5 and 10 points."""
+PLANTED = (DELTA, 2 * DELTA)
+"""Losses that are planted by default, as shares of the items: 5 and 10 points."""
 DRAWS = 1000
 _SEED = 15
 _UNCHANGED = frozenset(("the same within", "not enough evidence", "items only"))
@@ -104,15 +104,18 @@ class ScorePairs:
 
 
 def measure_power(
-    table: SkillTable, planted: Sequence[float] = PLANTED, draws: int = DRAWS
+    table: SkillTable, planted: Sequence[float] = (), draws: int = DRAWS
 ) -> PowerTable:
     """What the table of the first arm and the last can find. A function of the table alone.
+
+    `planted` are the losses, as shares of the items; by default the table's own δ, and twice that.
 
     With one arm its own results are both sides: no item flips but the planted ones. Takes seconds:
     of items in groups or with weights, some ten for each 1,000 draws of 1,000 items.
     """
     pairs = [one for row in table.skills if (one := _pair(table, row)) is not None]
-    return simulate_power(pairs, (table.arms[0], table.arms[-1]), planted, draws)
+    losses = tuple(planted) or (table.delta, 2 * table.delta)
+    return simulate_power(pairs, (table.arms[0], table.arms[-1]), losses, draws)
 
 
 def _pair(table: SkillTable, row: SkillRow) -> ScorePairs | None:
