@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.checkpoints.adapter_config import explain_no_null
 from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm
 from engine.errors import EngineError
@@ -223,3 +224,22 @@ def test_what_has_no_such_change_is_refused_by_name(
         load(diverged)
     after = load_arm(models, base).forward(input_ids=inputs).logits
     assert torch.equal(before, after)
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ({"peft_type": "LOHA"}, "its method is LOHA"),
+        ({"target_parameters": ["mlp.experts.down_proj"]}, "target_parameters"),
+        ({"trainable_token_indices": [1]}, "trainable_token_indices"),
+        ({"use_qalora": True}, "use_qalora"),
+        ({"init_lora_weights": "pissa"}, "init_lora_weights = pissa"),
+        ({}, ""),
+    ],
+)
+def test_which_adapters_have_none_is_told_by_their_config(
+    setting: dict[str, Any], words: str
+) -> None:
+    reason = explain_no_null({"peft_type": "LORA"} | setting)
+    assert words in (reason or "")
+    assert (reason is None) == (not words)
