@@ -87,6 +87,18 @@ def explain_no_strength(config: Config) -> str | None:
     return None
 
 
+def explain_no_null(config: Config) -> str | None:
+    """Why no random change of the same norms can take the place of the adapter's; None where it
+    can: of LoRA on linear layers and embeddings, of DoRA on linear layers, and of whole modules."""
+    if (reason := explain_no_strength(config)) is not None:
+        return reason
+    if config.get("target_parameters"):
+        return "it changes parameters that are no layers of their own (target_parameters)"
+    if config.get("use_bdlora") or config.get("use_qalora"):
+        return "its LoRA is of a block-wise kind (use_bdlora, use_qalora)"
+    return None
+
+
 def shares_base(folder: Path) -> bool:
     """Whether switching the adapter off gives the base back exactly, so that both can share it.
 

@@ -5,7 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoints import checkpoint_list
-from engine.checkpoints.adapter_config import explain_no_strength, read_adapter_config
+from engine.checkpoints.adapter_config import (
+    explain_no_null,
+    explain_no_strength,
+    read_adapter_config,
+)
 from engine.checkpoints.checkpoint_list import Checkpoint
 from engine.checkpoints.tokenizer_check import has_chat_template
 from engine.compare.arms import Arm
@@ -53,9 +57,11 @@ def locate(arm: Arm, runs: Sequence[Path]) -> ArmWeights:
 
 
 def check_answerable(arm: Arm, weights: ArmWeights) -> None:
-    """Raise EngineError where the files tell that an arm cannot answer: it has a strength without
-    an adapter that can have one, or is asked by a chat template that does not exist."""
+    """Raise EngineError where the files tell that an arm cannot answer: it has a strength, or is to
+    be a null adapter, without an adapter that can be so, or is asked by a chat template that does
+    not exist."""
     check_strength(arm, weights)
+    check_null(arm, weights)
     folder = weights.tokenizer
     if arm.form != "chat" or (folder / "additional_chat_templates").is_dir():
         return
@@ -83,6 +89,26 @@ def check_strength(arm: Arm, weights: ArmWeights) -> None:
             "The strength of this adapter cannot be set.",
             f"{arm.name}: {weights.adapter}: {reason}",
             f"Remove @{arm.strength:g}.",
+        )
+
+
+def check_null(arm: Arm, weights: ArmWeights) -> None:
+    """Raise EngineError where an arm asks for a random change in place of an adapter's, and its
+    weights have none that could be replaced."""
+    if arm.null is None:
+        return
+    if weights.adapter is None:
+        raise EngineError(
+            "There is no adapter to make a null adapter of.",
+            f"{arm.name}: {arm.checkpoint} is a whole model",
+            "Null adapters need an arm with a LoRA adapter; train one, or leave them out.",
+        )
+    reason = explain_no_null(read_adapter_config(weights.adapter))
+    if reason is not None:
+        raise EngineError(
+            "No null adapter can be made of this adapter.",
+            f"{arm.name}: {weights.adapter}: {reason}",
+            "Leave the null adapters out.",
         )
 
 

@@ -4,9 +4,11 @@
     NAME=http://HOST[:PORT][/PATH]?model=…[&key=ENVIRONMENT_VARIABLE&prompt=raw|chat&system=…]
 
 or a run's id, or a checkpoint alone. `&tools=FILE.json` gives an arm tools, for prompts that bring
-none (see `engine.compare.arm_tools`). Any decode setting can follow as well, for this arm alone:
-`&temperature=0.7&max_new_tokens=64`. A character that the grammar needs is written as %XX inside a
-part. Knows the words, not the disk: whether a checkpoint exists is for `engine.checkpoints`.
+none (see `engine.compare.arm_tools`); `&null=SEED` puts a random change of the same shapes and
+norms in place of the adapter's (see `engine.worker.inference.null_adapters`). Any decode setting
+can follow as well, for this arm alone: `&temperature=0.7&max_new_tokens=64`. A character that the
+grammar needs is written as %XX inside a part. Knows the words, not the disk: whether a checkpoint
+exists is for `engine.checkpoints`.
 """
 
 import dataclasses
@@ -27,6 +29,7 @@ from engine.recipes.settings import Decode
 PromptForm = Literal["raw", "chat", "instruct", "chatml"]
 FORMS: tuple[PromptForm, ...] = get_args(PromptForm)
 STRONGEST = 1.5
+LARGEST_SEED = 2**32 - 1
 INVALID = "Invalid arm: "
 """How the title of an error begins where an arm in words is wrong."""
 GRAMMAR = (
@@ -38,7 +41,7 @@ ENDPOINT = "NAME=http://HOST:PORT/v1?model=…[&key=ENVIRONMENT_VARIABLE]"
 _RESERVED = re.compile("[%+@?&=\x00-\x1f]")
 _SCHEMES = ("http://", "https://")
 _DECODE = tuple(field.name for field in dataclasses.fields(Decode))
-_SETTINGS = ("prompt", "system", "prefix", "tools", "model", "key", *_DECODE)
+_SETTINGS = ("prompt", "system", "prefix", "tools", "null", "model", "key", *_DECODE)
 _UNSAFE = re.compile(r"[\s\x00-\x20\x7f]")
 
 
@@ -61,6 +64,8 @@ class Arm:
     """Put before the last user turn."""
     tools: str | None = None
     """A JSON file of the tools that it may call, where a prompt brings none."""
+    null: int | None = None
+    """The seed of the random change that stands in place of the adapter's; None: its own."""
     model: str | None = None
     """What an endpoint calls the model."""
     key: str | None = None
@@ -110,6 +115,7 @@ def parse_arm(text: str) -> Arm:
         system=settings.get("system"),
         prefix=settings.get("prefix"),
         tools=settings.get("tools"),
+        null=_null_seed(text, settings),
         decode=_own_decode(text, settings),
     )
 
@@ -147,6 +153,7 @@ def format_arm(arm: Arm) -> str:
         "system": arm.system,
         "prefix": arm.prefix,
         "tools": arm.tools,
+        "null": None if arm.null is None else str(arm.null),
         "model": arm.model,
         "key": arm.key,
     }
@@ -168,6 +175,8 @@ def _endpoint(text: str, name: str, body: str, settings: dict[str, str]) -> Arm:
     form = settings.get("prompt", "chat")
     if form not in ("chat", "raw"):
         raise _wrong(text, "an endpoint applies its own template: use prompt=chat or prompt=raw")
+    if "null" in settings:
+        raise _wrong(text, "null= needs an adapter")
     if not settings.get("model"):
         raise _wrong(text, "model= is missing: an endpoint needs a model name")
     key = settings.get("key")
@@ -184,6 +193,16 @@ def _endpoint(text: str, name: str, body: str, settings: dict[str, str]) -> Arm:
         key=key,
         decode=_own_decode(text, settings),
     )
+
+
+def _null_seed(text: str, settings: dict[str, str]) -> int | None:
+    written = settings.get("null")
+    if written is None:
+        return None
+    is_number = written.isascii() and written.isdecimal() and len(written) <= 10
+    if not is_number or int(written) > LARGEST_SEED:
+        raise _wrong(text, f"null={hide_secrets(written)} is not a seed, a whole number from 0")
+    return int(written)
 
 
 def _own_decode(text: str, settings: dict[str, str]) -> tuple[tuple[str, float], ...]:

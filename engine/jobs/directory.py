@@ -130,6 +130,11 @@ class JobDirectory:
         return self.path / "samples.jsonl"
 
     @property
+    def control_samples(self) -> Path:
+        """Answers of an evaluation's controls, which nobody compares as answers."""
+        return self.path / "control_samples.jsonl"
+
+    @property
     def held_out(self) -> Path:
         """The rows that a run keeps apart, as items: a file of prompts."""
         return self.path / "held_out.jsonl"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.errors import EngineError
+from engine.impact.suites.control_arms import list_controls
 from engine.impact.suites.evaluation_plan import list_specs, make_plan, split_encoder
 from engine.impact.suites.suite_reader import anchor, needs_worker
 from engine.impact.suites.suite_specs import format_suite
@@ -39,7 +40,9 @@ def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
     if not recipe.arms:
         raise EngineError("No arms to evaluate.", hint="Use at least one arm.")
     runs = [job.path for job in open_store(root).jobs()]
-    arms = [find_weights(_not_endpoint(arm), runs) for arm in parse_arms(recipe.arms)]
+    arms = [find_weights(_check_arm(arm), runs) for arm in parse_arms(recipe.arms)]
+    for control in list_controls(arms, recipe):
+        find_weights(control.arm, runs)
     suites = [anchor(spec, runs) for spec in list_specs(recipe)]
     named = suites[:-1] if recipe.prompts else suites
     encoder = str(Path(recipe.encoder).expanduser().absolute()) if recipe.encoder else ""
@@ -64,7 +67,13 @@ def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
     return located
 
 
-def _not_endpoint(arm: Arm) -> Arm:
+def _check_arm(arm: Arm) -> Arm:
+    if arm.null is not None:
+        raise EngineError(
+            "A null adapter is no arm of an evaluation.",
+            f"{arm.name}: null={arm.null}",
+            "Use --null-adapters N: they are measured beside the last arm.",
+        )
     if arm.is_endpoint:
         raise EngineError(
             "An endpoint cannot be evaluated.",

@@ -81,6 +81,14 @@ class EvaluateRecipe:
     """Of the answers after the first one."""
     encoder: str = setting("")
     """A local encoder for BERTScore; empty: it is not measured."""
+    controls: bool = setting(False)
+    """Measure the first arm a second time, to see what measuring alone changes."""
+    null_adapters: int = setting(0, ge=0, le=100)
+    """Random adapters of the norms of the last arm's, each measured as it; 0: none."""
+    null_items: int = setting(0, ge=0)
+    """Items of each suite for null adapters; 0: as many as for the arms."""
+    controls_of: str = setting("")
+    """Path of the finished evaluation whose arms these are: what it measured is taken from it."""
     tree: str = setting("")
     """The run whose stages the arms are, where they were not named one by one."""
     choices: str = setting("")

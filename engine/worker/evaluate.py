@@ -24,6 +24,7 @@ from engine.compare.arms import Arm, format_arm
 from engine.compare.items import digest_of
 from engine.impact.results.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
 from engine.impact.results.item_answers import sample_id
+from engine.impact.suites.control_arms import ControlArm
 from engine.impact.suites.evaluation_plan import (
     EvaluationPlan,
     Suite,
@@ -34,6 +35,7 @@ from engine.impact.watched.skill_log import find_losses, read_skill_log
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
+from engine.safe_open import open_file
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.arrow import read_raw
 from engine.worker.data.seen_items import SeenItems, SeenItemsFinder
@@ -41,6 +43,7 @@ from engine.worker.inference.bert_score import BertScorer
 from engine.worker.inference.models import ModelCache
 from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import Row, ScoreLog, ScoreMemory
+from engine.worker.inference.shared_prefix import ROWS
 from engine.worker.inference.suite_measures import SuiteMeasurer, count_work
 from engine.worker.inference.weight_files import stamped
 from engine.worker.model.loading import pick_device
@@ -61,25 +64,33 @@ def run(attempt: Attempt) -> str:
         for note in suite.notes:
             attempt.log(f"{suite.name}: {note}")
     _write_items(attempt, plan)
-    weights = {arm: locate(arm, runs) for arm in plan.arms}
+    weights = {arm: locate(arm, runs) for arm in plan.measured}
     seen = _find_seen(attempt, plan, runs)
     encoder = _load_encoder(attempt, recipe.encoder)
     models = ModelCache(pick_device(attempt.device.kind if attempt.device else recipe.device))
-    tally = _Tally(attempt, len(plan.arms) * sum(map(count_work, plan.suites)))
+    passes = [_Pass(arm, plan.suites) for arm in plan.arms]
+    passes += [_Pass.of_control(control, plan.suites) for control in plan.controls]
+    work = [sum(map(count_work, one.suites)) for one in passes]
+    tally = _Tally(attempt, sum(work))
+    if plan.controls:
+        own = len(plan.arms)
+        attempt.log(f"controls: {sum(work[own:]):,} rows beside {sum(work[:own]):,} of the arms")
+    _take_over(attempt, recipe.controls_of)
     scores = ScoreLog(attempt.directory.scores)
     samples = SampleLog(attempt.directory.samples)
+    control_samples = SampleLog(attempt.directory.control_samples)
     measured: dict[str, dict[str, Any]] = {}
     # By base: one that is not needed any more makes room for the next.
-    for arm in sorted(plan.arms, key=lambda arm: str(weights[arm].base)):
-        identity = _identify(arm, weights[arm], models.device)
-        memory = ScoreMemory(scores, identity, arm.name)
-        measured[arm.name] = _measure_arm(
-            arm, plan, _Place(attempt, models, weights[arm], memory, samples, tally, encoder)
-        )
+    for one in sorted(passes, key=lambda one: str(weights[one.arm].base)):
+        located = weights[one.arm]
+        memory = ScoreMemory(scores, _identify(one, located, models.device), one.arm.name)
+        log = control_samples if one.control else samples
+        place = _Place(attempt, models, located, memory, log, tally, encoder)
+        measured[one.arm.name] = _measure_pass(one, place)
     refused = [
         {"arm": arm, "suite": suite, "item": item, "reason": reason}
-        for arm, suites in measured.items()
-        for suite, result in suites.items()
+        for arm in (arm.name for arm in plan.arms)
+        for suite, result in measured[arm].items()
         for item, reason in result.get("refused", {}).items()
     ]
     attempt.directory.rejects.unlink(missing_ok=True)  # of an attempt before this one
@@ -87,7 +98,8 @@ def run(attempt: Attempt) -> str:
         attempt.reject(refused, "answers left out")
     atomic.write_json(attempt.directory.results, _make_table(plan, measured, seen, runs))
     left = f", {len(refused):,} answers left out (see the log)" if refused else ""
-    return f"{len(plan.arms)} arms on {len(plan.suites)} suites{left}"
+    beside = f" and {len(plan.controls)} controls" if plan.controls else ""
+    return f"{len(plan.arms)} arms{beside} on {len(plan.suites)} suites{left}"
 
 
 def _find_seen(
@@ -129,20 +141,62 @@ class _Place:
     encoder: BertScorer | None
 
 
-def _measure_arm(arm: Arm, plan: EvaluationPlan, place: _Place) -> dict[str, Any]:
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Pass:
+    """An arm with all that is asked of it."""
+
+    arm: Arm
+    suites: tuple[Suite, ...]
+    control: ControlArm | None = None
+
+    @classmethod
+    def of_control(cls, control: ControlArm, suites: Sequence[Suite]) -> "_Pass":
+        """A control is measured by its first answers alone: only these are scored."""
+        chosen = tuple(
+            dataclasses.replace(suite, items=control.choose_items(suite.items), samples=1)
+            for suite in suites
+        )
+        return cls(control.arm, chosen, control)
+
+    @property
+    def rows(self) -> int:
+        """Most rows side by side: fewer where an arm is measured once more, so that what batches
+        make of a score is seen as well."""
+        return ROWS // 3 if self.control and self.control.kind == "identity" else ROWS
+
+
+def _take_over(attempt: Attempt, controls_of: str) -> None:
+    """What a finished evaluation has measured, so that its arms are not measured again."""
+    job, source = attempt.directory, JobDirectory(Path(controls_of))
+    if not controls_of or job.scores.exists():
+        return
+    if not source.scores.exists():
+        attempt.log(f"{controls_of} is missing: its arms are measured again")
+        return
+    for name in ("samples", "control_samples", "scores"):  # the last one says that all are here
+        before: Path = getattr(source, name)
+        if before.exists():
+            with open_file(before) as file:
+                atomic.write_lines(
+                    getattr(job, name), (line.decode(errors="replace") for line in file)
+                )
+
+
+def _measure_pass(one: _Pass, place: _Place) -> dict[str, Any]:
     """By suite, what was measured of an arm, as JSON knows it. Raises Stopped, EngineError."""
+    arm = one.arm
     about = place.encoder.about if place.encoder is not None else ""
     whole: dict[str, Row] = {
-        suite.name: (0, [suite.digest, _options_of(suite), about]) for suite in plan.suites
+        suite.name: (0, [suite.digest, _options_of(suite), about]) for suite in one.suites
     }
-    memory = {suite.name: place.memory.of(f"{suite.name}, result") for suite in plan.suites}
+    memory = {suite.name: place.memory.of(f"{suite.name}, result") for suite in one.suites}
     found = {name: memory[name].find(row) for name, row in whole.items()}
     measurer: SuiteMeasurer | None = None
-    for suite in plan.suites:
+    for suite in one.suites:
         known = found[suite.name] is not None
         if not known and measurer is None:
             place.tally.begin(f"{arm.name}: loading", 0)
-            measurer = _load(arm, place)
+            measurer = _load(one, place)
         place.tally.begin(f"{arm.name}: {suite.name}", work := count_work(suite))
         if known or measurer is None:
             place.tally.tick(work)
@@ -153,12 +207,13 @@ def _measure_arm(arm: Arm, plan: EvaluationPlan, place: _Place) -> dict[str, Any
     return found
 
 
-def _load(arm: Arm, place: _Place) -> SuiteMeasurer:
+def _load(one: _Pass, place: _Place) -> SuiteMeasurer:
+    arm = one.arm
     loaded_arm = place.models.load_arm(arm, place.weights, place.attempt.log)
     assert loaded_arm is not None, "without a budget there is always room"
     for note in loaded_arm.notes:
         place.attempt.log(note)
-    return SuiteMeasurer(arm, loaded_arm, place.memory, place.samples, place.encoder)
+    return SuiteMeasurer(arm, loaded_arm, place.memory, place.samples, place.encoder, one.rows)
 
 
 def _load_encoder(attempt: Attempt, written: str) -> BertScorer | None:
@@ -170,11 +225,13 @@ def _load_encoder(attempt: Attempt, written: str) -> BertScorer | None:
     return encoder
 
 
-def _identify(arm: Arm, weights: ArmWeights, device: torch.device) -> list[object]:
-    """What an arm's rows are known again by: its words, its weights as written, and the device."""
+def _identify(one: _Pass, weights: ArmWeights, device: torch.device) -> list[object]:
+    """What an arm's rows are known again by: its words, its weights as written, and the device. A
+    control has rows of its own: it is never answered by what was measured of the arm itself."""
     paths = [weights.base, *([weights.adapter] if weights.adapter else [])]
     stamps = [[str(stamp.path), stamp.written] for stamp in map(stamped, paths)]
-    return [format_arm(arm), stamps, device.type]
+    kind = [one.control.kind] if one.control else []
+    return [format_arm(one.arm), stamps, device.type, *kind]
 
 
 def _options_of(suite: Suite) -> list[object]:
@@ -205,7 +262,7 @@ def _make_table(
 ) -> dict[str, Any]:
     """`results.json`, as `engine.impact.results.evaluation_results` reads it."""
     imported = plan.imported
-    arms = {}
+    arms: dict[str, Any] = {}
     for arm in plan.arms:
         known, losses = seen[arm.name], _find_losses(arm, plan, runs)
         own = {
@@ -221,6 +278,13 @@ def _make_table(
             "trained": list(known.trained),
             "notes": list(known.notes),
             "suites": own | others,
+        }
+    for control in plan.controls:
+        arms[control.arm.name] = {
+            "arm": format_arm(control.arm),
+            "control": control.kind,
+            "of": control.of,
+            "suites": dict(measured[control.arm.name]),
         }
     suites = {suite.name: _describe(suite) for suite in plan.suites}
     facts = {name: one.to_json() for name, one in imported.suites.items()}

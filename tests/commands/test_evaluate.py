@@ -47,6 +47,10 @@ def test_without_any_arm_it_says_how_to_name_one(
         (["--json", "/no/folder/t.json"], "/no/folder"),
         (["--arm", "e=http://localhost:1/v1?model=m"], "An endpoint cannot be evaluated"),
         (["--arm", "x=/no/model"], "/no/model"),
+        (["--null-adapters", "2"], "no adapter to make a null adapter of"),
+        (["--null-adapters", "-1"], "null_adapters"),
+        (["--arm", "x=bundled:demo-base?null=3"], "Use --null-adapters N"),
+        (["--controls-of", "nothing"], "Remove --arm, --tree and --suite"),
     ],
 )
 def test_it_refuses_before_anything_starts(

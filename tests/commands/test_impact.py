@@ -319,3 +319,77 @@ def test_examples_in_the_prompt_are_an_arm_beside_training(
     assert values == {"lora": pytest.approx(0.8), "base, 5-shot": pytest.approx(0.4)}
     assert table["front"] == ["base, 5-shot", "lora"]
     assert any("were not asked alike (solved items before" in note for note in table["notes"])
+
+
+def _controlled() -> dict[str, Any]:
+    """Base and tuned on 200 facts and 5 songs; the base again, and null adapters of tuned."""
+    arms = {"base": (150, 3), "tuned": (120, 3), "base, again": (150, 3)}
+    arms |= {f"tuned, null {at}": (right, 3) for at, right in enumerate((148, 150, 152), 1)}
+    table = table_of(
+        {"facts": suite_of(200), "song": suite_of(5)},
+        {
+            arm: {"facts": measured(scores_of(facts, 200)), "song": measured(scores_of(song, 5))}
+            for arm, (facts, song) in arms.items()
+        },
+    )
+    for name, arm in table["arms"].items():
+        if "again" in name:
+            arm |= {"control": "identity", "of": "base"}
+        elif "null" in name:
+            arm |= {"control": "null", "of": "tuned"}
+    return table
+
+
+def test_controls_are_printed_and_are_no_arms(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_evaluation(root, "controlled", _controlled())
+    table, _ = _run(root, capsys, "controlled", "--all")
+    assert "null" not in table
+    assert ", again" not in table
+    controls, _ = _run(root, capsys, "controlled", "--controls")
+    assert all(cell_len(line) <= 80 for line in controls.splitlines())
+    head, facts, song, *_ = controls.splitlines()
+    assert " ".join(head.split()) == "skill n again alarm lose 5 lose 10 null (sd) z"
+    assert facts.split()[:3] == ["facts", "200", "0"]
+    assert facts.split()[-3:] == ["0.0", "(1.0)", "-15.0"]
+    assert song.split() == ["song", "5", "0", "-", "-", "-", "0.0", "(0.0)", "-"]
+    words = " ".join(controls.split())
+    assert "base measured a second time" in words
+    assert "0 of 205 items changed" in words
+    assert "2 degrees of freedom, no verdict" in words
+    assert "song: fewer than 20 items never give a verdict" in words
+    assert "A loss of 5 points of facts would be found in" in words
+    other, _ = _run(root, capsys, "controlled", "--controls", "--delta", "2.5")
+    assert "lose 2.5" in other.splitlines()[0]
+    assert "A loss of 2.5 points of facts" in " ".join(other.split())
+    parsed = json.loads(_run(root, capsys, "controlled", "--controls", "--json")[0])
+    assert parsed["arms"] == ["base", "tuned"]
+    strict = parsed["skills"]["facts"]["measures"]["strict"]
+    assert strict["identity"] == [
+        {"of": "base", "items": 200, "changed": [], "largest": 0.0, "verdict": "the same within"}
+    ]
+    assert strict["null_adapters"][0]["z"] == pytest.approx(-15)
+    found = parsed["skills"]["facts"]["planted"]
+    assert [one["loss"] for one in found] == [0.05, 0.1]
+    assert all(one["interval"][0] <= one["share"] <= one["interval"][1] for one in found)
+
+
+def test_without_controls_a_planted_loss_is_told_all_the_same(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    controls, _ = _run(root, capsys, "staged", "--controls", "--arms", "base,A")
+    words = " ".join(controls.split())
+    assert "again: not measured" in words
+    assert "null: not measured" in words
+    assert "would be found in" in words
+
+
+def test_hostile_names_of_controls_do_no_harm(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = json.loads(json.dumps(_controlled()).replace("tuned", json.dumps(HOSTILE)[1:-1]))
+    write_evaluation(root, "hostile", table)
+    for arguments in (("--controls",), ("--controls", "--all"), ("--controls", "--json")):
+        out, _ = _run(root, capsys, "hostile", *arguments)
+        assert all(map(is_safe, out.splitlines()))

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compare.arms import FORMS, STRONGEST, Arm, format_arm, parse_arm, parse_arms
+from engine.compare.arms import (
+    FORMS,
+    LARGEST_SEED,
+    STRONGEST,
+    Arm,
+    format_arm,
+    parse_arm,
+    parse_arms,
+)
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 
@@ -32,9 +40,12 @@ scaled = st.builds(
 
 
 with_tools = st.builds(Arm, name=texts, checkpoint=texts, tools=texts)
+null = st.builds(
+    Arm, name=texts, checkpoint=texts, adapter=texts, null=st.integers(0, LARGEST_SEED)
+)
 
 
-@given(arms | scaled | with_tools)
+@given(arms | scaled | with_tools | null)
 def test_an_arm_comes_back_from_its_text(arm: Arm) -> None:
     assert parse_arm(format_arm(arm)) == arm
 
@@ -58,6 +69,7 @@ def test_any_text_is_an_arm_or_an_error_for_the_user(text: str) -> None:
         ("bundled:demo-base", Arm("demo-base", "bundled:demo-base")),
         ("/models/llama/", Arm("llama", "/models/llama/")),
         ("./here", Arm("here", "./here")),
+        ("tuned=b+c?null=7", Arm("tuned", "b", "c", null=7)),
         ("t=b?tools=/a/t.json", Arm("t", "b", tools="/a/t.json")),
         ("t=b?prompt=chatml&tools=t%26.json", Arm("t", "b", form="chatml", tools="t&.json")),
         ("t=b+/a@home/adapter", Arm("t", "b", "/a@home/adapter")),
@@ -109,6 +121,9 @@ def test_what_people_write(text: str, arm: Arm) -> None:
         ("a=b?prompt=loud", "not one of raw, chat, instruct"),
         ("a=b?prompt=raw&prompt=chat", "set twice"),
         ("a=b?raw", "not one of prompt="),
+        ("a=b+c?null=-1", "null=-1 is not a seed"),
+        ("a=b+c?null=4294967296", "null=4294967296 is not a seed"),
+        ("a=http://host/v1?model=m&null=1", "null= needs an adapter"),
     ],
 )
 def test_the_part_that_is_wrong_is_named(text: str, why: str) -> None:

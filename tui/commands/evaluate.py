@@ -27,7 +27,8 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )
     _add_arms(parser)
     _add_suites(parser)
-    parser.add_argument("--name", default="evaluate", help="name of the job")
+    _add_controls(parser)
+    parser.add_argument("--name", default="", help="name of the job (default evaluate)")
     parser.add_argument("--detach", action="store_true", help="print the job's id and return")
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the table to this file as JSON"
@@ -86,16 +87,42 @@ def _add_suites(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def _add_controls(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--controls", action="store_true",
+        help="measure the first arm a second time, anew and in other batches: what measuring alone "
+             "changes; finetop impact JOB --controls prints it",
+    )  # fmt: skip
+    parser.add_argument(
+        "--null-adapters", type=int, default=0, metavar="N",
+        help="also N random adapters of the rank and norm of the last arm's in each layer, each "
+             "measured as it: 20 give a z with 19 degrees of freedom, and no verdict",
+    )  # fmt: skip
+    parser.add_argument(
+        "--null-items", type=int, default=0, metavar="N",
+        help="items of each suite for null adapters, the first ones (default: as for the arms)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--controls-of", default="", metavar="JOB",
+        help="controls of an evaluation that is done: a job with its results, and the controls; "
+             "without --arm and --suite",
+    )  # fmt: skip
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from engine.launching import evaluation
+    from engine.launching.evaluation_controls import describe_cost
 
     if options.json is not None and options.detach:
         raise EngineError("--detach and --json cannot be combined.", "", "Remove --json.")
     if options.json is not None:
         output_file.check(options.json, force=options.force, hint=FORCE_HINT)
-    wanted = recipe.parse(recipe.with_changes(_recipe_table(options), options.changes))
+    table = _control_table(options) if options.controls_of else _recipe_table(options)
+    wanted = recipe.parse(recipe.with_changes(table, options.changes))
     assert isinstance(wanted, EvaluateRecipe)
     root = open_store(options.runs, remember=True).root
+    if cost := describe_cost(wanted):
+        print(cost, file=sys.stderr)
     job = evaluation.launch_evaluation(wanted, root, parents=_list_parents(options))
     if options.detach:
         print(job.path.name)
@@ -109,12 +136,14 @@ def _evaluate(options: argparse.Namespace) -> int:
         raise JobFailed(
             "The evaluation was stopped.", str(job.path), f"finetop resume {job.path.name}"
         )
-    table, summary = read_table([job], (), options.delta)
+    skills, summary = read_table([job], (), options.delta)
     if options.json is not None:
-        text = encode_table(table, summary)
+        text = encode_table(skills, summary)
         output_file.write(options.json, [text.encode()], force=options.force, hint=FORCE_HINT)
-    print_table(table, summary, is_whole=options.all)
+    print_table(skills, summary, is_whole=options.all)
     print(job.path, file=sys.stderr)
+    if skills.results.controls:
+        print(f"controls: finetop impact {job.path.name} --controls", file=sys.stderr)
     return 0
 
 
@@ -153,12 +182,29 @@ def _list_parents(options: argparse.Namespace) -> list[str]:
     )
 
 
+def _control_table(options: argparse.Namespace) -> dict[str, Any]:
+    """The recipe of a finished evaluation with its controls. Raises EngineError."""
+    from engine.launching.evaluation_controls import make_control_recipe
+
+    if any((options.arms, options.tree, options.strengths, options.checkpoints, options.suites)):
+        raise EngineError(
+            "--controls-of takes arms and suites from the evaluation.",
+            "",
+            "Remove --arm, --tree, --strengths, --checkpoints and --suite.",
+        )
+    made = make_control_recipe(open_store(options.runs).find(options.controls_of))
+    asked = {"null_adapters": options.null_adapters, "null_items": options.null_items}
+    return recipe.to_table(made) | asked | ({"name": options.name} if options.name else {})
+
+
 def _recipe_table(options: argparse.Namespace) -> dict[str, Any]:
     """What the options ask for, as a recipe has it. Raises EngineError."""
     arms = _list_arms(options, open_store(options.runs))
     parse_suites(options.suites)
     return {
-        "kind": "evaluate", "name": options.name, "arms": arms, "tree": options.tree,
+        "kind": "evaluate", "name": options.name or "evaluate", "arms": arms, "tree": options.tree,
         "suites": options.suites, "limit": options.limit, "samples": options.samples,
         "temperature": options.temperature, "encoder": options.encoder,
+        "controls": options.controls or options.null_adapters > 0,
+        "null_adapters": options.null_adapters, "null_items": options.null_items,
     }  # fmt: skip

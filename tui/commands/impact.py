@@ -4,8 +4,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError
 from engine.impact.changes.verdicts import DELTA
@@ -46,8 +46,16 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
              "on all others, the Pareto front, and who forgot less at equal gain (within delta)",
     )  # fmt: skip
     parser.add_argument(
-        "--gain", default="", metavar="SKILL[,SKILL]",
+        "--gain",
+        default="",
+        metavar="SKILL[,SKILL]",
         help="of --tradeoff: the skills that were to be gained (default: those trained on)",
+    )
+    parser.add_argument(
+        "--controls", action="store_true",
+        help="in place of the table: how often it shows a change where none is, and finds a "
+             "planted loss of 5 or 10 points; null adapters (random, of the same norms) give z = "
+             "(value - mean) / sd, and no verdict",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_impact)
@@ -115,7 +123,11 @@ def encode_table(table: "SkillTable", summary: "StageSummary") -> str:
     """JSON without any terminal control."""
     from engine.impact.changes.table_json import table_to_json
 
-    text = json.dumps(table_to_json(table, summary), indent=1, ensure_ascii=False, allow_nan=False)
+    return _encode(table_to_json(table, summary))
+
+
+def _encode(table: Mapping[str, Any]) -> str:
+    text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False)
     return escape_json(text) + "\n"
 
 
@@ -134,11 +146,29 @@ def _impact(options: argparse.Namespace) -> int:
     if gain:
         raise EngineError("--gain belongs to --tradeoff.", "", "Add --tradeoff.")
     table, summary = read_table(jobs, arms, options.delta)
-    if options.json:
+    if options.controls:
+        _print_controls(table, as_json=options.json, is_whole=options.all)
+    elif options.json:
         print(encode_table(table, summary), end="")
     else:
         print_table(table, summary, is_whole=options.all)
     return 0
+
+
+def _print_controls(table: "SkillTable", *, as_json: bool, is_whole: bool) -> None:
+    """Takes seconds: losses are planted many times."""
+    from engine.impact.changes.control_json import controls_to_json
+    from engine.impact.changes.controls import read_controls
+    from engine.impact.changes.planted_loss import measure_power
+    from tui.commands.control_lines import list_lines
+
+    controls, power = read_controls(table), measure_power(table)
+    if as_json:
+        print(_encode(controls_to_json(controls, power)), end="")
+        return
+    drawn = glyphs.detect(os.environ, sys.stdout.encoding)
+    for line in list_lines(table, controls, power, drawn, is_whole=is_whole):
+        print(line)
 
 
 def _points(text: str) -> float:

@@ -1,7 +1,7 @@
 """All that is known of a cell and of its evaluation, in words: what does not fit below the matrix.
 
-The cell with its test, what should be known before it is read, the other measures of its skill, and
-what holds for all skills.
+The cell with its test, what should be known before it is read, the other measures of its skill, its
+controls where they were measured, and what holds for all skills.
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,13 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from engine.impact.changes.controls import read_row_controls
 from engine.impact.changes.skill_rows import SkillRow, SkillTable
 from engine.impact.changes.stage_summary import StageSummary
 from engine.text import one_line
 from tui.impact.arm_paths import Against
 from tui.impact.cell_lines import list_facts, list_summary
+from tui.impact.control_facts import list_control_facts
 from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line
 from tui.widgets.lines import Lines, Rule
@@ -42,6 +44,10 @@ def note_lines(
         if arm in other.results:
             facts = list_facts(table, other, arm, against, is_short=True)
             yield _item([(f"{one_line(other.measure)}: ", ""), *_join(facts)])
+    if controls := list_control_facts(read_row_controls(table, row)):
+        yield []
+        yield _head(f"Controls of {row.name}")
+        yield from map(_item, controls)
     yield []
     yield _head("All skills")
     if summary is not None:

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal, cast, get_args
 
 from engine.impact.results.result_fields import (
     read_asked,
@@ -41,6 +41,10 @@ LESS_IS_BETTER = frozenset((GOLD_NLL, NLL))
 Seen = Literal["question", "answer"]
 """Whether an item stands in the training rows of an arm or of its ancestors, and which part."""
 Finish = Literal["stop", "length"]
+Control = Literal["identity", "null"]
+"""An arm that is measured once more, anew and in other batches; an arm whose adapter has a random
+change of the same norms in place of its own."""
+CONTROLS: tuple[Control, ...] = get_args(Control)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +175,21 @@ class ArmResults:
     """Suites that the stage itself was trained on."""
     notes: tuple[str, ...] = ()
     """What is known of its training rows, and what is not, a sentence each."""
+    control: Control | None = None
+    """None: an arm that somebody wants to compare."""
+    of: str = ""
+    """The arm that it is a control of."""
 
 
 @dataclass(frozen=True, slots=True)
 class EvaluationResults:
     arms: Mapping[str, ArmResults] = field(hash=False)
-    """In the order in which they were named, the base first."""
+    """In the order in which they were named, the base first. No control is among them, so that no
+    table takes one for an arm."""
     suites: Mapping[str, SuiteFacts] = field(hash=False)
+    controls: Mapping[str, ArmResults] = field(default_factory=dict, hash=False)
+    """What was measured to judge the measuring itself, as `engine.impact.changes.controls` reads
+    it: an arm a second time, and null adapters."""
 
 
 def read_results(table: Mapping[str, Any]) -> EvaluationResults:
@@ -188,10 +200,11 @@ def read_results(table: Mapping[str, Any]) -> EvaluationResults:
         if table["schema"] != SCHEMA:
             raise ValueError(f"schema {table['schema']!r} is not known")
         suites = {name: _read_facts(name, one) for name, one in table["suites"].items()}
-        arms = {name: _read_arm(name, one) for name, one in table["arms"].items()}
+        every = {name: _read_arm(name, one) for name, one in table["arms"].items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no results of an evaluation: {error!r}") from error
-    return EvaluationResults(arms, suites)
+    arms = {name: arm for name, arm in every.items() if arm.control is None}
+    return EvaluationResults(arms, suites, {k: v for k, v in every.items() if k not in arms})
 
 
 def _read_facts(name: str, table: Mapping[str, Any]) -> SuiteFacts:
@@ -225,7 +238,15 @@ def _read_arm(name: str, table: Mapping[str, Any]) -> ArmResults:
         read_text(table.get("parent", ""), "a parent"),
         read_texts(table.get("trained", ()), "what was trained on"),
         read_texts(table.get("notes", ()), "the notes"),
+        _read_control(table.get("control")),
+        read_text(table.get("of", ""), "the arm of a control"),
     )
+
+
+def _read_control(value: object) -> Control | None:
+    if value is not None and value not in CONTROLS:
+        raise ValueError("a control is of no known kind")
+    return value
 
 
 def _read_arm_suite(table: Mapping[str, Any]) -> ArmSuite:

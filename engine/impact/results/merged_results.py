@@ -28,14 +28,14 @@ def merge_results(evaluations: Sequence[EvaluationResults]) -> EvaluationResults
     if not evaluations:
         raise ValueError("no evaluations")
     first, *others = evaluations
-    merged = EvaluationResults(dict(first.arms), dict(first.suites))
+    merged = EvaluationResults(dict(first.arms), dict(first.suites), dict(first.controls))
     for other in others:
         merged = _merge(merged, other)
     return merged
 
 
 def _merge(first: EvaluationResults, other: EvaluationResults) -> EvaluationResults:
-    suites, arms = dict(first.suites), dict(first.arms)
+    suites = dict(first.suites)
     edited: dict[str, frozenset[str]] = {}
     for name, facts in other.suites.items():
         if name not in suites:
@@ -43,19 +43,36 @@ def _merge(first: EvaluationResults, other: EvaluationResults) -> EvaluationResu
             continue
         edited[name] = _find_edited(suites[name], facts)
         suites[name] = replace(suites[name], items={**facts.items, **suites[name].items})
-    names = {arm.name: _name_arm(arm, arms) for arm in other.arms.values()}
-    for arm in other.arms.values():
+    names = {arm.name: _name_arm(arm, first.arms) for arm in other.arms.values()}
+    return EvaluationResults(
+        _merge_arms(first.arms, other.arms, edited, names),
+        suites,
+        _merge_arms(first.controls, other.controls, edited, names),
+    )
+
+
+def _merge_arms(
+    first: Mapping[str, ArmResults],
+    others: Mapping[str, ArmResults],
+    edited: Mapping[str, frozenset[str]],
+    names: Mapping[str, str],
+) -> dict[str, ArmResults]:
+    """`names` are those that the arms of the other evaluation have now."""
+    arms = dict(first)
+    for arm in others.values():
         measured = {
             suite: _drop(each, edited.get(suite, frozenset())) for suite, each in arm.suites.items()
         }
-        known = arms.get(names[arm.name])
-        arms[names[arm.name]] = replace(
+        name = _name_arm(arm, first)
+        known = arms.get(name)
+        arms[name] = replace(
             known or arm,
-            name=names[arm.name],
+            name=name,
             suites={**measured, **(known.suites if known else {})},
             parent=names.get(arm.parent, arm.parent),
+            of=names.get(arm.of, arm.of),
         )
-    return EvaluationResults(arms, suites)
+    return arms
 
 
 def _find_edited(first: SuiteFacts, other: SuiteFacts) -> frozenset[str]:

@@ -18,6 +18,7 @@ from engine.data.formats import read_raw
 from engine.data.raw_row import RawReader
 from engine.errors import EngineError
 from engine.impact.results.evaluation_results import GOLD_NLL, LIKELIHOOD, NLL, STRICT
+from engine.impact.suites.control_arms import ControlArm, list_controls
 from engine.impact.suites.fewshot import describe_examples, with_examples
 from engine.impact.suites.imported_suites import ImportedSuites, import_suites
 from engine.impact.suites.suite_reader import describe_suite, load_suite
@@ -75,6 +76,13 @@ class EvaluationPlan:
     """What another harness measured of these arms."""
     notes: tuple[str, ...] = ()
     """What of other harnesses could not be taken, a sentence each."""
+    controls: tuple[ControlArm, ...] = ()
+    """What is measured beside the arms, to judge the measuring itself."""
+
+    @property
+    def measured(self) -> tuple[Arm, ...]:
+        """The arms, and those of the controls."""
+        return (*self.arms, *(control.arm for control in self.controls))
 
 
 def choose_measure(spec: SuiteSpec, items: Sequence[Item]) -> str:
@@ -138,7 +146,8 @@ def make_plan(
         [suite.name for suite in suites],
         notes.append,
     )
-    return EvaluationPlan(arms, suites, find_parents(arms, runs), imported, tuple(notes))
+    controls = list_controls(arms, recipe)
+    return EvaluationPlan(arms, suites, find_parents(arms, runs), imported, tuple(notes), controls)
 
 
 def _make_suite(

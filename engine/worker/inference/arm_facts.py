@@ -290,12 +290,13 @@ def _together(first: Fact, second: Fact, kl: float | None) -> tuple[str, str] | 
     return ("same weights", f"{names} have the same weights") if kl == 0.0 else None
 
 
-def _weights(fact: Fact) -> tuple[Path, Path | None, float]:
-    """Base, adapter that speaks, and its strength: equal for equal weights."""
+def _weights(fact: Fact) -> tuple[Path, Path | None, float, int | None]:
+    """Base, adapter that speaks, its strength and seed: equal for equal weights."""
     assert fact.weights is not None
     adapter = fact.weights.adapter if fact.arm.strength else None
     strength = fact.arm.strength if adapter else 1.0
-    return (fact.weights.base.resolve(), adapter and adapter.resolve(), strength)
+    null = fact.arm.null if adapter else None
+    return (fact.weights.base.resolve(), adapter and adapter.resolve(), strength, null)
 
 
 def _warning(kind: str, arms: list[int], text: str) -> Table:

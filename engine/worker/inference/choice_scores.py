@@ -17,6 +17,7 @@ from engine.worker.data.encode import IGNORE_INDEX, encode_messages
 from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.score_log import NO_MEMORY, Row, ScoreMemory
 from engine.worker.inference.shared_prefix import (
+    ROWS,
     PrefixCase,
     find_batch,
     score_cases,
@@ -78,15 +79,16 @@ def score_choices(
     cases: Sequence[PrefixCase],
     tick: Callable[[int], None] = lambda done: None,
     memory: ScoreMemory = NO_MEMORY,
+    most: int = ROWS,
 ) -> list[ChoiceScores]:
     """The same of items that are encoded: `cases` are those of `encode_choices`.
 
-    What the choices of an item have in common is computed once.
+    What the choices of an item have in common is computed once, of at most `most` choices at once.
     """
     sums: list[list[float]] = [[] for _ in cases]
     sizes = [(len(case.tails), max(map(len, case.tails))) for case in cases]
     done = 0
-    for chosen in split_by_length([len(case.context) for case in cases], loaded_arm, sizes):
+    for chosen in split_by_length([len(case.context) for case in cases], loaded_arm, sizes, most):
         inputs: list[Row] = [(at, [cases[at].context, cases[at].tails]) for at in chosen]
         rows = find_batch(memory, inputs)
         if rows is None:

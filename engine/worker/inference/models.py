@@ -19,13 +19,14 @@ from engine.chat import Message, Tools
 from engine.checkpoints.adapter_config import shares_base
 from engine.checkpoints.context import find_context_length, has_position_table
 from engine.checkpoints.hub_cache import name_folder
-from engine.compare.arm_weights import ArmWeights, check_strength
+from engine.compare.arm_weights import ArmWeights, check_null, check_strength
 from engine.compare.arms import Arm, PromptForm
 from engine.errors import EngineError
 from engine.worker.data.chat_template import Template, choose_template, render_prompt
 from engine.worker.data.encode import end_token_ids
 from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference.adapter_scale import scaled
+from engine.worker.inference.null_adapters import randomize_adapter
 from engine.worker.inference.weight_files import Stamped, detach, size_on_device, stamped
 from engine.worker.model import loading
 
@@ -39,7 +40,7 @@ class SharedModel:
 
     def __init__(self, model: Any) -> None:
         self._model = model
-        self._adapters: dict[Stamped, str] = {}
+        self._adapters: dict[tuple[Stamped, int | None], str] = {}
         self._attached = 0
         plain = model.get_base_model() if hasattr(model, "peft_config") else model
         self._keeps_logits = "logits_to_keep" in inspect.signature(plain.forward).parameters
@@ -70,14 +71,14 @@ class SharedModel:
         size: int = self._model.dtype.itemsize
         return tokens * self._values_a_token * size + 12 * self.vocabulary
 
-    def attach(self, path: Path) -> str:
+    def attach(self, path: Path, null: int | None = None) -> str:
         """The name of the adapter at `path` on this model, loaded if it is not yet.
 
-        One that was written anew since is loaded anew. Raises EngineError; the model is then as it
-        was before.
+        With a seed, that of a copy whose change is a random one. One that was written anew since is
+        loaded anew. Raises EngineError; the model is then as it was before.
         """
-        stamp = stamped(path)
-        name = self._adapters.pop(stamp, None)
+        key = (stamped(path), null)
+        name = self._adapters.pop(key, None)
         if name is None:
             name = f"adapter-{self._attached}"
             self._attached += 1
@@ -86,7 +87,9 @@ class SharedModel:
             except EngineError:
                 detach(self._model, name)
                 raise
-        self._adapters[stamp] = name
+            if null is not None:  # where it raises, the copy stays, and nobody has its name
+                randomize_adapter(self._model, name, null)
+        self._adapters[key] = name
         while len(self._adapters) > MOST_ADAPTERS:
             oldest = next(iter(self._adapters))
             self._model.delete_adapter(self._adapters.pop(oldest))
@@ -94,7 +97,7 @@ class SharedModel:
 
     def path_of(self, adapter: str | None) -> Path | None:
         """Where the adapter of that name was loaded from; None for none."""
-        return next((at.path for at, name in self._adapters.items() if name == adapter), None)
+        return next((at.path for (at, _), name in self._adapters.items() if name == adapter), None)
 
     @contextmanager
     def with_adapter(self, adapter: str | None, strength: float = 1.0) -> Iterator[Any]:
@@ -241,6 +244,7 @@ class ModelCache:
         None: the models that are `busy` must first be done, both do not fit. Raises EngineError.
         """
         check_strength(arm, weights)
+        check_null(arm, weights)
         asked_at = weights.tokenizer
         if arm.strength == 0:  # nothing of the adapter: the base itself, whatever the method
             weights = ArmWeights(weights.base)
@@ -255,7 +259,8 @@ class ModelCache:
             model = SharedModel(loading.load_base(weights.base, self.device, dtype))
         self._kept[key] = model
         try:
-            adapter = None if weights.adapter is None else model.attach(weights.adapter)
+            own = weights.adapter
+            adapter = None if own is None else model.attach(own, arm.null)
         except EngineError:
             if apart:  # it was loaded for this adapter alone
                 del self._kept[key]

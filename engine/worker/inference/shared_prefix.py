@@ -139,7 +139,10 @@ def _score_tails(
 
 
 def split_by_length(
-    lengths: Sequence[int], loaded_arm: LoadedArm, tails: Sequence[tuple[int, int]] = ()
+    lengths: Sequence[int],
+    loaded_arm: LoadedArm,
+    tails: Sequence[tuple[int, int]] = (),
+    most: int = ROWS,
 ) -> Iterator[list[int]]:
     """Indices in batches of like length, the longest first; fewer where logits would be large.
 
@@ -155,7 +158,7 @@ def split_by_length(
             rows, longest = rows + count, max(longest, length)
             cached = model.answer_size(lengths[order[0]] + longest) * rows if tails else 0
             logits = rows * longest * model.vocabulary
-            if taken and (rows > ROWS or logits > LOGITS or cached > CACHE):
+            if taken and (rows > most or logits > LOGITS or cached > CACHE):
                 break
             taken += 1
         yield order[:taken]

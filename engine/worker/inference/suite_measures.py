@@ -92,6 +92,8 @@ class SuiteMeasurer:
     memory: ScoreMemory
     samples: SampleLog
     encoder: BertScorer | None = None
+    rows: int = ROWS
+    """Most rows that are computed side by side."""
 
     def measure(self, suite: Suite, tick: Tick) -> SuiteResult:
         """Everything of one suite; `tick` is told how many of `count_work(suite)` are done.
@@ -135,6 +137,7 @@ class _SuiteWork:
             RAW_WINDOW if raw else WINDOW,
             memory,
             rolling=raw,
+            most=self.measurer.rows,
         )
         for item, nll in read.nll.items():
             if not read.tokens[item]:  # an NLL of 0 would be that of a text it knows by heart
@@ -195,7 +198,13 @@ class _SuiteWork:
         advance, before = self.progress.within(len(prompts)), len(samples)
         if before < len(prompts):
             batch = ModelBatch(
-                self.measurer.arm, self.loaded_arm, prompts, decode, ROWS, tools, samples
+                self.measurer.arm,
+                self.loaded_arm,
+                prompts,
+                decode,
+                self.measurer.rows,
+                tools,
+                samples,
             )
             for made in _finished(batch, lambda ended: advance(before + ended)):
                 found = [(rows[one.prompt_id], one, named[one.prompt_id]) for one in made]
@@ -221,7 +230,9 @@ class _SuiteWork:
         advance = self.progress.within(sum(bool(choices_of(item)) for item in items))
         weighed = [item for item, _ in cases]
         encoded = [case for _, case in cases]
-        scores = score_choices(self.loaded_arm, weighed, encoded, advance, memory)
+        scores = score_choices(
+            self.loaded_arm, weighed, encoded, advance, memory, self.measurer.rows
+        )
         for item, score in zip(weighed, scores, strict=True):
             right = item.gold or (item.reference,)
             golds = [at for at, choice in enumerate(item.choices) if choice in right]

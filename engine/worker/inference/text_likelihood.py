@@ -12,7 +12,7 @@ from engine.events.summary import perplexity
 from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, nll_by_row
 from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.score_log import NO_MEMORY, Row, ScoreMemory
-from engine.worker.inference.shared_prefix import find_batch, split_by_length
+from engine.worker.inference.shared_prefix import ROWS, find_batch, split_by_length
 from engine.worker.inference.text_windows import own_windows, rolling_windows
 
 Tick = Callable[[int], None]
@@ -42,11 +42,12 @@ def read_texts(
     memory: ScoreMemory = NO_MEMORY,
     *,
     rolling: bool = False,
+    most: int = ROWS,
 ) -> Read:
     """The likelihood of plain texts, each token predicted once.
 
     A text that is longer than the window is read window by window (`text_windows`); `rolling` reads
-    as lm-evaluation-harness does with `max_length=window`.
+    as lm-evaluation-harness does with `max_length=window`. At most `most` windows are read at once.
     """
     window = min(window, loaded_arm.model.context)
     divide = rolling_windows if rolling else own_windows
@@ -57,7 +58,8 @@ def read_texts(
             pieces.append((name, piece))
     nll, tokens = dict.fromkeys(texts, 0.0), dict.fromkeys(texts, 0)
     done = 0
-    for chosen in split_by_length([len(piece.input_ids) for _, piece in pieces], loaded_arm):
+    lengths = [len(piece.input_ids) for _, piece in pieces]
+    for chosen in split_by_length(lengths, loaded_arm, most=most):
         inputs: list[Row] = [(at, pieces[at][1].input_ids) for at in chosen]
         read = find_batch(memory, inputs)
         if read is None:

@@ -1,6 +1,7 @@
 """All that is known of a cell: what does not fit below the matrix is named there and read here."""
 
 from pathlib import Path
+from typing import Any
 
 from engine.impact.changes.skill_table import build_table
 from engine.impact.changes.stage_summary import summarize
@@ -16,7 +17,7 @@ from tui.styled_text import Line, length
 
 BASE = {"fewshot": 5, "template": "raw"}
 TUNED = {"fewshot": 0, "template": "own"}
-RESULTS = {
+RESULTS: dict[str, Any] = {
     "schema": 2,
     "suites": {"s": suite_facts("s", 60)},
     "arms": {
@@ -74,3 +75,28 @@ async def test_i_opens_the_notes_and_esc_leads_back(tmp_path: Path) -> None:
         await pilot.press("escape")
         await see(pilot, "more: i")
         assert "all that is known" not in screen_text(app)
+
+
+def test_controls_are_told_where_they_were_measured() -> None:
+    def lines_of(results: Any) -> list[str]:
+        table = build_table(read_results(results))
+        made = note_lines(table, summarize(table), table.row("s"), "tuned", "base")
+        return [text_of(line).strip() for line in made]
+
+    controls = {
+        "base, again": {"arm": "b", "control": "identity", "of": "base", "suites": {
+            "s": scored("s", 60, range(39))}},
+        **{f"null {at}": {"arm": f"n{at}=y?null={at}", "control": "null", "of": "tuned",
+                          "suites": {"s": scored("s", 60, range(right))}}
+           for at, right in enumerate((37, 40, 43))},
+    }  # fmt: skip
+    told = lines_of({**RESULTS, "arms": RESULTS["arms"] | controls})
+    without = lines_of(RESULTS)
+    assert "Controls of s" not in without
+    at = told.index("Controls of s")
+    assert told[at + 1 : at + 3] == [
+        "base measured a second time: 1 of 60 items changed, by at most 1",
+        "3 null adapters of tuned, on 60 items: 0.0 points (sd 5.0); tuned itself -33.3 points; "
+        "z -6.7, 2 degrees of freedom, no verdict",
+    ]
+    assert told[:at] + told[at + 4 :] == without, "nothing else of the page changes"

@@ -40,3 +40,12 @@ def test_an_endpoint_applies_its_own_template_but_to_no_raw_prompt(
     there = Fact(parse_arm(f"e=http://127.0.0.1:9/v1?model=m{prompt}"))
     values = {one["what"]: one["values"] for one in differences([here, there])}
     assert values["template"] == [f"chat {written.hash[:8]}", template]
+
+
+def test_a_null_adapter_has_not_the_weights_of_the_adapter(tmp_path: Path) -> None:
+    """Also where no pass told them apart: it lies in the same place."""
+    words = ("a=b+c", "b=b+c", "null=b+c?null=7", "other=b+c?null=8", "off=b+c@0.0?null=7")
+    arms = [parse_arm(text) for text in words]
+    facts = [Fact(arm, ArmWeights(tmp_path, tmp_path / "c"), OneVocabulary()) for arm in arms]
+    same = [one["arms"] for one in warnings(facts) if one["kind"] == "same"]
+    assert same == [[0, 1]]
