@@ -18,7 +18,7 @@ from engine.launching.locate import Located, locate
 from engine.launching.training import check_beginning
 from engine.recipes.diff import value_at
 from engine.recipes.recipe import EvaluateRecipe, SweepRecipe, TrainRecipe
-from engine.sweeps.grid import MOST_POINTS, SEED, Point, count_points, list_points, name_bases
+from engine.sweeps.grid import MOST_POINTS, SEED, SweepPoint, count_points, list_points, name_bases
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def check_worker() -> None:
 
 
 def make_evaluation(
-    recipe: SweepRecipe, points: Sequence[Point], runs: Mapping[str, str]
+    recipe: SweepRecipe, points: Sequence[SweepPoint], runs: Mapping[str, str]
 ) -> EvaluateRecipe:
     """One evaluation of the bases of all points, and of runs, which are given by their points."""
     arms = [Arm(name, ref) for ref, name in name_bases(points).items()]
@@ -122,7 +122,7 @@ def estimate_sweep(recipe: SweepRecipe, store: Store) -> SweepEstimate:
     )
 
 
-def _locate_point(point: Point, root: Path) -> Located:
+def _locate_point(point: SweepPoint, root: Path) -> Located:
     """Raises EngineError as `finetop train` would, with the name of the point."""
     try:
         devices.options(point.recipe.device)
@@ -134,7 +134,7 @@ def _locate_point(point: Point, root: Path) -> Located:
     return located
 
 
-def _of_one_seed(points: Sequence[Point]) -> list[Point]:
+def _of_one_seed(points: Sequence[SweepPoint]) -> list[SweepPoint]:
     """The first point of each combination of settings: another seed changes nothing that is
     looked at before a start."""
 

@@ -46,7 +46,7 @@ _EXPONENT_BELOW = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Point:
+class SweepPoint:
     """One run of a sweep."""
 
     name: str
@@ -58,7 +58,7 @@ class Point:
     """Of its run, whose name is that of the sweep and this one."""
 
 
-def list_points(sweep: SweepRecipe) -> tuple[Point, ...]:
+def list_points(sweep: SweepRecipe) -> tuple[SweepPoint, ...]:
     """The seeds of one combination follow each other; combinations are in the order of `over`.
 
     Raises EngineError where a value is wrong, and for points that are equal or too many.
@@ -68,7 +68,7 @@ def list_points(sweep: SweepRecipe) -> tuple[Point, ...]:
         raise EngineError(f"A sweep of {count:,} points.", f"At most {_MOST_EVER:,} are possible.")
     table = recipes.to_table(sweep.base)
     prefixes = _prefixes_of(list(sweep.over))
-    points: list[Point] = []
+    points: list[SweepPoint] = []
     for values in itertools.product(*sweep.over.values()):
         changes = dict(zip(sweep.over, values, strict=True))
         for seeded in [{SEED: seed} for seed in sweep.seeds] or [{}]:
@@ -77,7 +77,7 @@ def list_points(sweep: SweepRecipe) -> tuple[Point, ...]:
             parts = [_write(prefixes[key], value) for key, value in settings.items()]
             parts += [f"s{seed}" for seed in seeded.values()]
             name = "-".join(filter(None, map(one_line, parts)))
-            points.append(Point(name, settings, run.training.seed, run))
+            points.append(SweepPoint(name, settings, run.training.seed, run))
     _refuse_equal(points)
     return tuple(replace(one, recipe=_rename(one, sweep.name)) for one in _name_apart(points))
 
@@ -95,7 +95,7 @@ def count_points(sweep: SweepRecipe) -> int:
             raise EngineError(f"A sweep cannot be over {key!r}.", "The sweep names its runs.")
     if sweep.seeds and SEED in sweep.over:
         raise EngineError(
-            "The seeds are given twice.",
+            "Duplicate seeds.",
             f"{SEED} and seeds",
             "Use --seeds, or --over training.seed.",
         )
@@ -118,13 +118,13 @@ def parse_over(texts: Sequence[str]) -> dict[str, list[object]]:
                 "Use --over KEY=A,B, e.g. training.learning_rate=1e-4,3e-4.",
             )  # fmt: skip
         if dotted in over:
-            raise EngineError(f"--over {one_line(dotted)} is given twice.", "", "Use one list.")
+            raise EngineError(f"Duplicate --over {one_line(dotted)}.", "", "Use one list.")
         values = _parse_list(dotted, written.strip())
         over[dotted] = [versions.current(key.strip(), value)[1] for value in values]
     return over
 
 
-def name_bases(points: Sequence[Point]) -> dict[str, str]:
+def name_bases(points: Sequence[SweepPoint]) -> dict[str, str]:
     """The checkpoints that runs begin with, in order, with the name of each as an arm."""
     refs = list(dict.fromkeys(point.recipe.model.checkpoint for point in points))
     return {ref: f"{_BASE} {short_ref(ref)}" if at else _BASE for at, ref in enumerate(refs)}
@@ -186,7 +186,7 @@ def _write(prefix: str, value: Any) -> str:
     return f"{prefix}_{text}" if prefix and not text[:1].isdigit() else prefix + text
 
 
-def _name_apart(points: Sequence[Point]) -> list[Point]:
+def _name_apart(points: Sequence[SweepPoint]) -> list[SweepPoint]:
     """Two folders of one name, or values that are alike in five digits, need a number."""
     times: Counter[str] = Counter()
     taken = {one.name for one in points}
@@ -201,13 +201,13 @@ def _name_apart(points: Sequence[Point]) -> list[Point]:
     return named
 
 
-def _rename(point: Point, sweep: str) -> TrainRecipe:
+def _rename(point: SweepPoint, sweep: str) -> TrainRecipe:
     return replace(point.recipe, name=f"{sweep}-{point.name}")
 
 
-def _refuse_equal(points: Sequence[Point]) -> None:
+def _refuse_equal(points: Sequence[SweepPoint]) -> None:
     """Two that train alike would be one run, counted twice."""
-    known: dict[str, Point] = {}
+    known: dict[str, SweepPoint] = {}
     for point in points:
         recipe = point.recipe
         without = not (recipe.replay.data and recipe.replay.share)
@@ -216,7 +216,7 @@ def _refuse_equal(points: Sequence[Point]) -> None:
         if before is point:
             continue
         is_of_replay = without and any(key.startswith("replay.") for key in point.settings)
-        said = "replay.share says nothing without replay.data" if is_of_replay else ""
+        said = "replay.share has no effect without replay.data" if is_of_replay else ""
         raise EngineError(
             "Two points of the sweep are equal.",
             "\n".join(filter(None, (f"{before.name} and {point.name}", said))),

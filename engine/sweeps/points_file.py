@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from engine import atomic
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
 from engine.jobs.store import Store
-from engine.sweeps.grid import Point
+from engine.sweeps.grid import SweepPoint
 
 SCHEMA = 1
 
@@ -68,7 +68,7 @@ def find_evaluations(sweep: str, store: Store) -> list[JobDirectory]:
     return [job for job, _ in sorted(found, key=lambda one: -one[1].created)]
 
 
-def read_sweep(job: JobDirectory, store: Store, points: Sequence[Point]) -> SweepPoints:
+def read_sweep(job: JobDirectory, store: Store, points: Sequence[SweepPoint]) -> SweepPoints:
     """Every point, in their order, with the run that the file names or that names the sweep."""
     record = store.record(job)
     known, found = read_points(job), find_runs(record.id if record else job.path.name, store)

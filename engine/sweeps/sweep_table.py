@@ -24,7 +24,7 @@ from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
 from engine.recipes.recipe import SweepRecipe
-from engine.sweeps.grid import Point, list_points, name_bases
+from engine.sweeps.grid import SweepPoint, list_points, name_bases
 from engine.sweeps.points_file import PointRun, read_sweep
 
 
@@ -32,7 +32,7 @@ from engine.sweeps.points_file import PointRun, read_sweep
 class SweepRow:
     """One point."""
 
-    point: Point
+    point: SweepPoint
     run: str
     """Its id; empty where there is none."""
     state: str
@@ -148,7 +148,7 @@ _NUMBERS = ("eval_loss", "gained", "retained")
 
 def _read_row(
     job: JobDirectory,
-    point: Point,
+    point: SweepPoint,
     known: PointRun,
     results: EvaluationResults | None,
     base: str,

@@ -25,7 +25,7 @@ from engine.launching.resume import resume_job
 from engine.launching.sweep import make_evaluation
 from engine.launching.training import launch_training
 from engine.recipes.recipe import EvaluateRecipe, SweepRecipe
-from engine.sweeps.grid import Point, list_points
+from engine.sweeps.grid import SweepPoint, list_points
 from engine.sweeps.points_file import (
     PointRun,
     SweepPoints,
@@ -58,7 +58,7 @@ def run(attempt: Attempt) -> str:
 class _PointJob:
     """A point while its sweep runs."""
 
-    point: Point
+    point: SweepPoint
     run: str = ""
     """The id of its run; also of one that was deleted, which is not started again."""
     job: JobDirectory | None = None
@@ -101,7 +101,7 @@ class _PointJob:
 class SweepRuns:
     """The runs of a sweep's points, started one after another."""
 
-    def __init__(self, attempt: Attempt, points: Sequence[Point]) -> None:
+    def __init__(self, attempt: Attempt, points: Sequence[SweepPoint]) -> None:
         self._attempt = attempt
         self._root = attempt.directory.path.parent
         known = read_sweep(attempt.directory, open_store(self._root), points)
@@ -148,14 +148,14 @@ class SweepRuns:
         return {one.point.name: one.run for one in self._runs if one.is_done}
 
     @property
-    def points(self) -> list[Point]:
+    def points(self) -> list[SweepPoint]:
         return [one.point for one in self._runs]
 
     def name_evaluation(self, job: JobDirectory) -> None:
         self._evaluation = job.path.name
         self._write()
 
-    def _find(self, point: Point, known: PointRun) -> _PointJob:
+    def _find(self, point: SweepPoint, known: PointRun) -> _PointJob:
         one = _PointJob(point)
         if known.run:
             one.take(JobDirectory(self._root / known.run))

@@ -71,7 +71,7 @@ def test_the_command_line_types_values_like_settings() -> None:
     [
         (["method.rank"], "Invalid --over"),
         (["=4"], "Invalid --over"),
-        (["method.rank=4", "method.rank=8"], "given twice"),
+        (["method.rank=4", "method.rank=8"], "Duplicate --over"),
         (["method.rank=[4, 8"], "Invalid list"),
     ],
 )
@@ -92,8 +92,8 @@ def test_what_is_no_list_is_refused(texts: list[str], words: str) -> None:
         (sweep({"name": ["a", "b"]}), "cannot be over 'name'"),
         (sweep({"method.rank": [4, 4]}), "rank4 and rank4"),
         (sweep({"training.learning_rate": [1, 1.0]}), "equal"),
-        (sweep({"replay.share": [0.1, 0.2]}), "says nothing without replay.data"),
-        (sweep({"training.seed": [1, 2]}, seeds=[1, 2]), "seeds are given twice"),
+        (sweep({"replay.share": [0.1, 0.2]}), "has no effect without replay.data"),
+        (sweep({"training.seed": [1, 2]}, seeds=[1, 2]), "Duplicate seeds"),
         (sweep({}, seeds=[3, 3]), "s3 and s3"),
         (sweep({"training.max_steps": list(range(10_001))}), "10,001 points"),
     ],

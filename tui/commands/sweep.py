@@ -23,7 +23,7 @@ from engine.launching.sweep import SweepEstimate
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import SweepRecipe, TrainRecipe
 from engine.sweeps import grid
-from engine.sweeps.grid import Point
+from engine.sweeps.grid import SweepPoint
 from engine.sweeps.sweep_table import read_sweep_table, table_to_json
 from engine.text import escape_json, one_line
 from tui.commands.follow import follow
@@ -75,6 +75,8 @@ def _sweep(options: argparse.Namespace) -> int:
         return _print_table(store.find(options.sweep), store, as_json=options.json)
     if options.sweep:
         raise EngineError("One recipe is swept over.", one_line(options.sweep), "See --help.")
+    if options.json and options.detach and not options.dry_run:
+        raise EngineError("--detach and --json cannot be combined.", "", "Remove --json.")
     wanted = _read_recipe(options)
     store = open_store(options.runs, remember=not options.dry_run)
     located = sweep.locate_sweep(wanted, store.root, force=options.force)
@@ -137,7 +139,7 @@ def _changed(base: TrainRecipe, changes: Sequence[str]) -> TrainRecipe:
     return changed
 
 
-def _print_points(points: Sequence[Point], estimate: SweepEstimate, *, as_json: bool) -> None:
+def _print_points(points: Sequence[SweepPoint], estimate: SweepEstimate, *, as_json: bool) -> None:
     if as_json:
         _print_json({
             "points": [
@@ -156,7 +158,7 @@ def _print_points(points: Sequence[Point], estimate: SweepEstimate, *, as_json: 
         print(line, file=sys.stderr)
 
 
-def _say_estimate(points: Sequence[Point], estimate: SweepEstimate) -> list[str]:
+def _say_estimate(points: Sequence[SweepPoint], estimate: SweepEstimate) -> list[str]:
     """What all of it takes, as far as that is known."""
     parts = [f"{len(points):,} run{'s' * (len(points) != 1)}"]
     if estimate.seconds is not None:

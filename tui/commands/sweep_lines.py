@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from engine.impact.changes.forgetting import StageMeasure
 from engine.number_format import write_number
 from engine.recipes.diff import said
-from engine.sweeps.grid import Point
+from engine.sweeps.grid import SweepPoint
 from engine.sweeps.sweep_table import SeedSpread, SweepGroup, SweepRow, SweepTable, value_of
 from engine.text import one_line
 from tui.styled_text import pad, width_of
@@ -15,7 +15,7 @@ _SKILLS = 6
 """Names of skills that are listed."""
 
 
-def list_points(points: Sequence[Point]) -> Iterator[str]:
+def list_points(points: Sequence[SweepPoint]) -> Iterator[str]:
     """A line a point: its name, and what it sets."""
     keys = list(points[0].settings) if points else []
     rows = [["point", *keys, "seed"]]
@@ -71,7 +71,7 @@ def _measure(measure: StageMeasure | None) -> str:
         return _NONE
     value = write_number(measure.value, 3, signed=True)
     if measure.low is None or measure.high is None:
-        return value
+        return f"{value} (no interval)"
     low, high = (write_number(one, 3, signed=True) for one in (measure.low, measure.high))
     return f"{value} [{low}, {high}]"
 

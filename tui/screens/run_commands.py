@@ -43,7 +43,7 @@ _SENT = {
 _SENT_TO_SWEEP = {
     "ask": "stopping; its runs at work save a checkpoint, those that wait leave the queue",
     "SIGTERM": "sent SIGTERM; it waits for its runs",
-    "SIGKILL": "sent SIGKILL; its runs go on as they were asked to",
+    "SIGKILL": "sent SIGKILL; its runs keep running, or stop if asked to",
 }
 """The same of a sweep: signals are for its own worker, which trains nothing."""
 _ENDED_EARLY = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
