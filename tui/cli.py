@@ -20,6 +20,7 @@ from tui.terminal_abilities import fit_streams, require_screen
 ROOMS = {
     "demo": ("demo",),
     "train": ("train", "resume"),
+    "sweep": ("sweep",),
     "fit": ("fit",),
     "runs": ("runs", "stop", "logs", "rm"),
     "prune": ("prune",),

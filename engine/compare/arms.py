@@ -23,7 +23,7 @@ from engine.compare.key_names import hide_secrets, is_variable
 from engine.errors import EngineError
 from engine.jobs.summary import short_ref
 from engine.recipes import validation
-from engine.recipes.recipe import GenerateRecipe, Recipe
+from engine.recipes.recipe import GenerateRecipe, Recipe, SweepRecipe
 from engine.recipes.settings import Decode
 
 PromptForm = Literal["raw", "chat", "instruct", "chatml"]
@@ -133,7 +133,10 @@ def parse_arms(texts: Iterable[str]) -> list[Arm]:
 
 
 def needs_device(recipe: Recipe) -> bool:
-    """Whether a job needs a device of this machine: one whose arms are endpoints alone does not."""
+    """Whether a job needs a device of this machine: one whose arms are endpoints alone does not,
+    nor does a sweep, whose runs are jobs of their own."""
+    if isinstance(recipe, SweepRecipe):
+        return False
     if not isinstance(recipe, GenerateRecipe):
         return True
     try:

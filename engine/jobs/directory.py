@@ -49,6 +49,8 @@ class JobRecord:
     """Refs of the checkpoints or runs that it builds on."""
     inputs: dict[str, str] = field(default_factory=dict)
     """Input file to its SHA-256."""
+    sweep: str = ""
+    """The id of the sweep that started it; empty where a user did."""
     schema: int = SCHEMA
 
 
@@ -163,6 +165,11 @@ class JobDirectory:
         return self.path / "results.json"
 
     @property
+    def points(self) -> Path:
+        """The points of a sweep, with the run of each."""
+        return self.path / "points.json"
+
+    @property
     def pruned_file(self) -> Path:
         """An empty file, there once what resuming needs was dropped; of whoever pruned the run."""
         return self.path / "pruned"
@@ -245,6 +252,7 @@ def create(
     parents: Sequence[str] = (),
     inputs: Sequence[Path] = (),
     fill: Callable[[JobDirectory], object] = lambda _: None,
+    sweep: str = "",
 ) -> JobDirectory:
     """Make a job's directory under `root`, whole or not at all, readable by its owner alone.
 
@@ -256,7 +264,7 @@ def create(
         root.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=".new-", dir=root))
         try:
-            return _fill(root, beside, slug, recipe, parents, inputs, fill)
+            return _fill(root, beside, slug, recipe, parents, inputs, fill, sweep)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
@@ -276,13 +284,16 @@ def _fill(
     parents: Sequence[str],
     inputs: Sequence[Path],
     fill: Callable[[JobDirectory], object],
+    sweep: str,
 ) -> JobDirectory:
     hashes = {str(path): sha256(path) for path in inputs}
     job = JobDirectory(beside)
     fill(job)
     while True:
         identity = f"{slug}-{secrets.token_hex(2)}"
-        record = JobRecord(identity, recipe.kind, recipe.name, time.time(), list(parents), hashes)
+        record = JobRecord(
+            identity, recipe.kind, recipe.name, time.time(), list(parents), hashes, sweep
+        )
         atomic.write_json(job.record_file, dataclasses.asdict(record))
         atomic.write_text(job.recipe_file, recipes.to_toml(recipe))
         for folder in (job.attempts, job.events):

@@ -35,8 +35,10 @@ def launch(
     parents: Sequence[str] = (),
     inputs: Sequence[Path] = (),
     needs_device: bool = True,
+    sweep: str = "",
 ) -> JobDirectory:
-    """Make the job's directory under `root` and start its worker.
+    """Make the job's directory under `root` and start its worker; `sweep` is the id of the sweep
+    that does so.
 
     One that needs no device needs no library of models either. Raises EngineError before anything
     is created where the worker could not run, and JobFailed with the end of its log where it did
@@ -46,7 +48,7 @@ def launch(
     if needs_device:
         devices.options(recipe.device)
     queue.check_locks()
-    job = directory.create(root, recipe, parents, inputs)
+    job = directory.create(root, recipe, parents, inputs, sweep=sweep)
     remember_root(root)
     start(job, recipe.kind, needs_device=needs_device)
     return job

@@ -11,7 +11,13 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, list_checkpoints, read_json
-from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe, to_table
+from engine.recipes.recipe import (
+    GenerateRecipe,
+    Recipe,
+    SweepRecipe,
+    TrainRecipe,
+    to_table,
+)
 
 MARKS = "marks.json"
 """Beside a run's checkpoints: which of them are best and within the budget, and why it ended."""
@@ -26,6 +32,8 @@ FREE = frozenset({
     "samples.prompts", "samples.max_new_tokens", "forgetting.budget", "forgetting.stop",
 })  # fmt: skip
 """Settings that take effect when training is resumed."""
+_FREE_OF_SWEEPS = frozenset({"device", "suites", "limit"})
+"""Those of a sweep: its runs are known by the names of their points."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,19 +83,22 @@ def _remaining_weights(job: JobDirectory) -> str:
 
 def check(job: JobDirectory, changed: Recipe) -> None:
     """Raise EngineError where `changed` cannot resume from the job's checkpoints."""
-    if not any(job.checkpoints.glob("checkpoint-*")):
+    is_sweep = isinstance(changed, SweepRecipe)
+    if not is_sweep and not any(job.checkpoints.glob("checkpoint-*")):
         return  # it starts again from the beginning
+    free = _FREE_OF_SWEEPS if is_sweep else FREE
     before, after = (_settings(one) for one in (job.recipe(), changed))
     fixed = sorted(
         key
         for key in before.keys() | after.keys()
-        if key not in FREE and before.get(key) != after.get(key)
+        if key not in free and before.get(key) != after.get(key)
     )
     if fixed:
+        again = f"Start a new run; it can start from this one: model.checkpoint=run:{job.path.name}"
         raise EngineError(
-            "These settings cannot change when a run is resumed.",
+            f"These settings cannot change when a {'sweep' if is_sweep else 'run'} is resumed.",
             "\n".join(f"{key}: {before.get(key)!r}, not {after.get(key)!r}" for key in fixed),
-            f"Start a new run; it can start from this one: model.checkpoint=run:{job.path.name}",
+            "Start a new sweep with these settings." if is_sweep else again,
         )
 
 
@@ -95,10 +106,11 @@ def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
     """Raise EngineError where `changed` (None: nothing new) leaves a done job nothing to do.
 
     A run that ended early needs other rules to resume; a finished one needs more steps.
-    Answers that were left out, as an endpoint may have refused them, are asked for again.
+    Answers that were left out, as an endpoint may have refused them, are asked for again, and the
+    runs that a sweep left out are tried again.
     """
     before = job.recipe()
-    if isinstance(before, GenerateRecipe) and job.rejects.exists():
+    if isinstance(before, GenerateRecipe | SweepRecipe) and job.rejects.exists():
         return
     if not isinstance(before, TrainRecipe) or not isinstance(changed, TrainRecipe | None):
         raise EngineError(f"{job.path.name} is done: nothing left to do.", _said(job))

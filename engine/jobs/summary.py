@@ -62,8 +62,9 @@ class JobView:
 
     @property
     def left_out(self) -> int:
-        """Answers that a job of answers did not get; 0 for all other kinds."""
-        if self.status is None or self.record.kind != "generate":
+        """Answers that a job of answers did not get, runs of a sweep that are not done; 0 for all
+        other kinds."""
+        if self.status is None or self.record.kind not in ("generate", "sweep"):
             return 0
         return self.status.rejected
 

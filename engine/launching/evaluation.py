@@ -18,21 +18,22 @@ from engine.recipes.recipe import EvaluateRecipe
 
 
 def launch_evaluation(
-    recipe: EvaluateRecipe, root: Path, *, parents: Sequence[str] = ()
+    recipe: EvaluateRecipe, root: Path, *, parents: Sequence[str] = (), sweep: str = ""
 ) -> JobDirectory:
-    """Start measuring. Relative paths are written into the recipe as absolute ones.
+    """Start measuring, `sweep` being the id of the sweep that does so. Relative paths are written
+    into the recipe as absolute ones.
 
     Raises EngineError as `check_evaluation`, before anything is made.
     """
-    return launch.launch(_located(recipe, root), root, parents=parents)
+    return launch.launch(locate_evaluation(recipe, root), root, parents=parents, sweep=sweep)
 
 
 def check_evaluation(recipe: EvaluateRecipe, root: Path) -> None:
     """Raise EngineError where an arm, its base, or a suite is missing or cannot be measured."""
-    _located(recipe, root)
+    locate_evaluation(recipe, root)
 
 
-def _located(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
+def locate_evaluation(recipe: EvaluateRecipe, root: Path) -> EvaluateRecipe:
     """The recipe with what it names found and checked, by paths that are valid from any folder.
 
     `choices` of version 1 becomes a suite of that name.

@@ -13,7 +13,8 @@ from engine.compare.arms import Arm, parse_arm
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, SweepRecipe, TrainRecipe
+from engine.sweeps.points_file import read_points
 
 
 def find_users(store: Store) -> dict[Path, str]:
@@ -60,13 +61,17 @@ def _uses(store: Store) -> Iterator[tuple[str, str, Path | None]]:
 
 def _refs(job: JobDirectory, store: Store) -> Iterator[str]:
     record = store.record(job)
-    yield from (*record.parents, *record.inputs) if record is not None else ()
+    if record is not None:
+        yield from (*record.parents, *record.inputs)
+        yield from [f"run:{record.sweep}"] if record.sweep else []
     try:
         recipe = job.recipe()
     except EngineError:
         return
     if isinstance(recipe, TrainRecipe):
         yield recipe.model.checkpoint
+    if isinstance(recipe, SweepRecipe):
+        yield from _refs_of_sweep(job, recipe)
     if not isinstance(recipe, GenerateRecipe | EvaluateRecipe):
         return
     yield recipe.prompts
@@ -75,6 +80,14 @@ def _refs(job: JobDirectory, store: Store) -> Iterator[str]:
             yield from _refs_of_arm(parse_arm(text))
         except EngineError:
             continue
+
+
+def _refs_of_sweep(job: JobDirectory, recipe: SweepRecipe) -> Iterator[str]:
+    """What its runs begin with or mix in, also those that are still to come, and these runs."""
+    yield from (recipe.base.model.checkpoint, recipe.base.data.train, recipe.base.replay.data)
+    for key in ("model.checkpoint", "data.train", "replay.data"):
+        yield from (str(value) for value in recipe.over.get(key, ()))
+    yield from (f"run:{one.run}" for one in read_points(job).points if one.run)
 
 
 def _refs_of_arm(arm: Arm) -> tuple[str, ...]:

@@ -8,7 +8,13 @@ from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching.locate import locate
 from engine.launching.training import check_beginning
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, Recipe, TrainRecipe
+from engine.recipes.recipe import (
+    EvaluateRecipe,
+    GenerateRecipe,
+    Recipe,
+    SweepRecipe,
+    TrainRecipe,
+)
 
 
 def resume_job(
@@ -73,6 +79,12 @@ def _check(recipe: Recipe, job: JobDirectory) -> None:
         from engine.launching import evaluation
 
         evaluation.check_evaluation(recipe, root)
+    elif isinstance(recipe, SweepRecipe):
+        from engine.launching import sweep
+        from engine.sweeps.grid import list_points
+
+        list_points(recipe)
+        sweep.check_worker()
     elif isinstance(recipe, TrainRecipe):
         from engine.launching import preflight
 

@@ -9,15 +9,18 @@ from engine.launching.locate import Located, locate
 from engine.recipes.recipe import TrainRecipe
 
 
-def launch_training(recipe: TrainRecipe, root: Path) -> JobDirectory:
+def launch_training(recipe: TrainRecipe, root: Path, *, sweep: str = "") -> JobDirectory:
     """Start a run after its names are resolved: a wrong name fails at once.
 
     Relative paths are written into the run's recipe as absolute ones: it runs in another folder.
+    `sweep` is the id of the sweep that starts it.
     Raises EngineError, also as `check_beginning`.
     """
     located = locate(recipe, root)
     check_beginning(located, root)
-    return launch.launch(located.recipe, root, parents=located.parents, inputs=located.files)
+    return launch.launch(
+        located.recipe, root, parents=located.parents, inputs=located.files, sweep=sweep
+    )
 
 
 def check_beginning(located: Located, root: Path) -> None:

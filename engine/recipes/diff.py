@@ -1,7 +1,7 @@
 """What tells runs apart: settings by their dotted names, and only those that differ."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,15 +26,7 @@ class Difference:
 
 def flatten(recipe: Recipe) -> dict[str, Any]:
     """Every setting of a recipe by its dotted name, in the recipe's own order."""
-    flat: dict[str, Any] = {}
-    for field in dataclasses.fields(recipe):
-        value = getattr(recipe, field.name)
-        if dataclasses.is_dataclass(value):
-            for inner in dataclasses.fields(value):
-                flat[f"{field.name}.{inner.name}"] = getattr(value, inner.name)
-        else:
-            flat[field.name] = value
-    return flat
+    return dict(_flatten(recipe, ""))
 
 
 def differences(one: Settings, other: Settings) -> list[Difference]:
@@ -83,6 +75,15 @@ def said(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key}={one}" for key, one in value.items())
     return str(value)
+
+
+def _flatten(table: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    for field in dataclasses.fields(table):
+        value = getattr(table, field.name)
+        if dataclasses.is_dataclass(value):
+            yield from _flatten(value, f"{prefix}{field.name}.")
+        else:
+            yield prefix + field.name, value
 
 
 def _something(value: Any) -> Any:

@@ -100,6 +100,26 @@ class EvaluateRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class SweepRecipe:
+    """Runs that differ in some settings, and one evaluation of all of them."""
+
+    name: str = setting("sweep")
+    device: str = setting("auto")
+    """Of the evaluation; each run has its own in its recipe."""
+    base: TrainRecipe = field(default_factory=TrainRecipe)
+    """What the runs share, whole: no file is read again when one is started."""
+    over: dict[str, list[object]] = setting({})
+    """By dotted setting, the values that it takes; every combination is a point."""
+    seeds: list[int] = setting([])
+    """`training.seed` of each point's runs; empty: that of `base`, or those in `over`."""
+    suites: list[str] = setting([])
+    """What base and runs are measured on at the end, as in `EvaluateRecipe`."""
+    limit: int = setting(0, ge=0)
+    """Items of each suite; 0 is all."""
+    kind: str = setting("sweep", choices=("sweep",))
+
+
+@dataclass(frozen=True, slots=True)
 class PretrainRecipe:
     """How the bundled model was made. It is read; nothing here launches it."""
 
@@ -115,15 +135,20 @@ class PretrainRecipe:
 
 AnswersRecipe = GenerateRecipe | EvaluateRecipe
 """Of jobs that keep answers in `samples.jsonl`."""
-Recipe = TrainRecipe | GenerateRecipe | EvaluateRecipe | PretrainRecipe
+Recipe = TrainRecipe | GenerateRecipe | EvaluateRecipe | SweepRecipe | PretrainRecipe
 KINDS: dict[
     str,
-    type[TrainRecipe] | type[GenerateRecipe] | type[EvaluateRecipe] | type[PretrainRecipe],
+    type[TrainRecipe]
+    | type[GenerateRecipe]
+    | type[EvaluateRecipe]
+    | type[SweepRecipe]
+    | type[PretrainRecipe],
 ] = {
     "train": TrainRecipe,
     "pretrain": PretrainRecipe,
     "generate": GenerateRecipe,
     "evaluate": EvaluateRecipe,
+    "sweep": SweepRecipe,
 }
 
 

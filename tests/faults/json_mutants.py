@@ -27,6 +27,7 @@ from tests.faults.evaluation_mutants import check_evaluation
 from tests.faults.event_mutants import RETRY, Clock
 from tests.faults.event_oracle import same_key
 from tests.faults.json_damage import damage
+from tests.faults.sweep_mutants import check_sweep
 from tests.faults.verdict import (
     HANG_SECONDS,
     LostError,
@@ -101,6 +102,7 @@ CHECKS: dict[str, Callable[[Random, Path], None]] = {
     "trainer_state.json": check_trainer_state,
     "a job's file": check_job,
     "an evaluation's file": check_evaluation,
+    "a sweep's file": check_sweep,
 }
 
 

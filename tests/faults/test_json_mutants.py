@@ -12,14 +12,22 @@ from engine.impact.watched.skill_log import SkillLog
 from engine.jobs import status, summary
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Status
+from engine.jobs.store import Store
 from engine.jobs.summary import JobView
+from engine.recipes.recipe import SweepRecipe
+from engine.sweeps import points_file, sweep_table
+from engine.sweeps.grid import SweepPoint, list_points
 from engine.worker.inference import score_log
 from tests.faults import evaluation_mutants, json_mutants
 from tests.faults.verdict import Verdict, render
 
 SEED = 7
 MUTANTS = 60
-OF_EVALUATIONS = range(2, 900, 3)
+CHECKS = list(json_mutants.CHECKS)
+OF_EVALUATIONS, OF_SWEEPS = (
+    range(CHECKS.index(kind), 300 * len(CHECKS), len(CHECKS))
+    for kind in ("an evaluation's file", "a sweep's file")
+)
 
 
 def test_a_slice_survives() -> None:
@@ -100,3 +108,27 @@ def test_a_reader_of_evaluations_that_errs_is_found(
 ) -> None:
     monkeypatch.setattr(owner, name, defect)
     assert verdict in {result.verdict for result in json_mutants.run(SEED, OF_EVALUATIONS)}
+
+
+def find_no_run(sweep: str, store: Store) -> dict[str, JobDirectory]:
+    return {}
+
+
+def drop_a_point(sweep: SweepRecipe) -> tuple[SweepPoint, ...]:
+    return list_points(sweep)[1:]
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "defect"),
+    [
+        (points_file, "find_runs", find_no_run),
+        (sweep_table, "list_points", drop_a_point),
+    ],
+)
+def test_a_reader_of_sweeps_that_errs_is_found(
+    monkeypatch: pytest.MonkeyPatch, owner: object, name: str, defect: object
+) -> None:
+    numbers = OF_SWEEPS[:40]
+    assert {one.verdict for one in json_mutants.run(SEED, numbers)} == {Verdict.SURVIVED}
+    monkeypatch.setattr(owner, name, defect)
+    assert Verdict.LOST in {one.verdict for one in json_mutants.run(SEED, numbers)}

@@ -11,10 +11,12 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.jobs import delete, launch, status, summary
+from engine.jobs.directory import JobDirectory
 from engine.jobs.logs import LogText
 from engine.jobs.store import open_store
 from engine.jobs.summary import JobView
 from engine.launching.in_use import find_users_of_run
+from engine.recipes.recipe import Recipe, SweepRecipe
 from engine.text import one_line
 from tui.commands.follow import duration
 from tui.formatting import activity
@@ -97,6 +99,7 @@ def as_table(one: JobView) -> dict[str, Any]:
         "activity_seconds": now.activity_seconds if now else None,
         "rejected": now.rejected if now else 0,
         "left_out": one.left_out,
+        "sweep": one.record.sweep or None,
         "pruned": one.pruned,
         "error": now.error.title if now and now.error else None,
     }
@@ -104,10 +107,23 @@ def as_table(one: JobView) -> dict[str, Any]:
 
 def _stop(options: argparse.Namespace) -> int:
     job = open_store(options.runs).find(options.run)
+    if isinstance(_recipe_of(job), SweepRecipe):
+        print(
+            "its runs are stopped first: those at work save, those that wait leave the queue",
+            file=sys.stderr,
+        )
     limit = {} if options.grace is None else {"grace": options.grace, "saving": 0.0}
     state = launch.stop(job, **limit, said=lambda line: print(line, file=sys.stderr))
     print(state)
     return 0 if state.final else 1
+
+
+def _recipe_of(job: JobDirectory) -> Recipe | None:
+    """None where it cannot be read: a job is stopped all the same."""
+    try:
+        return job.recipe()
+    except EngineError:
+        return None
 
 
 def _logs(options: argparse.Namespace) -> int:

@@ -12,7 +12,7 @@ from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching import resume, training
 from engine.recipes import recipe
-from engine.recipes.recipe import GenerateRecipe, Recipe
+from engine.recipes.recipe import GenerateRecipe, Recipe, SweepRecipe
 from engine.text import one_line
 from tui.commands.endpoint_keys import add_allow_key, allow_typed, ask_before_sending
 from tui.commands.fit import announce
@@ -103,4 +103,4 @@ def _end(job: JobDirectory, wait: bool) -> int:
         return 1
     if isinstance(job.recipe(), GenerateRecipe):
         check_complete(job)
-    return 0
+    return int(isinstance(job.recipe(), SweepRecipe) and job.rejects.exists())

@@ -32,13 +32,16 @@ def list_evaluations(rows: Sequence[RunRow]) -> list[RunRow]:
 
 
 def find_evaluation(rows: Sequence[RunRow], chosen: RunRow | None) -> RunRow | None:
-    """The chosen job where it is an evaluation, else the newest that has the run as an arm."""
+    """The chosen job where it is an evaluation, else the newest that has the run as an arm, or
+    that the chosen sweep has started."""
     if chosen is None or is_evaluation(chosen):
         return chosen
     return next((row for row in list_evaluations(rows) if _measured(row, chosen)), None)
 
 
 def _measured(evaluation: RunRow, run: RunRow) -> bool:
+    if evaluation.view.record.sweep == run.view.record.id:
+        return True
     refs = {f"run:{run.view.record.id}", f"run:{run.path.name}"}
     for arm in _arms_of(evaluation):
         for ref in filter(None, (arm.adapter, arm.checkpoint)):

@@ -11,14 +11,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.jobs.status import State
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, SweepRecipe, TrainRecipe
 from tui.formatting import FILTER_HINT, name_of
 from tui.keymap import KEYS, Key, keys_of
 from tui.runs.list_protocols import ListedRuns, ListMemory, ListTable
 from tui.screens.page import bindings_of
 from tui.screens.run_actions import RunActions
 from tui.screens.sort_order import SortOrder
-from tui.screens.tree_and_groups import Heading, kept, parent_of, settings_of
+from tui.screens.tree_and_groups import Heading, find_in_sweep, kept, parent_of, settings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.widgets.header import Header
 from tui.widgets.key_bar import KeyBar
@@ -133,8 +133,11 @@ class RunListPage(RunActions):
         if key.action == "watch" and self.chosen is not None:
             if _has_answers(self.chosen):
                 return "browse"
-            if _is_evaluation(self.chosen):
+            shown = self._shown_of(self.chosen)
+            if shown is not None and _is_evaluation(shown):
                 return "impact"
+            if shown is None:
+                return "overview"
         return super().label_of(key)
 
     def apply_filter(self, text: str) -> None:
@@ -155,12 +158,18 @@ class RunListPage(RunActions):
             self.memory.keep_filter(self.filter_text)
 
     async def action_watch(self) -> None:
-        if self.chosen and _has_answers(self.chosen):
-            self.services.show_browse(self.chosen.path)
-        elif self.chosen and _is_evaluation(self.chosen):
-            await self.services.show_impact(self.chosen.key)
-        elif self.chosen:
-            await self.services.show_watch(self.chosen.key)
+        row = self.chosen
+        if row is None:
+            return
+        shown = self._shown_of(row)
+        if shown is None:
+            self.services.show_overview(row)
+        elif _has_answers(shown):
+            self.services.show_browse(shown.path)
+        elif _is_evaluation(shown):
+            await self.services.show_impact(shown.key)
+        else:
+            await self.services.show_watch(shown.key)
 
     async def action_new(self) -> None:
         recipe = self.chosen.view.recipe if self.chosen else None
@@ -314,6 +323,12 @@ class RunListPage(RunActions):
     def _show_newest(self) -> None:
         self._snapshot = self.services.runs
         self._refresh_rows()
+
+    def _shown_of(self, row: RunRow) -> RunRow | None:
+        """What is shown of a job: itself, but of a sweep one of its jobs, or None as yet."""
+        if row.log is None and isinstance(row.view.recipe, SweepRecipe):
+            return find_in_sweep(self._snapshot.rows, row)
+        return row
 
     @property
     def _filter_error(self) -> str:

@@ -12,7 +12,7 @@ from textual.worker import Worker
 
 from engine.errors import EngineError
 from engine.jobs.status import State
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, SweepRecipe, TrainRecipe
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.formatting import name_of, size
@@ -40,6 +40,12 @@ _SENT = {
     "SIGTERM": "sent SIGTERM",
     "SIGKILL": "sent SIGKILL",
 }
+_SENT_TO_SWEEP = {
+    "ask": "stopping; its runs at work save a checkpoint, those that wait leave the queue",
+    "SIGTERM": "sent SIGTERM; it waits for its runs",
+    "SIGKILL": "sent SIGKILL; its runs keep running, or stop if asked to",
+}
+"""The same of a sweep: signals are for its own worker, which trains nothing."""
 _ENDED_EARLY = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
 
 
@@ -217,7 +223,8 @@ class RunCommands:
 
         def stop() -> str:
             self._page.services.actions.stop(row.path, stage)
-            return f"{name_of(row)}: {_SENT[stage]}"
+            sent = _SENT_TO_SWEEP if isinstance(row.view.recipe, SweepRecipe) else _SENT
+            return f"{name_of(row)}: {sent[stage]}"
 
         self.run_in_thread(stop)
 

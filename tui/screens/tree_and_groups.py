@@ -4,7 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.jobs.status import State
 from engine.recipes.diff import NOT_SET, flatten, said, value_at
+from engine.recipes.recipe import EvaluateRecipe
 from engine.recipes.versions import current_key
 from engine.text import one_line
 from tui.snapshots import RunRow
@@ -49,13 +51,14 @@ def kept(rows: Sequence[RunRow], *, hidden: bool = False, archived: bool = False
 
 
 def arrange(rows: Sequence[RunRow], pinned: Collection[str] = ()) -> list[Entry]:
-    """Runs in their order, those that build on a run under it; what is pinned is on top."""
+    """Runs in their order, those that build on a run under it, and what a sweep started under the
+    sweep; what is pinned is on top."""
     known = {row.view.record.id: row for row in rows}
     children: dict[str, list[RunRow]] = {}
     tops: list[RunRow] = []
     roots: list[RunRow] = []
     for row in rows:
-        parent = parent_of(row)
+        parent = row.view.record.sweep or parent_of(row)
         if row.run_key in pinned:
             tops.append(row)
         elif parent in known and parent != row.view.record.id:
@@ -114,6 +117,20 @@ def setting_of(row: RunRow, name: str) -> Any:
     """One of `settings_of`; None where there is none such."""
     value = None if row.view.recipe is None else value_at(row.view.recipe, name)
     return row.log.settings.get(name) if value is None and row.log is not None else value
+
+
+def find_in_sweep(rows: Sequence[RunRow], sweep: RunRow) -> RunRow | None:
+    """What there is to see of a sweep: its newest evaluation that is done, else a run of it that
+    is at work, else None."""
+    own = [row for row in rows if row.view.record.sweep == sweep.view.record.id]
+    own.sort(key=lambda row: -row.view.record.created)
+    evaluations = (
+        row
+        for row in own
+        if isinstance(row.view.recipe, EvaluateRecipe) and row.view.state is State.DONE
+    )
+    at_work = (row for row in own if row.view.state is State.RUNNING)
+    return next(evaluations, None) or next(at_work, None)
 
 
 def _add(

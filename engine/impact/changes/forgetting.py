@@ -108,6 +108,16 @@ def general_change(matrix: SkillMatrix) -> StageMeasure:
     )
 
 
+def trained_change(matrix: SkillMatrix) -> StageMeasure:
+    """mean_j (R[T, j] − R[0, j]) over the skills that a stage trained: what was gained."""
+    name = "change of skills trained on"
+    if len(matrix.stages) < 2:
+        return _measure(matrix, name, [], lambda rows: rows, _NO_STAGE)
+    skills = _complete(matrix, lambda skill: skill.trained_at is not None, (0, -1))
+    reason = "no skill was trained on" if matrix.skills else "no skill was measured"
+    return _measure(matrix, name, skills, lambda rows: rows[-1] - rows[0], reason)
+
+
 def backward_transfer(matrix: SkillMatrix) -> StageMeasure:
     """BWT = 1 / (T − 1) · Σ_{i<T} (R[T, i] − R[i, i]), i over the skills of the stages before the
     last (Lopez-Paz and Ranzato 2017, arXiv 1706.08840). With one stage there is none.

@@ -1,0 +1,1 @@
+"""Sweeps: grids, their files and their tables."""
