@@ -34,6 +34,7 @@ ROOMS = {
     "impact": ("impact",),
     "tokenize": ("tokenize",),
     "compare": ("compare",),
+    "judge": ("judge",),
     "keys": ("keys",),
     "doctor": ("doctor",),
 }

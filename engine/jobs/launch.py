@@ -35,18 +35,19 @@ def launch(
     parents: Sequence[str] = (),
     inputs: Sequence[Path] = (),
     needs_device: bool = True,
+    fill: Callable[[JobDirectory], object] = lambda _: None,
 ) -> JobDirectory:
     """Make the job's directory under `root` and start its worker.
 
-    One that needs no device needs no library of models either. Raises EngineError before anything
-    is created where the worker could not run, and JobFailed with the end of its log where it did
-    not start.
+    `fill` writes what is in the directory from the start. A job that needs no device needs no
+    library of models either. Raises EngineError before anything is created where the worker could
+    not run, and JobFailed with the end of its log where it did not start.
     """
     process.worker_command(needs=_packages(needs_device))
     if needs_device:
         devices.options(recipe.device)
     queue.check_locks()
-    job = directory.create(root, recipe, parents, inputs)
+    job = directory.create(root, recipe, parents, inputs, fill)
     remember_root(root)
     start(job, recipe.kind, needs_device=needs_device)
     return job

@@ -11,7 +11,7 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, list_checkpoints, read_json
-from engine.recipes.recipe import GenerateRecipe, Recipe, TrainRecipe, to_table
+from engine.recipes.recipe import GenerateRecipe, JudgeRecipe, Recipe, TrainRecipe, to_table
 
 MARKS = "marks.json"
 """Beside a run's checkpoints: which of them are best and within the budget, and why it ended."""
@@ -98,7 +98,7 @@ def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
     Answers that were left out, as an endpoint may have refused them, are asked for again.
     """
     before = job.recipe()
-    if isinstance(before, GenerateRecipe) and job.rejects.exists():
+    if isinstance(before, GenerateRecipe | JudgeRecipe) and job.rejects.exists():
         return
     if not isinstance(before, TrainRecipe) or not isinstance(changed, TrainRecipe | None):
         raise EngineError(f"{job.path.name} is done: nothing left to do.", _said(job))

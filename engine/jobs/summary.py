@@ -63,7 +63,7 @@ class JobView:
     @property
     def left_out(self) -> int:
         """Answers that a job of answers did not get; 0 for all other kinds."""
-        if self.status is None or self.record.kind != "generate":
+        if self.status is None or self.record.kind not in ("generate", "judge"):
             return 0
         return self.status.rejected
 

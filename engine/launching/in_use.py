@@ -13,7 +13,7 @@ from engine.compare.arms import Arm, parse_arm
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, JudgeRecipe, TrainRecipe
 
 
 def find_users(store: Store) -> dict[Path, str]:
@@ -67,10 +67,15 @@ def _refs(job: JobDirectory, store: Store) -> Iterator[str]:
         return
     if isinstance(recipe, TrainRecipe):
         yield recipe.model.checkpoint
-    if not isinstance(recipe, GenerateRecipe | EvaluateRecipe):
+    if isinstance(recipe, JudgeRecipe):
+        yield recipe.job
+        arms = [recipe.judge]
+    elif isinstance(recipe, GenerateRecipe | EvaluateRecipe):
+        yield recipe.prompts
+        arms = recipe.arms
+    else:
         return
-    yield recipe.prompts
-    for text in recipe.arms:
+    for text in arms:
         try:
             yield from _refs_of_arm(parse_arm(text))
         except EngineError:

@@ -8,7 +8,13 @@ from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching.locate import locate
 from engine.launching.training import check_beginning
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, Recipe, TrainRecipe
+from engine.recipes.recipe import (
+    EvaluateRecipe,
+    GenerateRecipe,
+    JudgeRecipe,
+    Recipe,
+    TrainRecipe,
+)
 
 
 def resume_job(
@@ -73,6 +79,10 @@ def _check(recipe: Recipe, job: JobDirectory) -> None:
         from engine.launching import evaluation
 
         evaluation.check_evaluation(recipe, root)
+    elif isinstance(recipe, JudgeRecipe):
+        from engine.launching import judging
+
+        judging.check_judge(recipe, root, job.path.name)
     elif isinstance(recipe, TrainRecipe):
         from engine.launching import preflight
 

@@ -24,6 +24,7 @@ JOBS = {
     "train": "engine.worker.train",
     "generate": "engine.worker.generate",
     "evaluate": "engine.worker.evaluate",
+    "judge": "engine.worker.judge",
 }
 
 

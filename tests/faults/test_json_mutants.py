@@ -1,5 +1,6 @@
 """A slice of the mutants of JSON files, and that the harness finds a reader that errs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -13,13 +14,16 @@ from engine.jobs import status, summary
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Status
 from engine.jobs.summary import JobView
+from engine.judge import judgements
+from engine.judge.verdicts import Reading
 from engine.worker.inference import score_log
 from tests.faults import evaluation_mutants, json_mutants
 from tests.faults.verdict import Verdict, render
 
 SEED = 7
-MUTANTS = 60
-OF_EVALUATIONS = range(2, 900, 3)
+MUTANTS = 80
+OF_EVALUATIONS = range(2, 1200, 4)
+OF_JUDGES = range(3, 400, 4)
 
 
 def test_a_slice_survives() -> None:
@@ -69,6 +73,14 @@ def pass_a_wrong_value(table: dict[str, object]) -> EvaluationResults:
     return results
 
 
+def read_every_answer_as_a(sample: object) -> Reading:
+    return Reading("first")
+
+
+def read_no_row(path: Path) -> Iterator[dict[str, object]]:
+    return iter(())
+
+
 VIEW, READ = summary.view, status.read
 
 
@@ -100,3 +112,17 @@ def test_a_reader_of_evaluations_that_errs_is_found(
 ) -> None:
     monkeypatch.setattr(owner, name, defect)
     assert verdict in {result.verdict for result in json_mutants.run(SEED, OF_EVALUATIONS)}
+
+
+@pytest.mark.parametrize(
+    ("name", "defect", "verdict"),
+    [
+        ("read_answer", read_every_answer_as_a, Verdict.WRONG),
+        ("_rows", read_no_row, Verdict.LOST),
+    ],
+)
+def test_a_reader_of_judges_that_errs_is_found(
+    monkeypatch: pytest.MonkeyPatch, name: str, defect: object, verdict: Verdict
+) -> None:
+    monkeypatch.setattr(judgements, name, defect)
+    assert verdict in {result.verdict for result in json_mutants.run(SEED, OF_JUDGES)}
