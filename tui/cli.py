@@ -35,6 +35,7 @@ ROOMS = {
     "impact": ("impact",),
     "tokenize": ("tokenize",),
     "compare": ("compare",),
+    "judge": ("judge",),
     "keys": ("keys",),
     "doctor": ("doctor",),
 }

@@ -23,7 +23,7 @@ from engine.compare.key_names import hide_secrets, is_variable
 from engine.errors import EngineError
 from engine.jobs.summary import short_ref
 from engine.recipes import validation
-from engine.recipes.recipe import GenerateRecipe, Recipe, SweepRecipe
+from engine.recipes.recipe import GenerateRecipe, JudgeRecipe, Recipe, SweepRecipe
 from engine.recipes.settings import Decode
 
 PromptForm = Literal["raw", "chat", "instruct", "chatml"]
@@ -132,15 +132,22 @@ def parse_arms(texts: Iterable[str]) -> list[Arm]:
     return arms
 
 
+def answering_arms(recipe: Recipe) -> list[str]:
+    """The arms that a job asks and that may be endpoints; none of a job that asks no such arm."""
+    if isinstance(recipe, JudgeRecipe):
+        return [recipe.judge]
+    return recipe.arms if isinstance(recipe, GenerateRecipe) else []
+
+
 def needs_device(recipe: Recipe) -> bool:
     """Whether a job needs a device of this machine: one whose arms are endpoints alone does not,
     nor does a sweep, whose runs are jobs of their own."""
     if isinstance(recipe, SweepRecipe):
         return False
-    if not isinstance(recipe, GenerateRecipe):
+    if not isinstance(recipe, GenerateRecipe | JudgeRecipe):
         return True
     try:
-        return any(not parse_arm(text).is_endpoint for text in recipe.arms)
+        return any(not parse_arm(text).is_endpoint for text in answering_arms(recipe))
     except EngineError:
         return False  # the job ends with that, and waits for nothing before
 

@@ -33,6 +33,8 @@ RUBRICS: Mapping[str, str] = {
     "empathetic": "Does it respond to the user's feelings?",
 }
 """The bundled ones: what is asked of an answer, rated from 1 to 5."""
+RUBRICS_FILE = "rubrics.txt"
+"""In a job's directory, where it is rated by others."""
 _MOST_BYTES = 1 << 26
 """Of a file of votes or rubrics."""
 ASKED_AGAIN = 0.1

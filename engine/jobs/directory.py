@@ -1,8 +1,8 @@
 """A job's directory: the path of each file, its identity, its creation.
 
-One writer a file: the launcher writes `job.json` and `recipe.toml` once, the dashboard the user's
-notes and votes (`user.json`, `remarks.json`, `votes-*.jsonl`, `rubrics.txt`) and the mark of a
-pruned run (`pruned`), the worker all else.
+One writer a file: the launcher writes `job.json`, `recipe.toml` and a judge's `questions.jsonl`
+once, the dashboard the user's notes and votes (`user.json`, `remarks.json`, `votes-*.jsonl`,
+`rubrics.txt`) and the mark of a pruned run (`pruned`), the worker all else.
 """
 
 import dataclasses
@@ -156,8 +156,13 @@ class JobDirectory:
         return self.path / "items.jsonl"
 
     @property
+    def questions(self) -> Path:
+        """What a judge is asked, a question a line; of the launcher, before the worker starts."""
+        return self.path / "questions.jsonl"
+
+    @property
     def scores(self) -> Path:
-        """What an evaluation has measured so far, row by row."""
+        """What an evaluation or a judge has measured so far, row by row."""
         return self.path / "scores.jsonl"
 
     @property

@@ -36,19 +36,20 @@ def launch(
     inputs: Sequence[Path] = (),
     needs_device: bool = True,
     sweep: str = "",
+    fill: Callable[[JobDirectory], object] = lambda _: None,
 ) -> JobDirectory:
     """Make the job's directory under `root` and start its worker; `sweep` is the id of the sweep
     that does so.
 
-    One that needs no device needs no library of models either. Raises EngineError before anything
-    is created where the worker could not run, and JobFailed with the end of its log where it did
-    not start.
+    `fill` writes what is in the directory from the start. A job that needs no device needs no
+    library of models either. Raises EngineError before anything is created where the worker could
+    not run, and JobFailed with the end of its log where it did not start.
     """
     process.worker_command(needs=_packages(needs_device))
     if needs_device:
         devices.options(recipe.device)
     queue.check_locks()
-    job = directory.create(root, recipe, parents, inputs, sweep=sweep)
+    job = directory.create(root, recipe, parents, inputs, fill, sweep=sweep)
     remember_root(root)
     start(job, recipe.kind, needs_device=needs_device)
     return job

@@ -13,6 +13,7 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, list_checkpoints, read_json
 from engine.recipes.recipe import (
     GenerateRecipe,
+    JudgeRecipe,
     Recipe,
     SweepRecipe,
     TrainRecipe,
@@ -110,7 +111,7 @@ def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
     runs that a sweep left out are tried again.
     """
     before = job.recipe()
-    if isinstance(before, GenerateRecipe | SweepRecipe) and job.rejects.exists():
+    if isinstance(before, GenerateRecipe | JudgeRecipe | SweepRecipe) and job.rejects.exists():
         return
     if not isinstance(before, TrainRecipe) or not isinstance(changed, TrainRecipe | None):
         raise EngineError(f"{job.path.name} is done: nothing left to do.", _said(job))

@@ -64,7 +64,7 @@ class JobView:
     def left_out(self) -> int:
         """Answers that a job of answers did not get, runs of a sweep that are not done; 0 for all
         other kinds."""
-        if self.status is None or self.record.kind not in ("generate", "sweep"):
+        if self.status is None or self.record.kind not in ("generate", "judge", "sweep"):
             return 0
         return self.status.rejected
 

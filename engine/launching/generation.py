@@ -46,7 +46,7 @@ def _located(
     """The recipe with what it names found and checked, its arms, and the files that it reads."""
     arms = parse_arms(original.arms)
     endpoint_keys.check(arms, run)
-    _check_keys_are_set(arms)
+    check_keys_are_set(arms)
     runs = [job.path for job in store.jobs()]
     prompts, files = original.prompts, []
     if not prompts.startswith("bundled:"):
@@ -59,7 +59,7 @@ def _located(
     return recipe, arms, files
 
 
-def _check_keys_are_set(arms: Sequence[Arm]) -> None:
+def check_keys_are_set(arms: Sequence[Arm]) -> None:
     """Raise EngineError where a key is missing here: a worker has the same environment."""
     missing = [arm for arm in arms if arm.key and not os.environ.get(arm.key, "").strip()]
     if missing:

@@ -13,7 +13,13 @@ from engine.compare.arms import Arm, parse_arm
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, SweepRecipe, TrainRecipe
+from engine.recipes.recipe import (
+    EvaluateRecipe,
+    GenerateRecipe,
+    JudgeRecipe,
+    SweepRecipe,
+    TrainRecipe,
+)
 from engine.sweeps.points_file import read_points
 
 
@@ -72,10 +78,15 @@ def _refs(job: JobDirectory, store: Store) -> Iterator[str]:
         yield recipe.model.checkpoint
     if isinstance(recipe, SweepRecipe):
         yield from _refs_of_sweep(job, recipe)
-    if not isinstance(recipe, GenerateRecipe | EvaluateRecipe):
+    if isinstance(recipe, JudgeRecipe):
+        yield recipe.job
+        arms = [recipe.judge]
+    elif isinstance(recipe, GenerateRecipe | EvaluateRecipe):
+        yield recipe.prompts
+        arms = recipe.arms
+    else:
         return
-    yield recipe.prompts
-    for text in recipe.arms:
+    for text in arms:
         try:
             yield from _refs_of_arm(parse_arm(text))
         except EngineError:

@@ -11,6 +11,7 @@ from engine.launching.training import check_beginning
 from engine.recipes.recipe import (
     EvaluateRecipe,
     GenerateRecipe,
+    JudgeRecipe,
     Recipe,
     SweepRecipe,
     TrainRecipe,
@@ -85,6 +86,10 @@ def _check(recipe: Recipe, job: JobDirectory) -> None:
 
         list_points(recipe)
         sweep.check_worker()
+    elif isinstance(recipe, JudgeRecipe):
+        from engine.launching import judging
+
+        judging.check_judge(recipe, root, job.path.name)
     elif isinstance(recipe, TrainRecipe):
         from engine.launching import preflight
 

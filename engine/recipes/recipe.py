@@ -120,6 +120,29 @@ class SweepRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeRecipe:
+    name: str = setting("judge")
+    device: str = setting("auto")
+    job: str = setting("")
+    """`run:ID` of the job whose answers are judged."""
+    judge: str = setting("")
+    """The arm that judges, in the grammar of `engine.compare.arms`."""
+    arms: list[str] = setting([])
+    """The two arms whose answers are judged, in that grammar."""
+    rubrics: list[str] = setting([])
+    """`name: question`, one each; empty: those that the job is voted on by."""
+    limit: int = setting(0, ge=0)
+    """Pairs that are judged, drawn by the seed; 0 is all."""
+    reading: str = setting("auto", choices=("auto", "answer", "likelihood"))
+    """Whether a verdict is what the judge answers, or the likeliest of the three labels; `auto`: of
+    an endpoint the answer, else the likelihood."""
+    prompt: str = setting("")
+    """SHA-256 of the wording that the questions are made of."""
+    decode: Decode = field(default_factory=Decode)
+    kind: str = setting("judge", choices=("judge",))
+
+
+@dataclass(frozen=True, slots=True)
 class PretrainRecipe:
     """How the bundled model was made. It is read; nothing here launches it."""
 
@@ -135,13 +158,14 @@ class PretrainRecipe:
 
 AnswersRecipe = GenerateRecipe | EvaluateRecipe
 """Of jobs that keep answers in `samples.jsonl`."""
-Recipe = TrainRecipe | GenerateRecipe | EvaluateRecipe | SweepRecipe | PretrainRecipe
+Recipe = TrainRecipe | GenerateRecipe | EvaluateRecipe | SweepRecipe | JudgeRecipe | PretrainRecipe
 KINDS: dict[
     str,
     type[TrainRecipe]
     | type[GenerateRecipe]
     | type[EvaluateRecipe]
     | type[SweepRecipe]
+    | type[JudgeRecipe]
     | type[PretrainRecipe],
 ] = {
     "train": TrainRecipe,
@@ -149,6 +173,7 @@ KINDS: dict[
     "generate": GenerateRecipe,
     "evaluate": EvaluateRecipe,
     "sweep": SweepRecipe,
+    "judge": JudgeRecipe,
 }
 
 

@@ -25,6 +25,7 @@ JOBS = {
     "generate": "engine.worker.generate",
     "evaluate": "engine.worker.evaluate",
     "sweep": "engine.worker.sweep",
+    "judge": "engine.worker.judge",
 }
 
 

@@ -7,6 +7,7 @@ endpoint goes on where it was. A job of endpoints alone imports no library of mo
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
@@ -45,6 +46,22 @@ def run(attempt: Attempt) -> str:
     endpoint_keys.check(arms, attempt.directory.path.name)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     prompts = prompt_files.load(recipe.prompts, runs)
+    return answer_prompts(attempt, arms, prompts, recipe.decode, recipe.device, runs)
+
+
+def answer_prompts(
+    attempt: Attempt,
+    arms: Sequence[Arm],
+    prompts: Sequence[Item],
+    usual: Decode,
+    device: str,
+    runs: Sequence[Path],
+) -> str:
+    """The answers that are missing, written as they are done; how many there are then, in words.
+
+    `usual` is how arms decode without settings of their own; `runs` are those that `run:ID` may
+    mean. Keys must have been checked. Raises Stopped, EngineError.
+    """
     notes = describe(prompts)
     for note in notes:
         attempt.log(note)
@@ -52,7 +69,7 @@ def run(attempt: Attempt) -> str:
         if use.warning:
             attempt.log(use.warning)
     weights = {arm: locate(arm, runs) for arm in arms if not arm.is_endpoint}
-    models = _open_models(attempt, recipe.device) if weights else None
+    models = _open_models(attempt, device) if weights else None
 
     known = {sample.key for sample in sample_files.read(attempt.directory.samples)}
     total = len(arms) * len(prompts)
@@ -62,7 +79,7 @@ def run(attempt: Attempt) -> str:
     attempt.directory.rejects.unlink(missing_ok=True)  # of an attempt before this one
     # By base: one that is not needed any more makes room for the next.
     for arm in sorted(arms, key=lambda arm: (arm.is_endpoint, _base(arm, weights))):
-        decode = arm.decoding(recipe.decode)
+        decode = arm.decoding(usual)
         tools = read_arm_tools(arm)
         missing = [prompt for prompt in prompts if _key(arm, prompt, decode, tools) not in known]
         done += len(prompts) - len(missing)

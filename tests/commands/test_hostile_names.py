@@ -17,7 +17,8 @@ COMMANDS = [
     ["compare", "numbers", "ans", "--json"], ["compare", "votes", "ans", "--json"],
     ["compare", "export", "ans", "--to", HOSTILE], ["checkpoints"], ["doctor"], ["resume", "h"],
     ["stop", "h"], ["rm", "h"], ["fit", HOSTILE], ["train", HOSTILE], ["tokenize", HOSTILE],
-    ["generate", "--arm", HOSTILE, "--prompts", HOSTILE], ["get", HOSTILE], ["watch", HOSTILE],
+    ["generate", "--arm", HOSTILE, "--prompts", HOSTILE], ["judge", "ans", "--by", HOSTILE],
+    ["judge", "show", "ans"], ["judge", "show", HOSTILE], ["get", HOSTILE], ["watch", HOSTILE],
     ["data", "inspect", HOSTILE], ["train", "--set", f"{HOSTILE}=1"],
 ]  # fmt: skip
 

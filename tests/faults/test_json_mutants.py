@@ -1,5 +1,6 @@
 """A slice of the mutants of JSON files, and that the harness finds a reader that errs."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import cast
 
@@ -14,6 +15,8 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Status
 from engine.jobs.store import Store
 from engine.jobs.summary import JobView
+from engine.judge import judgements
+from engine.judge.verdicts import Reading
 from engine.recipes.recipe import SweepRecipe
 from engine.sweeps import points_file, sweep_table
 from engine.sweeps.grid import SweepPoint, list_points
@@ -22,11 +25,11 @@ from tests.faults import evaluation_mutants, json_mutants
 from tests.faults.verdict import Verdict, render
 
 SEED = 7
-MUTANTS = 60
+MUTANTS = 100
 CHECKS = list(json_mutants.CHECKS)
-OF_EVALUATIONS, OF_SWEEPS = (
+OF_EVALUATIONS, OF_SWEEPS, OF_JUDGES = (
     range(CHECKS.index(kind), 300 * len(CHECKS), len(CHECKS))
-    for kind in ("an evaluation's file", "a sweep's file")
+    for kind in ("an evaluation's file", "a sweep's file", "a judge's file")
 )
 
 
@@ -75,6 +78,14 @@ def pass_a_wrong_value(table: dict[str, object]) -> EvaluationResults:
             for values in suite.measures.values():
                 cast(dict[str, float], values).update(i0=0.25)
     return results
+
+
+def read_every_answer_as_a(sample: object) -> Reading:
+    return Reading("first")
+
+
+def read_no_row(path: Path) -> Iterator[dict[str, object]]:
+    return iter(())
 
 
 VIEW, READ = summary.view, status.read
@@ -132,3 +143,17 @@ def test_a_reader_of_sweeps_that_errs_is_found(
     assert {one.verdict for one in json_mutants.run(SEED, numbers)} == {Verdict.SURVIVED}
     monkeypatch.setattr(owner, name, defect)
     assert Verdict.LOST in {one.verdict for one in json_mutants.run(SEED, numbers)}
+
+
+@pytest.mark.parametrize(
+    ("name", "defect", "verdict"),
+    [
+        ("read_answer", read_every_answer_as_a, Verdict.WRONG),
+        ("_rows", read_no_row, Verdict.LOST),
+    ],
+)
+def test_a_reader_of_judges_that_errs_is_found(
+    monkeypatch: pytest.MonkeyPatch, name: str, defect: object, verdict: Verdict
+) -> None:
+    monkeypatch.setattr(judgements, name, defect)
+    assert verdict in {result.verdict for result in json_mutants.run(SEED, OF_JUDGES[:100])}

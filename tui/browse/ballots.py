@@ -16,8 +16,6 @@ from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
 from tui.snapshots import RunRow
 
-RUBRICS = "rubrics.txt"
-
 
 class VotesRead(Message):
     """A judge's votes are read."""
@@ -59,7 +57,7 @@ class BallotBox:
         """Read a judge's votes; without a name those of the last judge, or of this user."""
         self.judge = judge or self.judge or _user()
         self._book = Book(votes.book_of(self._folder, self.judge))
-        own = self._folder / RUBRICS
+        own = self._folder / votes.RUBRICS_FILE
         self.rubrics = votes.read_rubrics(own) if own.exists() else dict(votes.RUBRICS)
         return VotesRead(self.judge, self._own(self._book))
 
@@ -94,7 +92,7 @@ class BallotBox:
 
     def take_rubrics(self, text: str) -> RubricsChanged:
         """Rate by the rubrics of a file from now on, in this job; empty: by the bundled ones."""
-        own = self._folder / RUBRICS
+        own = self._folder / votes.RUBRICS_FILE
         if not text:
             own.unlink(missing_ok=True)
             self.rubrics = dict(votes.RUBRICS)

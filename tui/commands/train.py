@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from engine.compare.arms import parse_arms
+from engine.compare.arms import answering_arms, parse_arms
 from engine.errors import JobFailed
 from engine.jobs import logout, resume_rules, status
 from engine.jobs.directory import JobDirectory
@@ -12,7 +12,7 @@ from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching import resume, training
 from engine.recipes import recipe
-from engine.recipes.recipe import GenerateRecipe, Recipe, SweepRecipe
+from engine.recipes.recipe import GenerateRecipe, JudgeRecipe, Recipe, SweepRecipe
 from engine.text import one_line
 from tui.commands.endpoint_keys import add_allow_key, allow_typed, ask_before_sending
 from tui.commands.fit import announce
@@ -72,12 +72,12 @@ def _resume(options: argparse.Namespace) -> int:
 
 def _ask_for_keys(before: Recipe, changed: Recipe | None, flags: Sequence[str], run: str) -> None:
     """Before the arms of a job of answers are asked: those in its recipe may not be the user's."""
-    if not isinstance(before, GenerateRecipe):
+    known = answering_arms(before)
+    if not known:
         return
-    if isinstance(changed, GenerateRecipe):
-        allow_typed(parse_arms([arm for arm in changed.arms if arm not in before.arms]))
-        before = changed
-    ask_before_sending(parse_arms(before.arms), flags, run)
+    asked = known if changed is None else answering_arms(changed)
+    allow_typed(parse_arms([arm for arm in asked if arm not in known]))
+    ask_before_sending(parse_arms(asked), flags, run)
 
 
 def _say_where(job: JobDirectory) -> None:
@@ -101,6 +101,6 @@ def _end(job: JobDirectory, wait: bool) -> int:
         raise
     if last.state is not State.DONE:
         return 1
-    if isinstance(job.recipe(), GenerateRecipe):
+    if isinstance(job.recipe(), GenerateRecipe | JudgeRecipe):
         check_complete(job)
     return int(isinstance(job.recipe(), SweepRecipe) and job.rejects.exists())

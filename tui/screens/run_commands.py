@@ -12,7 +12,13 @@ from textual.worker import Worker
 
 from engine.errors import EngineError
 from engine.jobs.status import State
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, SweepRecipe, TrainRecipe
+from engine.recipes.recipe import (
+    EvaluateRecipe,
+    GenerateRecipe,
+    JudgeRecipe,
+    SweepRecipe,
+    TrainRecipe,
+)
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.formatting import name_of, size
@@ -265,14 +271,14 @@ class RunCommands:
         def begin() -> None:
             self.run_in_thread(resume)
 
-        if not isinstance(row.view.recipe, GenerateRecipe):
+        if not isinstance(row.view.recipe, GenerateRecipe | JudgeRecipe):
             begin()
             return
-        from engine.compare.arms import parse_arms
+        from engine.compare.arms import answering_arms, parse_arms
         from tui.screens.key_questions import ask_for_keys
 
         try:
-            arms = parse_arms(row.view.recipe.arms)
+            arms = parse_arms(answering_arms(row.view.recipe))
         except EngineError as error:
             self._page.services.show_error(error)
             return

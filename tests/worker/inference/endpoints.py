@@ -15,6 +15,8 @@ class Server:
 
     address: str = ""
     reply: bytes = b""
+    answer: Callable[[Any], bytes] | None = None
+    """What it answers to a body, in place of `reply`."""
     kind: str = "text/event-stream"
     status: int = 200
     busy: list[int] = field(default_factory=list)
@@ -38,7 +40,8 @@ def serving() -> Iterator[Server]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            made.asked.append((self.path, dict(self.headers), json.loads(body)))
+            question = json.loads(body)
+            made.asked.append((self.path, dict(self.headers), question))
             made.before_answer()
             asked = made.refuses and made.refuses in json.dumps(made.asked[-1][2])
             busy = made.busy.pop(0) if made.busy else 0
@@ -48,7 +51,8 @@ def serving() -> Iterator[Server]:
                 self.send_header(name, value)
             self.end_headers()
             try:
-                self.wfile.write(b"" if busy else made.reply)
+                reply = made.answer(question) if made.answer else made.reply
+                self.wfile.write(b"" if busy else reply)
                 while made.holds and not made.hold.wait(0.01):
                     self.wfile.write(b": still here\n\n")
             except OSError:

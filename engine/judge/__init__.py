@@ -1,0 +1,1 @@
+"""A model as the judge of pairs of answers: what it is asked, and how far it can be trusted."""

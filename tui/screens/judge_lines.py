@@ -1,0 +1,168 @@
+"""A judge's numbers in words: a line beside the votes, and the whole report. Pure text, clean."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from engine.impact.changes.score_estimate import ScoreEstimate
+from engine.judge.human_votes import FEWEST, Agreement
+from engine.judge.judge_report import JudgeReport
+from engine.judge.judge_result import LengthBias, RubricResult
+from engine.number_format import write_number, write_percent, write_share, write_share_change
+from engine.text import one_line
+
+CAUTION = (
+    "A judge is a model and makes errors: a win is an answer that it prefers in both orders, all "
+    "else counts as a tie. Votes of people are counted apart."
+)
+_READINGS = {
+    "likelihood": "verdict: likeliest of A, B, tie",
+    "answer": "verdict: its answer, A, B or tie",
+}
+_LONGEST_EXAMPLE = 60
+_MOST_PAIRS = 10
+"""That are named where there are too few to speak of agreement."""
+
+
+def judge_lines(reports: Sequence[JudgeReport], separator: str) -> list[str]:
+    """A line for each judge and rubric: wins, consistency, agreement with votes."""
+    between = f" {separator} "
+    return [
+        between.join(_summary(report, one)) for report in reports for one in report.result.rubrics
+    ]
+
+
+def _summary(report: JudgeReport, one: RubricResult) -> Iterator[str]:
+    yield f"judge {one_line(report.name)}, {one_line(one.rubric)}: {_counts(report, one)}"
+    if one.consistency is not None:
+        yield f"both orders agree {_percent(one.consistency)}"
+    votes = one.votes
+    if votes is not None and votes.alpha is not None:
+        yield f"alpha with votes {_alpha(votes)} (n {votes.pairs})"
+    elif votes is not None:
+        yield f"{votes.pairs} pairs with votes, too few for agreement"
+    if one.incomplete:
+        yield f"{one.incomplete} without a verdict"
+    yield from (one_line(note) for note in report.notes if note.startswith("the judge judges"))
+
+
+def report_lines(report: JudgeReport, separator: str) -> list[str]:
+    """The whole report, its heads without an indent."""
+    between = f" {separator} "
+    left, right = one_line(report.left_name), one_line(report.right_name)
+    head = [
+        f"judge {one_line(report.name)} ({one_line(report.model)})",
+        _READINGS.get(report.reading, one_line(report.reading)),
+        f"prompt {one_line(report.prompt[:8])}",
+    ]
+    state = f", {report.state}" if report.state != "done" else ""
+    lines = [
+        between.join(head),
+        f"{one_line(report.id)}{state}: {right} against {left} in {one_line(report.judged)}",
+        CAUTION,
+        *(f"note: {one_line(note)}" for note in report.notes),
+    ]
+    for one in report.result.rubrics:
+        lines += ["", *_rubric_lines(report, one)]
+    among = report.result.among_voters
+    if among is not None:
+        lines += ["", f"voters among themselves: {_agreement(among)}"]
+    return lines
+
+
+def _rubric_lines(report: JudgeReport, one: RubricResult) -> list[str]:
+    lines = [f"{one_line(one.rubric)}: {_counts(report, one)}"]
+    if one.pairs:
+        lines.append(
+            f"  of the ties {one.ties} in both orders, {one.one_tie} in one, "
+            f"{one.by_position} by position (the same place preferred in both)"
+        )
+    if one.difference is not None:
+        low, high = one.difference.interval()
+        bounds = f"[{write_share_change(low)}, {write_share_change(high)}]"
+        change = write_share_change(one.difference.difference)
+        lines.append(f"  wins minus losses {change} {_known(bounds, low)} ({one.difference.name})")
+    elif one.pairs:
+        lines.append("  too few pairs for an interval of the difference")
+    if one.consistency is not None:
+        lines.append(f"  both orders agree: {_percent(one.consistency)} of {one.pairs} pairs")
+    if one.first_shown is not None:
+        lines.append(
+            f"  prefers the answer shown first: {_percent(one.first_shown)} of "
+            f"{one.first_shown.items} verdicts (50% is no position bias)"
+        )
+    lines += [f"  {line}" for line in _length_lines(one.length)]
+    if one.votes is not None:
+        who = "the voter" if report.result.voters == 1 else "most voters"
+        lines.append(f"  with {who}: {_agreement(one.votes)}")
+    if one.ratings is not None:
+        lines.append(f"  with ratings of {one_line(one.rubric)}: {_agreement(one.ratings)}")
+    if one.problems:
+        counts = ", ".join(f"{count} {problem}" for problem, count in one.problems.items())
+        lines.append(f"  questions without a verdict: {counts}")
+        lines += [f"    “{one_line(text)[:_LONGEST_EXAMPLE]}”" for text in one.examples]
+    if one.problems.get("cut"):
+        lines.append("    cut: a higher decode.max_new_tokens leaves room for reasoning")
+    return lines
+
+
+def _length_lines(length: LengthBias | None) -> list[str]:
+    if length is None:
+        return []
+    line = f"prefers the longer answer: {_percent(length.share)} of {length.share.items} pairs"
+    if length.judge_on_voted is None or length.voters_on_voted is None:
+        return [f"{line} (no votes on these pairs to compare with; 50% if length does not matter)"]
+    voted = length.judge_on_voted.items
+    judge, people = (_percent(one) for one in (length.judge_on_voted, length.voters_on_voted))
+    lines = [line, f"  of {voted} pairs with votes: judge {judge}, voters {people}"]
+    if length.difference is not None:
+        low, high = length.difference.interval()
+        bounds = f"[{write_share_change(low)}, {write_share_change(high)}]"
+        change = write_share_change(length.difference.difference)
+        lines[-1] += f", difference {change} {_known(bounds, low)}"
+    return lines
+
+
+def _counts(report: JudgeReport, one: RubricResult) -> str:
+    """emotion-lora 41, base 22, tie 17 of 80"""
+    if not one.pairs:
+        return "no pair has a verdict in both orders"
+    left, right = one_line(report.left_name), one_line(report.right_name)
+    ties = one.pairs - one.wins - one.losses
+    return f"{right} {one.wins}, {left} {one.losses}, tie {ties} of {one.pairs}"
+
+
+def _agreement(agreement: Agreement) -> str:
+    if agreement.pairs < FEWEST:
+        differing = [one_line(pair) for pair in agreement.differing[:_MOST_PAIRS]]
+        more = len(agreement.differing) - len(differing)
+        which = ", ".join(differing) + (f" and {more} more" if more else "")
+        said = f"; they differ on {which}" if differing else ""
+        return f"{agreement.pairs} pairs in common, fewer than {FEWEST}: no agreement{said}"
+    same = f"the same on {agreement.same} of {agreement.pairs} pairs"
+    if agreement.alpha is None:
+        return f"{same}, alpha unknown: {agreement.reason}"
+    reason = f" ({agreement.reason})" if agreement.reason else ""
+    return f"alpha {_alpha(agreement)}, {same}{reason}"
+
+
+def _alpha(agreement: Agreement) -> str:
+    assert agreement.alpha is not None
+    value = _signed(agreement.alpha)
+    if agreement.low is None or agreement.high is None:
+        return value
+    return f"{value} [{_signed(agreement.low)}, {_signed(agreement.high)}]"
+
+
+def _signed(value: float) -> str:
+    """Of alpha, which may be below 0: .42, -.08."""
+    return write_share(value) if 0 <= value <= 1 else write_number(value, 2)
+
+
+def _percent(share: ScoreEstimate) -> str:
+    if share.low is None or share.high is None:
+        return write_percent(share.value)
+    return f"{write_percent(share.value)} [{write_percent(share.low)}, {write_percent(share.high)}]"
+
+
+def _known(bounds: str, low: float) -> str:
+    return bounds if math.isfinite(low) else "without an interval"
