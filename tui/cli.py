@@ -32,6 +32,7 @@ ROOMS = {
     "generate": ("generate",),
     "evaluate": ("evaluate",),
     "impact": ("impact",),
+    "gate": ("gate",),
     "tokenize": ("tokenize",),
     "compare": ("compare",),
     "keys": ("keys",),
