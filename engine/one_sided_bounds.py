@@ -7,9 +7,11 @@ with rare losses far more. Owns the bounds and how sure they are; refuses to jud
 only.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Hashable, Sequence
 from functools import lru_cache
-from math import ceil, exp, inf, lgamma, log, log1p, sqrt
+from math import cbrt, ceil, exp, fsum, inf, lgamma, log, log1p, sqrt
+from operator import mul
 from statistics import NormalDist
 
 from engine.statistics import incomplete_beta, mean_test, t_quantile
@@ -38,8 +40,8 @@ def bound_change(
     scores, and of items in groups or with weights, by Student's t with one more item, or group,
     that changed by a whole score to the worse: of a change at the bound at most 6% of errors in
     simulations, fewer where the items of a group do not go together. Of unbounded values, such as
-    nats per token, by Student's t of what is resampled, with the errors that
-    `engine.statistics.paired_mean` names.
+    nats per token, by Student's t, made wider for skewness: 5% of normal rises; of exponential ones
+    5 to 8% and of lognormal ones 6 to 10% from 100 documents on.
 
     Arguments and errors as `engine.statistics.paired_test`; `is_bounded`: of scores from 0 to 1, so
     that no difference leaves −1 to 1. Infinite where one group or a single unbounded value leaves
@@ -68,10 +70,11 @@ def _bound_below(
         return bound_proportions(gained, lost, trials, confidence)
     if trials < 2:
         return -1.0 if is_bounded else -inf
+    if is_bounded:
+        return _bound_mean(test.difference, test.error, trials, confidence)
     quantile = t_quantile(confidence, trials - 1)
-    if not is_bounded:
-        return test.difference - quantile * test.error
-    return _bound_mean(test.difference, test.error, trials, confidence)
+    reach = max(quantile, _transform(quantile, _skewness(differences, groups, weights)))
+    return test.difference - reach * test.error
 
 
 def _bound_mean(mean: float, error: float, trials: int, confidence: float) -> float:
@@ -87,6 +90,31 @@ def _bound_mean(mean: float, error: float, trials: int, confidence: float) -> fl
     reach = t_quantile(confidence, trials - 1) * sqrt(max(0.0, spread) / (count - 1) / count)
     unchanged: float = 1 - (1 - confidence) ** (1 / trials)
     return max(-1.0, min(centre - reach, mean - unchanged))
+
+
+def _skewness(
+    differences: Sequence[float], groups: Sequence[Hashable], weights: Sequence[float]
+) -> float:
+    """Of the mean: that of what each item, or group, adds to it, over the root of their number."""
+    shares = weights or [1.0] * len(differences)
+    mean = fsum(map(mul, differences, shares)) / fsum(shares)
+    sums: dict[Hashable, float] = defaultdict(float)
+    for at, (change, share) in enumerate(zip(differences, shares, strict=True)):
+        sums[groups[at] if groups else at] += (change - mean) * share
+    count, square = len(sums), fsum(part**2 for part in sums.values())
+    if count < 3 or not square:
+        return 0.0
+    third = fsum(part**3 for part in sums.values())
+    return float(third / square**1.5 * sqrt(count * (count - 1)) / (count - 2))
+
+
+def _transform(quantile: float, skewness: float) -> float:
+    """The quantile of Student's t of a mean with so much skewness: the inverse of the cubic
+    transformation of Hall 1992 (Journal of the Royal Statistical Society B 54, pages 221 to 228).
+    """
+    if abs(skewness) < 1e-6:
+        return quantile
+    return 3 / skewness * (cbrt(1 + skewness * (quantile - skewness / 6)) - 1)
 
 
 def bound_proportions(gained: int, lost: int, n: int, confidence: float = 0.95) -> float:
@@ -117,8 +145,12 @@ def _bound_proportions(gained: int, lost: int, n: int, confidence: float) -> flo
     fewest, most = _clopper_pearson(gained + lost, n, _NUISANCE_ERROR)
 
     def is_refused(difference: float) -> bool:
-        chance = _most_likely(least, n, difference, fewest, most)
-        return chance <= 1 - confidence - _NUISANCE_ERROR
+        shares = _list_shares(max(fewest, abs(difference)), most)
+        return all(
+            _chance(least, n, (share + difference) / 2, (share - difference) / 2)
+            <= 1 - confidence - _NUISANCE_ERROR
+            for share in shares
+        )
 
     low, high = -1.0, (gained - lost) / n
     for _ in range(_STEPS):
@@ -145,24 +177,17 @@ def _rank(gained: int, lost: int) -> float:
     return gained - lost - _ORDER * sqrt(gained + lost + 2)
 
 
-def _most_likely(
-    least: Sequence[int], n: int, difference: float, fewest: float, most: float
-) -> float:
-    """The largest chance of these results over the shares of changed pairs; 0 for none."""
-    fewest = max(fewest, abs(difference))
+def _list_shares(fewest: float, most: float) -> list[float]:
+    """Denser at the lower end, near which the chance has its steps; none where none is possible."""
     if fewest > most:
-        return 0.0
-    # Denser at the lower end, near which the chance has its steps.
-    shares = (fewest + (most - fewest) * (at / _SHARES) ** 2 for at in range(_SHARES + 1))
-    return max(
-        _chance(least, n, max(0.0, share + difference) / 2, max(0.0, share - difference) / 2)
-        for share in shares
-    )
+        return []
+    return [fewest + (most - fewest) * (at / _SHARES) ** 2 for at in range(_SHARES + 1)]
 
 
 def _chance(least: Sequence[int], n: int, rise: float, fall: float) -> float:
     """That of `n` pairs, each gained with the chance `rise` and lost with `fall`, at least
     `least[lost]` are gained."""
+    rise, fall = max(0.0, rise), max(0.0, fall)
     if fall >= 1:
         return 0.0
     # Of the pairs that are not lost; one where none keeps its score.
@@ -195,15 +220,10 @@ def _binomial(p: float) -> Callable[[int, int], float]:
     def chance(k: int, n: int) -> float:
         if not 0 <= k <= n:
             return 0.0
-        ways = _log_factorial(n) - _log_factorial(k) - _log_factorial(n - k)
+        ways = lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
         return exp(ways + k * success + (n - k) * failure)
 
     return chance
-
-
-@lru_cache(maxsize=1 << 18)
-def _log_factorial(n: int) -> float:
-    return lgamma(n + 1)
 
 
 def _clopper_pearson(k: int, n: int, error: float) -> tuple[float, float]:

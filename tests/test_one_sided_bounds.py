@@ -1,7 +1,7 @@
 """One-sided bounds: their errors at the limit, enumerated where they are exact, else simulated."""
 
 from collections.abc import Callable
-from math import comb, exp, fsum, log1p, sqrt
+from math import cbrt, comb, exp, fsum, log1p, sqrt
 from random import Random
 
 import pytest
@@ -228,13 +228,37 @@ def test_students_t_alone_would_let_rare_losses_pass() -> None:
     assert passed / 300 > 0.14
 
 
-def test_nats_of_documents_are_students_t() -> None:
+@pytest.mark.parametrize(
+    ("draw", "least", "most"),
+    [
+        (lambda chance, limit: chance.gauss(limit, 0.1), 0.02, 0.09),
+        (lambda chance, limit: chance.expovariate(1 / limit), 0.03, 0.11),
+    ],
+    ids=["normal", "exponential"],
+)
+def test_of_nats_a_rise_at_the_limit_seldom_passes(
+    draw: Callable[[Random, float], float], least: float, most: float
+) -> None:
+    """100 documents of different lengths, whose perplexity rises by 5%."""
     chance, limit, passed = Random(3), log1p(0.05), 0
     for _ in range(600):
-        tokens = [exp(chance.gauss(5, 0.5)) for _ in range(60)]
-        rises = [chance.gauss(limit, 0.1) for _ in tokens]
+        tokens = [exp(chance.gauss(5, 0.5)) for _ in range(100)]
+        rises = [draw(chance, limit) for _ in tokens]
         passed += bound_change(rises, [], tokens, is_bounded=False)[1] < limit
-    assert 0.02 < passed / 600 < 0.09
+    assert least < passed / 600 < most
+
+
+def test_skewness_widens_the_bound_towards_the_rare_values_alone() -> None:
+    """Hall's transformation of 20 values by hand: skewness 4.472 of one among equal ones."""
+    rises = [1.0] + [0.0] * 19
+    low, high = bound_change(rises, is_bounded=False)
+    error, quantile = sqrt(0.05 * 0.95 * 20 / 19 / 20), t_quantile(0.95, 19)
+    skewness = 4.4721 / sqrt(20)
+    # The bound below of the mirror image: a skewness below 0.
+    reach = -3 / skewness * (cbrt(1 - skewness * (quantile + skewness / 6)) - 1)
+    assert low == pytest.approx(0.05 - quantile * error)
+    assert high == pytest.approx(0.05 + reach * error, rel=1e-3)
+    assert reach > quantile
 
 
 def test_three_points_need_952_items_at_10_percent_discordant() -> None:

@@ -66,16 +66,18 @@ def find_measured_arms(
     the first one as the root. Raises EngineError where an arm is missing; `where` is the job."""
     names = tuple(results.arms)
     shown = f"{where}: {', '.join(names)}"
-    for name in (arm, against):
-        if name and name not in names and name not in (ROOT, PARENT):
+
+    def check(name: str) -> str:
+        if name not in names:
             raise EngineError(f"Unknown arm {name!r}.", shown, "Use one of these names.")
-    after = arm or (names[-1] if names else "")
-    before = against
-    if against == ROOT and ROOT not in names:
-        before = names[0] if names else ""
-    elif against == PARENT and PARENT not in names:
-        before = results.arms[after].parent or names[0]
-    if not names or before == after:
+        return name
+
+    if len(names) < 2:
+        raise EngineError("There are no two arms to compare.", shown, "Evaluate a base as well.")
+    after = check(arm or names[-1])
+    parent = results.arms[after].parent
+    before = check({ROOT: names[0], PARENT: parent or names[0]}.get(against, against))
+    if before == after:
         raise EngineError(
             "There are no two arms to compare.", shown, "Use --arm NAME and --against NAME."
         )

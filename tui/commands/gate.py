@@ -40,7 +40,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser = commands.add_parser(
         "gate",
         help="whether a run keeps to limits of what it may lose and must gain; for scripts",
-        epilog=EPILOG.replace("%", "%%"),
+        epilog=EPILOG,
     )
     parser.add_argument(
         "run", metavar="RUN",
@@ -83,7 +83,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 def _gate(options: argparse.Namespace) -> int:
     if options.junit is not None:
         output_file.check(options.junit, force=options.force, hint=FORCE_HINT)
-    store = open_store(options.runs, remember=True)
+    store = open_store(options.runs)
     done = _find_evaluation(options.run, store)
     job, report = _judge(options, done) if done else _measure(options, store)
     if options.junit is not None:
@@ -116,7 +116,8 @@ def _judge(options: argparse.Namespace, job: JobDirectory) -> "tuple[JobDirector
     if not job.results.exists():
         state = status.derive(job, now := status.read(job))
         if not state.alive:
-            _refuse_to_judge(options, [], "", "", failure(job, state, now))
+            limits = name_limits(options.limits, ())
+            _refuse_to_judge(options, limits, job.path.name, failure(job, state, now))
     results = read_job_results(job)
     before, after = find_measured_arms(results, options.against, options.arm, job.path.name)
     limits = name_limits(options.limits, tuple(results.suites))
@@ -145,28 +146,24 @@ def _measure(options: argparse.Namespace, store: Store) -> "tuple[JobDirectory, 
     evaluate_recipe = recipe.parse(recipe.with_changes(table, options.changes))
     assert isinstance(evaluate_recipe, EvaluateRecipe)
     _say_plan(evaluate_recipe, limits, arms, store)
-    job = evaluation.launch_evaluation(evaluate_recipe, store.root)
-    names = arms.after.name, arms.before.name
+    root = open_store(options.runs, remember=True).root
     try:
+        job = evaluation.launch_evaluation(evaluate_recipe, root)
         follow_evaluation(job)
     except JobFailed as error:
-        _refuse_to_judge(options, limits, *names, error)
+        _refuse_to_judge(options, limits, f"{arms.after.name} against {arms.before.name}", error)
     return job, judge_limits(read_job_results(job), limits, arms.before.name, arms.after.name)
 
 
 def _refuse_to_judge(
-    options: argparse.Namespace,
-    limits: "Sequence[Limit]",
-    after: str,
-    before: str,
-    error: JobFailed,
+    options: argparse.Namespace, limits: "Sequence[Limit]", title: str, error: JobFailed
 ) -> NoReturn:
     """What a failed evaluation leaves: the errors of its limits, and an exit code of its own, so
     that a script can try again what was not judged."""
-    if options.junit is not None and limits:
+    if options.junit is not None:
         from engine.impact.changes.gate_export import write_junit_error
 
-        _write(options, write_junit_error(after, before, limits, error))
+        _write(options, write_junit_error(title, limits, error))
     error.exit_code = NOT_MEASURED
     raise error
 

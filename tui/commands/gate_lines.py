@@ -26,18 +26,18 @@ def list_plan_lines(limits: Sequence[Limit], suites: Mapping[str, Suite]) -> Ite
 def _say_plan(limit: Limit, suite: Suite | None) -> str:
     if suite is None:
         return "its items are counted once they are read."
-    count = len(suite.items)
-    plan = plan_limit(limit, suite.measure)
+    plan = plan_limit(limit, suite.measure, suite.items)
     if plan is None:
-        return f"{count:,} items; how many it needs follows from what is measured."
-    discordant = write_percent(plan.discordant)
+        return f"{len(suite.items):,} items; how many it needs follows from what is measured."
+    count = f"{plan.items:,}"
+    count += f" in {plan.groups:,} groups" if plan.groups < plan.items else ""
     needs = (
         f"needs about {plan.needed:,} items to pass in 90% of cases {plan.assumption} and "
-        f"{discordant} are discordant; it has {count:,}"
+        f"{write_percent(plan.discordant)} are discordant; it has {count}"
     )
-    if count < plan.least:
+    if not plan.chance:
         return f"{needs} and cannot pass: the least is {plan.least:,}."
-    return f"{needs} and passes in about {write_percent(plan.chance(count))}."
+    return f"{needs} and passes in about {write_percent(plan.chance)}."
 
 
 def list_report_lines(report: GateReport) -> Iterator[str]:
@@ -51,7 +51,7 @@ def list_report_lines(report: GateReport) -> Iterator[str]:
             yield from _wrap(note, "  ")
     yield ""
     yield from _wrap(
-        f"{one_line(report.after)} against {one_line(report.before)}: {report.outcome}. "
+        f"{one_line(report.title)}: {report.outcome}. "
         "Changes are in points, of perplexities in percent; each bound holds with 95% on its one "
         "side (of a failed limit the other one), and every limit must be kept.",
         "",

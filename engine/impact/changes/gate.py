@@ -118,6 +118,11 @@ class GateReport:
     """As those of an outcome, of all suites."""
 
     @property
+    def title(self) -> str:
+        """What is judged; not cleaned."""
+        return f"{self.after} against {self.before}"
+
+    @property
     def outcome(self) -> Outcome:
         """Failed where one limit is, else not enough evidence where one lacks it, else passed."""
         outcomes = {judged.outcome for judged in self.outcomes}
@@ -259,10 +264,10 @@ def _count_needed(outcome: GateOutcome, variance: float) -> tuple[int | None, Ne
     return max(least, items_needed(margin, variance)), "the change is as measured"
 
 
-def write_change(outcome: GateOutcome, value: float, *, signed: bool = True) -> str:
+def write_change(outcome: GateOutcome, value: float) -> str:
     """A change as it is shown: points of a score, percent of a perplexity."""
     if not math.isfinite(value):
         return write_number(value, 1)
     if outcome.unit == "score":
-        return write_number(100 * value, 1, signed=signed)
-    return f"{write_number(100 * math.expm1(min(value, 700.0)), 1, signed=signed)}%"
+        return write_number(100 * value, 1, signed=True)
+    return f"{write_number(100 * math.expm1(min(value, 700.0)), 1, signed=True)}%"

@@ -72,7 +72,7 @@ def _encode_outcome(judged: GateOutcome) -> dict[str, Any]:
 
 def write_junit(report: GateReport) -> bytes:
     """A test case a limit: failed, or skipped where the evidence does not do."""
-    suite = _open_suite(report.after, report.before, [judged.limit for judged in report.outcomes])
+    suite = _open_suite(report.title, [judged.limit for judged in report.outcomes])
     for case, judged in zip(suite, report.outcomes, strict=True):
         text = describe_outcome(judged)
         if judged.outcome == "failed":
@@ -89,9 +89,9 @@ def write_junit(report: GateReport) -> bytes:
     return _finish(suite)
 
 
-def write_junit_error(arm: str, against: str, limits: Sequence[Limit], error: EngineError) -> bytes:
+def write_junit_error(title: str, limits: Sequence[Limit], error: EngineError) -> bytes:
     """A test case a limit, none of which could be judged: the evaluation did not end."""
-    suite = _open_suite(arm, against, limits)
+    suite = _open_suite(title, limits)
     for case in suite:
         element = ElementTree.SubElement(case, "error", message=_xml(one_line(error.title)))
         element.set("type", "evaluation")
@@ -112,9 +112,9 @@ def describe_outcome(judged: GateOutcome) -> str:
     return f"{head}, change {change}, {side} 95% bound {bound}, n = {judged.items:,}{needed}"
 
 
-def _open_suite(arm: str, against: str, limits: Sequence[Limit]) -> ElementTree.Element:
+def _open_suite(title: str, limits: Sequence[Limit]) -> ElementTree.Element:
     """With a case for each limit, whose names differ: the same limit is never set twice."""
-    name = _xml(f"{_SUITE}: {one_line(arm)} against {one_line(against)}")
+    name = _xml(f"{_SUITE}: {one_line(title)}")
     suite = ElementTree.Element("testsuite", name=name)
     for limit in limits:
         words = _xml(f"{one_line(limit.suite)} {limit.words}")

@@ -4,8 +4,10 @@ passes with those that a suite has.
 Owns the assumptions: how many items change from one arm to the other, and that nothing is lost.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.compare.items import Item
 from engine.impact.changes.gate import Limit
 from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.scores.measure_kinds import unit_of
@@ -17,43 +19,50 @@ DISCORDANT = 0.1
 
 @dataclass(frozen=True, slots=True)
 class GatePlan:
-    """Of one limit, under the assumptions that its words name."""
+    """Of one limit and the items of its suite, under the assumptions that it names."""
 
-    limit: Limit
+    items: int
+    groups: int
+    """Independent ones among them; as many as items where these come alone."""
     discordant: float
-    gain: float
-    """True change that is assumed: none of a loss, of a gain twice its limit."""
+    assumption: str
     needed: int
     """Items with which it passes in nine of ten cases."""
     least: int
     """With fewer it cannot pass at all."""
-
-    def chance(self, items: int) -> float:
-        """How often it passes with so many items."""
-        if items < max(self.least, LEAST_ITEMS):
-            return 0.0
-        return chance_to_pass(self.gain - self.limit.threshold, _variance(self), items)
-
-    @property
-    def assumption(self) -> str:
-        if self.limit.kind == "lost at most":
-            return "if nothing is lost"
-        return f"if {100 * self.gain:.6g} points are gained"
+    chance: float
+    """How often it passes with the items that are there; of groups whose items go together."""
 
 
-def plan_limit(limit: Limit, measure: str, discordant: float = DISCORDANT) -> GatePlan | None:
-    """None where the values have no spread that can be assumed, as nats per token, and of a gain of
-    0 points, of which every size is above the limit."""
+def plan_limit(
+    limit: Limit, measure: str, items: Sequence[Item], discordant: float = DISCORDANT
+) -> GatePlan | None:
+    """Assumes that nothing is lost; of a gain, that it is twice its limit, or half of what there is
+    above it.
+
+    None where the values have no spread that can be assumed, as nats per token, and of a gain of 0
+    points, of which every size is above the limit.
+    """
     if unit_of(measure) != "score" or not limit.share:
         return None
-    gain = min(1.0, 2 * limit.share) if limit.kind == "gained at least" else 0.0
+    is_gain = limit.kind == "gained at least"
+    gain = min(2 * limit.share, (1 + limit.share) / 2) if is_gain else 0.0
+    margin = gain - limit.threshold
     discordant = max(discordant, gain)
-    least = least_items(limit.share) if limit.kind == "lost at most" else LEAST_ITEMS
-    plan = GatePlan(limit, discordant, gain, 0, max(LEAST_ITEMS, least))
-    needed = items_needed(gain - limit.threshold, _variance(plan))
-    return GatePlan(limit, discordant, gain, max(plan.least, needed), plan.least)
-
-
-def _variance(plan: GatePlan) -> float:
-    """Of one item's difference."""
-    return plan.discordant - plan.gain**2
+    variance = discordant - gain**2
+    least = LEAST_ITEMS if is_gain else max(LEAST_ITEMS, least_items(limit.share))
+    groups = len({item.group or (item.id,) for item in items})
+    chance = 0.0
+    if min(len(items), groups) >= least:
+        # Of groups the bound counts one more, that changed by a whole score to the worse.
+        extra = 1 / (groups + 1) if groups < len(items) else 0.0
+        chance = chance_to_pass(margin - extra, variance + extra, groups)
+    return GatePlan(
+        len(items),
+        groups,
+        discordant,
+        f"if {100 * gain:.6g} points are gained" if is_gain else "if nothing is lost",
+        max(least, items_needed(margin, variance)),
+        least,
+        chance,
+    )

@@ -1,14 +1,16 @@
 """Limits judged by made results: what passes, fails, lacks evidence, and what is refused."""
 
 import math
+from random import Random
 from typing import Any
 
 import pytest
 
+from engine.compare.items import Item
 from engine.errors import EngineError
 from engine.impact.changes.gate import GateOutcome, Kind, Limit, judge_limits, write_change
 from engine.impact.changes.gate_plan import plan_limit
-from engine.one_sided_bounds import bound_proportions, items_needed
+from engine.one_sided_bounds import bound_change, bound_proportions, items_needed
 from tests.impact.made_results import measured, results_of, scores_of, suite_of
 
 LOST: Kind = "lost at most"
@@ -225,21 +227,48 @@ def test_how_many_items_would_decide() -> None:
     assert at_limit.items_needed is None, "no number would show on which side it is"
 
 
+def _items(count: int, in_a_group: int = 1) -> list[Item]:
+    return [
+        Item(f"i{at}", group=f"g{at // in_a_group}" if in_a_group > 1 else "")
+        for at in range(count)
+    ]
+
+
 def test_what_is_needed_is_known_before_anything_is_measured() -> None:
-    plan = plan_limit(Limit(LOST, 0.03, "facts"), "strict")
+    loss = Limit(LOST, 0.03, "facts")
+    plan = plan_limit(loss, "strict", _items(300))
     assert plan is not None
     assert (plan.needed, plan.least, plan.assumption) == (952, 99, "if nothing is lost")
-    assert plan.chance(98) == 0
-    assert 0.4 < plan.chance(300) < 0.5
-    gain = plan_limit(Limit(GAINED, 0.05, "facts"), "strict")
+    assert plan.chance == pytest.approx(0.46, abs=0.01)
+    few = plan_limit(loss, "strict", _items(98))
+    assert few is not None
+    assert few.chance == 0
+    gain = plan_limit(Limit(GAINED, 0.05, "facts"), "strict", _items(100))
     assert gain is not None
     assert gain.assumption == "if 10 points are gained"
     assert gain.needed == items_needed(0.05, 0.1 - 0.01)
-    large = plan_limit(Limit(GAINED, 0.3, "facts"), "strict")
+    large = plan_limit(Limit(GAINED, 0.3, "facts"), "strict", _items(100))
     assert large is not None
-    assert large.discordant == 0.6, "what is gained is discordant"
-    assert plan_limit(Limit(GAINED, 0.0, "facts"), "strict") is None
-    assert plan_limit(Limit(PERPLEXITY, 0.05, "facts"), "nll") is None
+    assert large.discordant == pytest.approx(0.6), "what is gained is discordant"
+    most = plan_limit(Limit(GAINED, 0.8, "facts"), "strict", _items(100))
+    assert most is not None
+    assert most.assumption == "if 90 points are gained"
+    assert plan_limit(Limit(GAINED, 0.0, "facts"), "strict", _items(100)) is None
+    assert plan_limit(Limit(PERPLEXITY, 0.05, "facts"), "nll", _items(100)) is None
+
+
+def test_groups_are_what_the_plan_counts() -> None:
+    """Against a simulation: 150 groups of two items that change together, none lost in truth."""
+    plan = plan_limit(Limit(LOST, 0.03, "facts"), "strict", _items(300, 2))
+    assert plan is not None
+    assert (plan.items, plan.groups) == (300, 150)
+    chance, passed = Random(1), 0
+    groups = [at // 2 for at in range(300)]
+    for _ in range(300):
+        changes = chance.choices((1.0, -1.0, 0.0), (0.05, 0.05, 0.9), k=150)
+        values = [changes[group] for group in groups]
+        passed += bound_change(values, groups, is_bounded=True)[0] > -0.03
+    assert plan.chance == pytest.approx(passed / 300, abs=0.07)
 
 
 def test_a_limit_in_words() -> None:

@@ -84,7 +84,7 @@ def test_the_same_report_is_the_same_bytes() -> None:
 def test_an_evaluation_that_failed_is_an_error_of_each_limit() -> None:
     limits = [Limit("lost at most", 0.03, name) for name in ("facts", HOSTILE)]
     error = JobFailed("The GPU is out of memory.", f"at item {HOSTILE}", "Use --limit.")
-    (suite,) = ElementTree.fromstring(write_junit_error("tuned", "base", limits, error))
+    (suite,) = ElementTree.fromstring(write_junit_error("tuned against base", limits, error))
     assert (suite.get("errors"), suite.get("failures")) == ("2", "0")
     for case in suite:
         assert case[0].tag == "error"
