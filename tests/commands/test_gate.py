@@ -9,9 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State
+from engine.launching import evaluation
+from engine.launching.discordance import Discordance
 from engine.recipes.recipe import EvaluateRecipe
+from engine.text import is_safe
 from tests.impact.made_results import measured, scores_of, suite_of, table_of, write_evaluation
 from tests.tui.building import write_run
 from tests.tui.impact.evaluated import write_evaluation as write_job
@@ -159,6 +163,64 @@ def test_one_that_is_not_done_is_wrong_use(root: Path, capsys: pytest.CaptureFix
     write_job(root, "busy", state=State.RUNNING)
     assert _gate(root, "busy", *FACTS) == 2
     assert "no results yet" in capsys.readouterr().err
+
+
+def test_what_is_needed_stands_before_the_start(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the discordance that an earlier evaluation found; nothing is measured here."""
+
+    def refuse(*_: object) -> None:
+        raise EngineError("Stopped here.")
+
+    monkeypatch.setattr(evaluation, "launch_evaluation", refuse)
+    limits = ["--lost-at-most", "3%", "--on", "facts", "--on", "french?limit=30",
+              "--gained-at-least", "60%", "--on", "f=facts",
+              "--perplexity-up-at-most", "5%", "--on", "prose"]  # fmt: skip
+    arms = ["t=bundled:demo-base@0.5", "--against", "bundled:demo-base"]
+    assert _gate(root, *arms, *limits) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert max(map(len, err.splitlines())) <= 80
+    words = " ".join(err.split())
+    assert words.startswith(
+        "t against demo-base (bundled:demo-base) facts, lost at most 3 points: "
+    )
+    assert "needs about 952 items to pass in 90% of cases if nothing is lost and 10%" in words
+    assert "it has 30 and cannot pass: the least is 99." in words
+    assert "if 80 points are gained and 80% are discordant; it has 320 in " in words
+    assert "prose, perplexity up at most 5%: 320 items; how many" in words
+    known = {"facts": Discordance(0.05, "gate-1a2b")}
+    monkeypatch.setattr("engine.launching.discordance.find_discordance", lambda *_: known)
+    assert _gate(root, *arms, *limits) == 2
+    words = " ".join(capsys.readouterr().err.split())
+    assert "needs about 476 items" in words
+    assert "5% are discordant as in gate-1a2b; it has 320" in words
+
+
+def test_the_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["gate", "--help"])
+    out = " ".join(capsys.readouterr().out.split())
+    for code in ("0 every limit", "1 a limit is broken", "2 wrong use", "3 not enough", "4 the"):
+        assert code in out
+    assert "%%" not in out
+
+
+def test_hostile_names_drive_no_terminal(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = "a\x1b]0;pwn\x07\x9b31m\u202eb\n"
+    suites = {"base": {name: measured(scores_of(9, 30))}, name: {name: measured(scores_of(9, 30))}}
+    write_evaluation(root, "hostile", table_of({name: suite_of(30)}, suites))
+    file = str(tmp_path / "gate.xml")
+    for more in ((), ("--json",), ("--junit", file)):
+        assert _gate(root, "hostile", "--lost-at-most", "3%", "--on", name, *more) == 3
+        out, err = capsys.readouterr()
+        assert all(map(is_safe, (out + err).splitlines()))
+    assert _gate(root, "hostile", "--lost-at-most", "3%", "--on", "x") == 2
+    assert all(map(is_safe, capsys.readouterr().err.splitlines()))
+    assert is_safe(Path(file).read_text().replace("\n", ""))
 
 
 NUMBERS = st.decimals(min_value="0.01", max_value="99.99", places=2)

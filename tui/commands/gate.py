@@ -174,6 +174,7 @@ def _say_plan(
     """On stderr, before it starts: what is held against what, and how many items are needed.
     Raises EngineError where an item cannot be read, or a suite cannot have such a limit."""
     from engine.impact.changes.gate import check_kind
+    from engine.launching.discordance import find_discordance
     from engine.launching.gate_arms import read_gate_suites
     from tui.commands.gate_lines import list_plan_lines
 
@@ -184,7 +185,8 @@ def _say_plan(
     _say(f"{arms.after.name} against {arms.before.name} ({arms.before.checkpoint})")
     for word, arm in arms.others:
         _say(f"--against {word} holds it against {arm.name} ({arm.checkpoint}) instead.")
-    for line in list_plan_lines(limits, suites):
+    discordance = find_discordance(arms.before, arms.after, store)
+    for line in list_plan_lines(limits, suites, discordance):
         _say(line)
 
 

@@ -2,42 +2,56 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from engine.impact.changes.gate import GateOutcome, GateReport, Limit, write_change
-from engine.impact.changes.gate_plan import plan_limit
+from engine.impact.changes.gate_plan import DISCORDANT, plan_limit
 from engine.impact.suites.evaluation_plan import Suite
 from engine.number_format import write_percent
 from engine.text import one_line
 from tui.styled_text import fit, pad
+
+if TYPE_CHECKING:
+    from engine.launching.discordance import Discordance
 
 WIDTH = 80
 _NAME, _COUNT, _VALUE, _LIMIT = 14, 7, 9, 18
 _SIGNS = {"lost at most": "lost <=", "gained at least": "gained >="}
 
 
-def list_plan_lines(limits: Sequence[Limit], suites: Mapping[str, Suite]) -> Iterator[str]:
-    """How many items each limit needs, and what those of its suite can show; `suites` by name,
-    those that can be read here."""
+def list_plan_lines(
+    limits: Sequence[Limit],
+    suites: Mapping[str, Suite],
+    discordance: "Mapping[str, Discordance]",
+) -> Iterator[str]:
+    """How many items each limit needs, and what those of its suite can show; by name the suites
+    that can be read here, and what earlier evaluations tell of them."""
     for limit in limits:
-        suite = suites.get(limit.suite)
-        yield from _wrap(f"{one_line(limit.suite)}, {limit.words}: {_say_plan(limit, suite)}", "")
+        text = _say_plan(limit, suites.get(limit.suite), discordance.get(limit.suite))
+        yield from _wrap(f"{one_line(limit.suite)}, {limit.words}: {text}", "")
 
 
-def _say_plan(limit: Limit, suite: Suite | None) -> str:
+def _say_plan(limit: Limit, suite: Suite | None, measured: "Discordance | None") -> str:
     if suite is None:
         return "its items are counted once they are read."
-    plan = plan_limit(limit, suite.measure, suite.items)
+    share = DISCORDANT if measured is None else measured.share
+    plan = plan_limit(limit, suite.measure, suite.items, share)
     if plan is None:
         return f"{len(suite.items):,} items; how many it needs follows from what is measured."
     count = f"{plan.items:,}"
     count += f" in {plan.groups:,} groups" if plan.groups < plan.items else ""
+    source = ""
+    if measured is not None and plan.discordant == measured.share:
+        source = f" as in {measured.job}"
     needs = (
         f"needs about {plan.needed:,} items to pass in 90% of cases {plan.assumption} and "
-        f"{write_percent(plan.discordant)} are discordant; it has {count}"
+        f"{write_percent(plan.discordant)} are discordant{source}; it has {count}"
     )
     if not plan.chance:
-        return f"{needs} and cannot pass: the least is {plan.least:,}."
-    return f"{needs} and passes in about {write_percent(plan.chance)}."
+        unit = " groups" if plan.groups < plan.items else ""
+        return f"{needs} and cannot pass: the least is {plan.least:,}{unit}."
+    chance = write_percent(plan.chance)
+    return f"{needs} and passes in {'' if chance[0] in '<>' else 'about '}{chance}."
 
 
 def list_report_lines(report: GateReport) -> Iterator[str]:
