@@ -64,19 +64,19 @@ def t_quantile(p: float, df: int) -> float:
 def t_tail(t: float, df: int) -> float:
     """The probability that Student's t with `df` degrees of freedom is above `t` >= 0, as small as
     it may be."""
-    return _incomplete_beta(df / 2, 0.5, df / (df + t * t)) / 2
+    return incomplete_beta(df / 2, 0.5, df / (df + t * t)) / 2
 
 
 def _t_below(t: float, df: int) -> float:
     return 1 - t_tail(t, df)
 
 
-def _incomplete_beta(a: float, b: float, x: float) -> float:
+def incomplete_beta(a: float, b: float, x: float) -> float:
     """I_x(a, b), regularised, by its continued fraction (Abramowitz and Stegun 1964, 26.5.8)."""
     if x <= 0 or x >= 1:
         return float(x >= 1)
     if x > (a + 1) / (a + b + 2):
-        return 1 - _incomplete_beta(b, a, 1 - x)
+        return 1 - incomplete_beta(b, a, 1 - x)
     front = exp(lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(1 - x)) / a
     c, d = 1.0, 1 / (1 - (a + b) * x / (a + 1))
     fraction = d

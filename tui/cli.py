@@ -33,6 +33,7 @@ ROOMS = {
     "generate": ("generate",),
     "evaluate": ("evaluate",),
     "impact": ("impact",),
+    "gate": ("gate",),
     "tokenize": ("tokenize",),
     "compare": ("compare",),
     "judge": ("judge",),

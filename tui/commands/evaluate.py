@@ -9,6 +9,7 @@ from engine import output_file
 from engine.errors import EngineError, JobFailed
 from engine.impact.suites.suite_specs import GRAMMAR, parse_suites
 from engine.jobs import launch
+from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store, open_store
 from engine.recipes import recipe
@@ -109,6 +110,19 @@ def _add_controls(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
 
 
+def follow_evaluation(job: JobDirectory) -> None:
+    """Wait for the end of an evaluation; Ctrl-C stops it. Raises JobFailed unless it is done."""
+    try:
+        last = follow(job, "evaluating")
+    except KeyboardInterrupt:
+        launch.stop(job, grace=5)
+        raise
+    if last.state is not State.DONE:
+        raise JobFailed(
+            "The evaluation was stopped.", str(job.path), f"finetop resume {job.path.name}"
+        )
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from engine.launching import evaluation
     from engine.launching.evaluation_controls import describe_cost
@@ -127,15 +141,7 @@ def _evaluate(options: argparse.Namespace) -> int:
     if options.detach:
         print(job.path.name)
         return 0
-    try:
-        last = follow(job, "evaluating")
-    except KeyboardInterrupt:
-        launch.stop(job, grace=5)
-        raise
-    if last.state is not State.DONE:
-        raise JobFailed(
-            "The evaluation was stopped.", str(job.path), f"finetop resume {job.path.name}"
-        )
+    follow_evaluation(job)
     skills, summary = read_table([job], (), options.delta)
     if options.json is not None:
         text = encode_table(skills, summary)

@@ -78,21 +78,43 @@ class SkillChange:
         return PRIMARY if self.verdict and self.verdict.is_primary else EXPLORATORY
 
 
+@dataclass(frozen=True, slots=True)
+class PairedValues:
+    """What changed of some items by one measure."""
+
+    differences: list[float]
+    """After − before, in the unit of the measure: of texts that are read, nats per token."""
+    groups: list[Hashable]
+    weights: list[float]
+    """Of the mean: of texts, by their tokens."""
+
+    @property
+    def is_finite(self) -> bool:
+        return all(map(math.isfinite, self.differences))
+
+
+def pair_values(
+    facts: SuiteFacts, measure: str, before: ArmSuite, after: ArmSuite, items: Sequence[str]
+) -> PairedValues:
+    """The differences of these items, which both arms have."""
+    old, new = before.measures[measure], after.measures[measure]
+    differences = [new[item] - old[item] for item in items]
+    groups, weights = groups_of(facts, items), weights_of(facts, items)
+    if measure == NLL:
+        tokens = [before.tokens.get(item, 1) for item in items]
+        return PairedValues(per_token(differences, tokens), groups, by_token(tokens, weights))
+    return PairedValues(differences, groups, weights)
+
+
 def measure_change(
     facts: SuiteFacts, measure: str, before: ArmSuite, after: ArmSuite, items: Sequence[str]
 ) -> PairedTest:
     """The paired test of these items, which both arms have, at least one."""
-    old, new = before.measures[measure], after.measures[measure]
-    differences = [new[item] - old[item] for item in items]
-    if not all(map(math.isfinite, differences)):
+    values = pair_values(facts, measure, before, after, items)
+    if not values.is_finite:
         return PairedTest("paired t", len(items), math.nan, math.nan, math.inf, 0, math.inf)
-    groups, weights = groups_of(facts, items), weights_of(facts, items)
-    if measure == NLL:
-        tokens = [before.tokens.get(item, 1) for item in items]
-        return mean_test(per_token(differences, tokens), groups, by_token(tokens, weights))
-    if unit_of(measure) != "score":
-        return mean_test(differences, groups, weights)
-    return paired_test(differences, groups, weights)
+    test = paired_test if unit_of(measure) == "score" else mean_test
+    return test(values.differences, values.groups, values.weights)
 
 
 def find_change_flips(

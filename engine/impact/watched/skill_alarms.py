@@ -1,8 +1,8 @@
 """The alarm of a skill: that it fell while a run trains, so far that chance does not explain it.
 
 It is raised where the one-sided 95% bound of the change since step 0 lies below −δ (5 points; of
-texts, above the forgetting budget in nats per token) in two evaluations in a row: the gate's rule
-(Miller 2024 for the paired test) at the limit δ, asked twice, since a run looks many times. With no
+texts, above the forgetting budget in nats per token) in two evaluations in a row (Miller 2024 for
+the paired test): asked twice, since a run looks many times. With no
 true change a run of eight skills and twenty evaluations raises one in less than 5% of cases, for 2
 to 10% of items that flip by chance, however long a flip lasts; a loss of 10 points is found in 76%
 of runs with 200 items and in 47% with 100, one of 20 points in 86% with 50 items
