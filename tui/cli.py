@@ -32,6 +32,7 @@ ROOMS = {
     "generate": ("generate",),
     "evaluate": ("evaluate",),
     "impact": ("impact",),
+    "report": ("report",),
     "tokenize": ("tokenize",),
     "compare": ("compare",),
     "keys": ("keys",),
