@@ -4,7 +4,7 @@ Owns what is taken from where: results of all jobs as one, the runs behind the a
 Refuses to compute a table: that is rendering.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from engine.compare.arms import parse_arm
@@ -48,11 +48,11 @@ def collect_inputs(
     by_id = {job.path.name: job for job in jobs}
     each = [read_job_results(job) for job in by_id.values()]
     merged = merge_results(each)
-    shown = _check_arms(merged, arms)
+    renamed = _rename_arms(merged)
+    shown = _check_arms(merged, arms, renamed)
     if delta <= 0:
         raise EngineError("Delta must be above 0.", f"{delta}")
     names = ShortNames()
-    renamed = _rename_arms(merged)
     results = _clear_results(_choose_arms(merged, shown), renamed, names)
     shown = [renamed[arm] for arm in shown]
     by_text = [
@@ -87,7 +87,12 @@ def collect_inputs(
     return ReportInputs(facts, results)
 
 
-def _check_arms(results: EvaluationResults, arms: Sequence[str]) -> list[str]:
+def _check_arms(
+    results: EvaluationResults, arms: Sequence[str], renamed: Mapping[str, str]
+) -> list[str]:
+    """The arms by the names of the results; a report names them by its own."""
+    own = {after: before for before, after in renamed.items()}
+    arms = [arm if arm in results.arms else own.get(arm, arm) for arm in arms]
     unknown = [arm for arm in arms if arm not in results.arms]
     if unknown or len(set(arms)) < len(arms):
         raise EngineError(
@@ -138,7 +143,17 @@ def _clear_results(
     results: EvaluationResults, renamed: Mapping[str, str], names: ShortNames
 ) -> EvaluationResults:
     """The same without paths, hosts and addresses."""
-    specs = {name: names.name_arm(arm.spec) for name, arm in results.arms.items()}
+    specs = {
+        name: names.name_arm(arm.spec, renamed[name] if renamed[name] != name else "")
+        for name, arm in results.arms.items()
+    }
+
+    def clear(text: str) -> str:
+        text = names.clear_text(text)
+        for before, after in renamed.items():
+            text = text.replace(before, after) if before != after else text
+        return text
+
     arms = {}
     for name, arm in results.arms.items():
         arms[renamed[name]] = replace(
@@ -146,25 +161,23 @@ def _clear_results(
             name=renamed[name],
             spec=specs[name],
             parent=renamed.get(arm.parent, arm.parent),
-            notes=tuple(map(names.clear_text, arm.notes)),
-            suites={suite: _clear_suite(each, names) for suite, each in arm.suites.items()},
+            notes=tuple(map(clear, arm.notes)),
+            suites={suite: _clear_suite(each, clear) for suite, each in arm.suites.items()},
         )
     suites = {
-        name: replace(facts, notes=tuple(map(names.clear_text, facts.notes)))
+        name: replace(facts, notes=tuple(map(clear, facts.notes)))
         for name, facts in results.suites.items()
     }
     return EvaluationResults(arms, suites)
 
 
-def _clear_suite(suite: ArmSuite, names: ShortNames) -> ArmSuite:
+def _clear_suite(suite: ArmSuite, clear: Callable[[str], str]) -> ArmSuite:
     own = ("system", "prefix")  # what was asked, word by word
     asked = {
-        key: names.clear_text(value)
-        if isinstance(value, str) and key not in own
-        else round_numbers(value)
+        key: clear(value) if isinstance(value, str) and key not in own else round_numbers(value)
         for key, value in suite.asked.items()
     }
-    return replace(suite, asked=asked, notes=tuple(map(names.clear_text, suite.notes)))
+    return replace(suite, asked=asked, notes=tuple(map(clear, suite.notes)))
 
 
 def _list_refs(arm: ArmResults) -> list[str]:

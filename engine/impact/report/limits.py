@@ -1,7 +1,7 @@
 """What the numbers of a report cannot say, by themselves: in sentences, each from a number."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from statistics import NormalDist
 
 from engine.impact.changes.skill_changes import SkillChange
@@ -10,6 +10,7 @@ from engine.impact.changes.skill_rows import SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.report.job_answers import LONGEST
 from engine.impact.report.report_values import ReportValues
+from engine.impact.results.evaluation_results import ArmSuite
 from engine.number_format import write_number
 from engine.statistics import COVERAGE, paired_proportions
 
@@ -55,6 +56,7 @@ def list_limits(values: ReportValues) -> Iterator[str]:
     table, facts = values.table, values.facts
     yield f"All of it is about {SCOPE}: another seed or another recipe of the same kind may differ."
     yield from _say_family(values)
+    yield _say_manner(values)
     yield from _say_contamination(values)
     yield from values.summary.notes
     yield from table.notes
@@ -101,6 +103,36 @@ def _say_family(values: ReportValues) -> Iterator[str]:
         "changed, 1 in 20 of them would say that something did."
     )
     yield f"Fewer than {LEAST_ITEMS} items never give a verdict."
+
+
+def _say_manner(values: ReportValues) -> str:
+    """How the skills were asked, where that is one way for all; else that there are several."""
+    ways = {
+        (
+            str(suite.asked.get("fewshot", 0)),
+            str(suite.asked.get("template", "own")),
+            _is_greedy(suite),
+        )
+        for row in values.table.skills
+        for arm in values.table.arms
+        if (suite := values.table.results.arms[arm].suites.get(row.name)) is not None
+        and suite.asked
+    }
+    tail = "asked in another way, scores and changes may differ."
+    if not ways:
+        return f"How the skills were asked is not recorded: {tail}"
+    if len(ways) > 1:
+        return f"Skills were asked in {len(ways)} ways, each named with its skill: {tail}"
+    shots, template, is_greedy = ways.pop()
+    own = "each arm's own template" if template == "own" else f"the template {template}"
+    manner = "zero-shot" if shots == "0" else f"with {shots} examples"
+    how = f"{manner}, by {own}"
+    return f"All skills were asked {how}, {'greedy' if is_greedy else 'sampled'}: {tail}"
+
+
+def _is_greedy(suite: ArmSuite) -> bool:
+    decode = suite.asked.get("decode")
+    return not isinstance(decode, Mapping) or not decode.get("temperature", 0)
 
 
 def _say_contamination(values: ReportValues) -> Iterator[str]:

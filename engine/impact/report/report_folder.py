@@ -118,7 +118,7 @@ def verify_report(
     found = {name: read_bounded(folder / name, MOST_BYTES) for name in sorted(names)}
     differences = _check_sums(found)
     progress("rendering")
-    expected = render_report({name: found[name] for name in (INPUTS, RESULTS)})
+    expected = _render_again({name: found[name] for name in (INPUTS, RESULTS)})
     differences |= _compare(found, expected, "rendered")
     jobs: tuple[str, ...] = ()
     reason = "the jobs were not sought"
@@ -133,6 +133,18 @@ def verify_report(
         jobs,
         reason,
     )
+
+
+def _render_again(data: Mapping[str, bytes]) -> dict[str, bytes]:
+    try:
+        return render_report(data)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        # Each value is as it is declared, and they contradict each other: no report wrote them.
+        raise EngineError(
+            "The report's inputs contradict each other.",
+            f"{INPUTS}, {RESULTS}: {error!r}"[:400],
+            "Write the report again from its jobs.",
+        ) from error
 
 
 def _collect_again(
@@ -240,20 +252,22 @@ def _publish(out: Path, files: Mapping[str, bytes], *, force: bool, hint: str) -
     beside = Path("")
     try:
         beside = Path(tempfile.mkdtemp(prefix=f".{out.name[:100]}.", dir=out.parent))
-        made = beside / "report"
+        made, whole, old = (beside / name for name in ("made", "whole", "old"))
         for name, content in files.items():
             path = made / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
+        atomic.publish_directory(made, whole)  # it is on disk before the old one is touched
         check_folder(out, force=force, hint=hint)
         if out.is_dir():
-            os.rename(out, beside / "old")
+            os.rename(out, old)
         try:
-            atomic.publish_directory(made, out)
-        except BaseException:
-            if (beside / "old").exists():
-                os.rename(beside / "old", out)
+            os.rename(whole, out)
+        except OSError:
+            if old.exists():
+                os.rename(old, out)
             raise
+        atomic.flush_directory(out.parent)
     except OSError as error:
         raise EngineError(
             "The report cannot be written.",

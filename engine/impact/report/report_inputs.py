@@ -97,7 +97,10 @@ def _decode_facts(content: bytes) -> CollectedFacts:
         table = json.loads(content)
         if isinstance(table, dict) and table.get("version") != VERSION:
             raise ValueError(f"version {table.get('version')!r} is not known")
-        return from_json(CollectedFacts, table, "the inputs")
+        facts = from_json(CollectedFacts, table, "the inputs")
+        if not facts.arms or not 0 < facts.delta <= 1:
+            raise ValueError(f"arms {facts.arms}, delta {facts.delta}")
+        return facts
     except (ValueError, RecursionError) as error:
         raise _damaged(INPUTS, error) from error
 

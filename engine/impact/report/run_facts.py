@@ -18,6 +18,7 @@ from engine.events.tag_names import in_order
 from engine.impact.report.short_names import ShortNames, find_run_id
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, read_json
+from engine.jobs.status import Status
 from engine.jobs.summary import view
 from engine.recipes.recipe import TrainRecipe, to_table
 
@@ -65,6 +66,7 @@ class RunFacts:
     parent: str
     """The run that it began with; empty: none."""
     state: str
+    """As it was written: whether a worker still lives is no fact to take away."""
     step: int
     total: int
     tokens: int
@@ -114,7 +116,7 @@ def read_run(job: JobDirectory, names: ShortNames) -> RunFacts:
         shown.method if shown is not None and isinstance(recipe, TrainRecipe) else "unknown",
         names.name_ref(checkpoint),
         find_run_id(checkpoint),
-        str(shown.state) if shown is not None else "unknown",
+        _write_state(status),
         status.step if status else 0,
         status.total if status else 0,
         status.tokens if status else 0,
@@ -132,6 +134,10 @@ def read_packages(job: JobDirectory) -> dict[str, str]:
     packages = table.get("packages")
     found = {"python": table.get("python"), **(packages if isinstance(packages, dict) else {})}
     return {name: value for name, value in found.items() if isinstance(value, str)}
+
+
+def _write_state(status: Status | None) -> str:
+    return str(status.state) if status is not None and status.state.final else "not finished"
 
 
 def _read_checkpoint(job: JobDirectory) -> str:

@@ -254,6 +254,8 @@ def list_sections(values: ReportValues) -> Iterator[Section]:
 def write_asked(suite: ArmSuite) -> str:
     """How an arm was asked, in a few words."""
     asked = suite.asked
+    if not asked:
+        return "not recorded"
     if "source" in asked:
         return f"measured by {asked['source']}"
     shots = asked.get("fewshot", 0)

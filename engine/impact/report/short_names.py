@@ -44,17 +44,22 @@ class ShortNames:
             self._names[ref] = name
         return self._names[ref]
 
-    def name_arm(self, spec: str) -> str:
-        """An arm in its grammar; what is no arm as a sentence."""
+    def name_arm(self, spec: str, name: str = "") -> str:
+        """An arm in its grammar, by another name where one is given; what is no arm as a
+        sentence."""
         try:
             arm = parse_arm(spec)
         except EngineError:
             return self.clear_text(spec)
-        checkpoint = ENDPOINT if arm.is_endpoint else self.name_ref(arm.checkpoint)
-        adapter = self.name_ref(arm.adapter) if arm.adapter is not None else None
-        tools = self.name_ref(arm.tools) if arm.tools is not None else None
-        return format_arm(replace(arm, checkpoint=checkpoint, adapter=adapter, tools=tools,
-                                  key=None))  # fmt: skip
+        cleared = replace(
+            arm,
+            name=name or arm.name,
+            checkpoint=ENDPOINT if arm.is_endpoint else self.name_ref(arm.checkpoint),
+            adapter=self.name_ref(arm.adapter) if arm.adapter is not None else None,
+            tools=self.name_ref(arm.tools) if arm.tools is not None else None,
+            key=None,
+        )
+        return format_arm(cleared)
 
     def clear_text(self, text: str) -> str:
         """A sentence of ours: refs that are known, other paths and addresses by their names."""

@@ -4,8 +4,11 @@ import hashlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,8 +17,11 @@ from engine import atomic
 from engine.errors import EngineError
 from engine.impact.report.render import write_sums
 from engine.impact.report.report_folder import verify_report, write_report
+from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory
+from engine.jobs.status import State
 from tests.impact.report.reported import read_folder, write_jobs
+from tests.tui.impact.evaluated import BASE, EMOTION, staged_results, write_evaluation
 
 _ELSEWHERE = """
 import sys
@@ -179,3 +185,78 @@ def test_a_write_that_fails_leaves_the_old_report_and_nothing_beside_it(
             write_report([job], target, delta=0.2, force=True)
     assert read_folder(out) == before
     assert sorted(os.listdir(tmp_path)) == names
+
+
+def test_a_report_on_a_server_holds_no_host_and_is_checked_by_its_jobs(tmp_path: Path) -> None:
+    """Its arm is called by the host where the user gave it no name."""
+    table = staged_results()
+    table["arms"] = {
+        "base": table["arms"]["base"],
+        "gpu.lan:8000": {**table["arms"]["counsel"], "parent": "base",
+                         "arm": "gpu.lan:8000=http://gpu.lan:8000/v1?model=llama",
+                         "notes": ["gpu.lan:8000 gave no ids"]},
+    }  # fmt: skip
+    specs = [arm["arm"] for arm in table["arms"].values()]
+    job = write_evaluation(tmp_path / "runs", results=table, arms=specs)
+    for arms in ((), ("base", "gpu.lan:8000")):
+        out = write_report([job], tmp_path / "report", arms, force=True)
+        assert not [name for name, content in read_folder(out).items() if b"gpu.lan" in content]
+        assert json.loads((out / "report.json").read_text())["table"]["arms"] == ["base", "llama"]
+        check = verify_report(out, known_jobs(tmp_path / "runs"))
+        assert (check.differences, check.jobs) == ((), ("impact-child",))
+
+
+def test_inputs_that_contradict_each_other_are_refused(tmp_path: Path) -> None:
+    out = write_report([write_jobs(tmp_path / "runs")], tmp_path / "report")
+    path = out / "data/results.json"
+    table = json.loads(path.read_text())
+    del table["suites"]["arithmetic"]["items"]["arithmetic-0"]
+    del table["arms"]["counsel"]
+    path.write_text(json.dumps(table))
+    with pytest.raises(EngineError, match="contradict each other"):
+        verify_report(out, {})
+
+
+def test_whether_a_worker_lives_is_no_part_of_a_report(tmp_path: Path) -> None:
+    job = write_jobs(tmp_path / "runs")
+    run = JobDirectory(tmp_path / "runs" / "child")
+    status = statuses.read(run)
+    assert status is not None
+    written = []
+    for heartbeat in (time.time(), time.time() - 1e6):
+        statuses.write(run, replace(status, state=State.RUNNING, heartbeat=heartbeat))
+        out = write_report([job], tmp_path / "report", force=True)
+        written.append(read_folder(out))
+    assert written[0] == written[1]
+    assert b"not finished" in written[0]["report.md"]
+
+
+def test_a_kill_between_writing_and_renaming_leaves_the_old_report(tmp_path: Path) -> None:
+    job, out = write_jobs(tmp_path / "runs"), tmp_path / "report"
+    write_report([job], out)
+    before = read_folder(out)
+    killed = _ELSEWHERE.replace("write_report([", "import os, signal\n"
+        "from engine import atomic\n"
+        "atomic.publish_directory = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "write_report([").replace("Path(sys.argv[2])", "Path(sys.argv[2]), force=True")  # fmt: skip
+    ended = subprocess.run(
+        [sys.executable, "-c", killed, str(job.path), str(out)],
+        check=False, timeout=600, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+    )  # fmt: skip
+    assert ended.returncode == -signal.SIGKILL
+    assert read_folder(out) == before
+    write_report([job], out, force=True)  # what the killed one wrote aside is in nobody's way
+
+
+def test_results_of_version_1_are_reported(tmp_path: Path) -> None:
+    scores = {f"i{at}": float(at % 3 > 0) for at in range(30)}
+    arm = {"suites": {"facts": {"scores": scores, "prompts": {one: f"{one}?" for one in scores}}}}
+    lost = {"suites": {"facts": {"scores": dict.fromkeys(scores, 0.0)}}}
+    table = {
+        "schema": 1,
+        "arms": {"base": {"arm": BASE, **arm}, "emotion": {"arm": EMOTION, **lost}},
+    }
+    job = write_evaluation(tmp_path / "runs", results=table, arms=(BASE, EMOTION))
+    out = write_report([job], tmp_path / "report")
+    assert "facts lost 66.7 points" in (out / "report.md").read_text()
+    assert verify_report(out, known_jobs(tmp_path / "runs")).differences == ()
