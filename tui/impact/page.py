@@ -355,7 +355,7 @@ class ImpactPage(RunActions):
         if table is not None and not self._is_framed:
             line += [between, *arms_title(table, self.glyphs)]
         if self._report.words:
-            line += [between, (f"report: {self._report.words}", "warn")]
+            line[1:1] = [between, (f"report: {self._report.words}", "warn")]
         if self.filter_text:
             line += [between, (f"skills with “{one_line(self.filter_text)}”", "warn")]
         headline.show(line)

@@ -11,7 +11,7 @@ from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.report.job_answers import LONGEST
 from engine.impact.report.report_values import ReportValues
 from engine.impact.results.evaluation_results import ArmSuite
-from engine.number_format import write_number
+from engine.number_format import NOISE, write_number
 from engine.statistics import COVERAGE, paired_proportions
 
 _REACH = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
@@ -31,7 +31,7 @@ def find_detectable(change: SkillChange) -> float | None:
     if test.name == "no change in n":
         return _find_share(test.trials)
     value = _REACH * test.error
-    return value if math.isfinite(test.variance) and value > 0 else None
+    return value if math.isfinite(test.variance) and value > NOISE else None
 
 
 def _find_share(trials: int) -> float | None:

@@ -119,7 +119,7 @@ def show_runs(values: ReportValues) -> Section | None:
         ("run", "method", "began with", "steps", "curve", "first", "best (step)", "last", "points"),
         [cells for run in runs for cells in _list_losses(run)],
         (0, 1, 2, 3, 4),
-        "Losses and what was forgotten, in nats per token",
+        "First, best and last value of each curve; losses and shifts in nats per token",
     )
     gaps = [
         (run.id, f"{run.gap[0]:,}", write_digits(run.gap[1]), write_digits(run.gap[2]),
