@@ -34,6 +34,7 @@ ROOMS = {
     "evaluate": ("evaluate",),
     "impact": ("impact",),
     "gate": ("gate",),
+    "report": ("report",),
     "tokenize": ("tokenize",),
     "compare": ("compare",),
     "judge": ("judge",),

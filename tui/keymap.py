@@ -263,6 +263,7 @@ KEYS: tuple[Key, ...] = (
         ("f", "", "open_lost", "lost", "Open the items that the cell's arm lost.", ""),
         ("x", "", "remedies", "remedies", "List what can be done about a loss.", ""),
         ("p", "", "tradeoff", "Pareto", "Show gained against retained, with the front.", ""),
+        ("w", "", "write_report", "report", "Write a report: pages, tables, plots.", ""),
         ("b", "", "turn_reference", "against", "Show changes against the base or the parent.", ""),
         ("h,left", "h", "move_column(-1)", "", "Previous arm.", "quiet"),
         ("l,right", "h l", "move_column(1)", "arm", "Next arm.", ""),

@@ -25,7 +25,7 @@ from tests.faults import evaluation_mutants, json_mutants
 from tests.faults.verdict import Verdict, render
 
 SEED = 7
-MUTANTS = 100
+MUTANTS = 150
 CHECKS = list(json_mutants.CHECKS)
 OF_EVALUATIONS, OF_SWEEPS, OF_JUDGES = (
     range(CHECKS.index(kind), 300 * len(CHECKS), len(CHECKS))

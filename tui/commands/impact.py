@@ -34,12 +34,8 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "jobs", nargs="+", metavar="JOB",
         help="id, name or path of an evaluate job; of several, the arms of all",
     )  # fmt: skip
-    parser.add_argument(
-        "--arms",
-        metavar="A,B",
-        help="names of arms, in order: the first is the base (default: all)",
-    )
-    add_table_options(parser)
+    add_base_options(parser)
+    add_all_option(parser)
     parser.add_argument(
         "--tradeoff", action="store_true",
         help="gained against retained: each arm's mean change on the skills that were trained and "
@@ -62,12 +58,30 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     return [parser]
 
 
+def add_base_options(parser: argparse.ArgumentParser) -> None:
+    """Which arms are compared, and how a change is judged."""
+    parser.add_argument(
+        "--arms",
+        metavar="A,B",
+        help="names of arms, in order: the first is the base (default: all)",
+    )
+    add_delta(parser)
+
+
 def add_table_options(parser: argparse.ArgumentParser) -> None:
     """What of the table is shown, and how it is judged."""
+    add_delta(parser)
+    add_all_option(parser)
+
+
+def add_delta(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--delta", type=_points, default=DELTA, metavar="POINTS",
         help=f"a change up to this is of no interest (default {100 * DELTA:g} points)",
     )  # fmt: skip
+
+
+def add_all_option(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--all", action="store_true", help="also every other measure, and every change between arms"
     )

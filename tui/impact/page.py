@@ -29,6 +29,7 @@ from tui.impact.headlines import (
 )
 from tui.impact.item_preview import ItemPreview
 from tui.impact.matrix import MatrixView
+from tui.impact.report_writing import ReportProgressed, ReportWriting
 from tui.impact.verdict_words import change_of, is_worse, loss_words
 from tui.keymap import Key
 from tui.screens.page import bindings_of
@@ -67,6 +68,7 @@ class ImpactPage(RunActions):
         self._against: Against = "parent"
         self._wanted_arm = ""
         """The arm that the cursor is put on once the evaluation is read."""
+        self._report = ReportWriting(self)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -162,6 +164,8 @@ class ImpactPage(RunActions):
             return table is not None
         if action == "remedies":
             return self.ready and self._change is not None
+        if action == "write_report":
+            return table is not None and not self._report.words
         if action == "turn_reference":
             return table is not None and has_stages(table.results)
         if action == "choose_evaluation":
@@ -262,6 +266,16 @@ class ImpactPage(RunActions):
         if arm is not None and (before := find_reference(table.results, arm, self._against)):
             arms = (every[before].spec, every[arm].spec)
         self.services.show_browse(self._evaluation.path, arms=arms)
+
+    def action_write_report(self) -> None:
+        if self._evaluation is not None and self.table is not None:
+            self._report.choose_folder(self._evaluation.path, self.table)
+
+    def on_report_progressed(self, event: ReportProgressed) -> None:
+        self._report.words = event.words
+        if self.ready:
+            self._update_headline()
+            self.show_keys()
 
     def action_evaluate(self) -> None:
         rows = self.services.runs.rows
@@ -384,6 +398,8 @@ class ImpactPage(RunActions):
         line = matrix_headline(self.chosen, table, self._against, self.glyphs)
         if table is not None and not self._is_framed:
             line += [between, *arms_title(table, self.glyphs)]
+        if self._report.words:
+            line[1:1] = [between, (f"report: {self._report.words}", "warn")]
         if self.filter_text:
             line += [between, (f"skills with “{one_line(self.filter_text)}”", "warn")]
         headline.show(line)

@@ -1,0 +1,1 @@
+"""A report to take away: inputs collected from jobs, pages rendered from them, checked again."""

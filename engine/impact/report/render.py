@@ -1,0 +1,101 @@
+"""From the inputs of a report to its files: a pure function, the same bytes everywhere.
+
+Owns the names of the files. Reads no clock, no locale, no disk and no environment.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from engine.charts.svg import draw
+from engine.impact.changes.table_json import table_to_json
+from engine.impact.report.blocks import Plot, Section
+from engine.impact.report.csv_files import CSV_FILES, write_csv
+from engine.impact.report.html_page import write_html
+from engine.impact.report.json_values import round_numbers, to_json
+from engine.impact.report.limits import list_detectable, list_limits
+from engine.impact.report.markdown_page import write_markdown
+from engine.impact.report.report_inputs import VERSION, ReportInputs, decode_inputs
+from engine.impact.report.report_values import ReportValues, compute_values
+from engine.impact.report.sections import list_sections
+from engine.impact.report.sentences import list_sentences
+from engine.text import escape_json
+
+SUMS = "SHA256SUMS"
+"""Of every other file, as `sha256sum -c` reads it."""
+MARKDOWN, HTML, JSON = "report.md", "report.html", "report.json"
+
+
+def render_report(data: Mapping[str, bytes]) -> dict[str, bytes]:
+    """All files of a report by name, the inputs among them, from the content of its inputs.
+
+    Raises EngineError where these are damaged.
+    """
+    files = dict(data)
+    for name, pieces in render_pages(decode_inputs(data)):
+        files[name] = "".join(pieces).encode("utf-8", "backslashreplace")
+    files[SUMS] = write_sums(files)
+    return files
+
+
+def render_pages(inputs: ReportInputs) -> Iterator[tuple[str, Iterable[str]]]:
+    """Each file by name, but for inputs and sums."""
+    values = compute_values(inputs)
+    sections = tuple(list_sections(values))
+    title = name_report(values)
+    yield MARKDOWN, write_markdown(title, sections)
+    yield HTML, write_html(title, sections)
+    yield JSON, [_encode(values)]
+    for name, list_rows in CSV_FILES.items():
+        yield name, write_csv(list_rows(values))
+    for plot in _list_pictures(sections):
+        yield f"figures/{plot.name}.svg", [draw(plot.sketch)]
+
+
+def name_report(values: ReportValues) -> str:
+    """The title: what was compared."""
+    arms = values.table.arms
+    if len(arms) == 1:
+        return f"Report on {arms[0]}"
+    others = f", and {len(arms) - 2} more" if len(arms) > 2 else ""
+    return f"Report: {values.last} against {values.base}{others}"
+
+
+def write_sums(files: Mapping[str, bytes]) -> bytes:
+    """A line for each file, in order of name."""
+    lines = (
+        f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n"
+        for name in sorted(files)
+        if name != SUMS
+    )
+    return "".join(lines).encode("ascii")
+
+
+def _list_pictures(sections: Iterable[Section]) -> Iterator[Plot]:
+    for section in sections:
+        yield from (block for block in section.blocks if isinstance(block, Plot))
+
+
+def _encode(values: ReportValues) -> str:
+    """`report.json`: strict JSON without any terminal control."""
+    table: dict[str, Any] = {
+        "version": VERSION,
+        "sentences": list(list_sentences(values)),
+        "table": table_to_json(values.table, values.summary),
+        "format": [
+            {"skill": skill, "arm": one.arm, "suite": verdict.suite, "word": verdict.word,
+             "items": verdict.items, "reason": verdict.reason or None}
+            for skill, compared in values.formats.items()
+            for one in compared
+            for verdict in one.asked
+        ],
+        "runs": to_json(values.facts.runs),
+        "aspects": to_json(values.facts.aspects),
+        "votes": to_json(values.facts.votes),
+        "telling": to_json(values.telling),
+        "detectable": {row.name: least for row, _, least in list_detectable(values)},
+        "limits": list(list_limits(values)),
+    }  # fmt: skip
+    text = json.dumps(round_numbers(table), indent=1, ensure_ascii=False, allow_nan=False)
+    return escape_json(text) + "\n"

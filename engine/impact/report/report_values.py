@@ -1,0 +1,79 @@
+"""What every section of a report is made from: the inputs, and what is computed of them once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from engine.impact.changes.classified_suite import WAYS, ClassifiedSuite, classify_suite
+from engine.impact.changes.real_or_format import FormatComparison, compare_format, has_likelihood
+from engine.impact.changes.skill_rows import SkillTable
+from engine.impact.changes.skill_table import build_table
+from engine.impact.changes.stage_summary import StageSummary, summarize
+from engine.impact.report.report_inputs import CollectedFacts, ReportInputs
+from engine.impact.report.telling_items import TellingItem, choose_items
+
+MOST_CLASSES = 40
+"""Labels of a suite that are counted one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportValues:
+    """All that sections show. Computed once, in a few seconds for many items."""
+
+    facts: CollectedFacts
+    table: SkillTable
+    summary: StageSummary
+    telling: tuple[TellingItem, ...]
+    formats: Mapping[str, tuple[FormatComparison, ...]] = field(hash=False)
+    """By skill, of each arm against the first."""
+    classified: tuple[ClassifiedSuite, ...]
+
+    @property
+    def base(self) -> str:
+        return self.table.arms[0]
+
+    @property
+    def last(self) -> str:
+        return self.table.arms[-1]
+
+
+def compute_values(inputs: ReportInputs) -> ReportValues:
+    """Raises ValueError where the inputs name arms or a delta that their results do not allow."""
+    facts = inputs.facts
+    table = build_table(inputs.results, facts.arms, facts.delta)
+    return ReportValues(
+        facts,
+        table,
+        summarize(table),
+        tuple(choose_items(inputs.results, facts.arms)),
+        dict(_compare_formats(table)),
+        tuple(_classify(table)),
+    )
+
+
+def _compare_formats(table: SkillTable) -> Iterator[tuple[str, tuple[FormatComparison, ...]]]:
+    done: set[str] = set()
+    for row in table.skills:
+        skill = row.name.partition(",")[0].strip()
+        if skill in done or not has_likelihood(table.results, row.name):
+            continue
+        compared = tuple(
+            one
+            for arm in table.arms[1:]
+            if (
+                one := compare_format(table.results, row.name, arm, table.arms[0], table.delta)
+            ).asked
+        )
+        if compared:
+            done.add(skill)
+            yield skill, compared
+
+
+def _classify(table: SkillTable) -> Iterator[ClassifiedSuite]:
+    for row in table.skills:
+        labels = table.results.suites[row.name].labels
+        if not 1 < len(labels) <= MOST_CLASSES:
+            continue
+        for way in WAYS:
+            found = classify_suite(table.results, row.name, way, table.arms, table.delta)
+            if found.arms:
+                yield found
