@@ -316,8 +316,8 @@ def test_examples_in_the_prompt_are_an_arm_beside_training(
     jobs = ("tuned", "shown", "--tradeoff", "--json")
     table = json.loads(_run(root, capsys, *jobs)[0])
     values = {point["arm"]: point["gained"]["value"] for point in table["points"]}
-    assert values == {"lora": pytest.approx(0.8), "base, 5-shot": pytest.approx(0.4)}
-    assert table["front"] == ["base, 5-shot", "lora"]
+    assert values == {"lora": pytest.approx(0.8), "base 5-shot": pytest.approx(0.4)}
+    assert table["front"] == ["base 5-shot", "lora"]
     assert any("were not asked alike (solved items before" in note for note in table["notes"])
 
 

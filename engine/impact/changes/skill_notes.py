@@ -4,6 +4,7 @@ Owns the words for what makes two scores less comparable than they look, and for
 Names come from files and are not cleaned: that is for whoever shows them.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +22,8 @@ _MANNERS = {
     "decode": "decoding",
 }
 """What arms must share in how they were asked for their change to be that of the models."""
+_ALIKE = 3
+"""Arms that share a value, from which on they are not named one by one."""
 _MOST_NAMED = 5
 """Measures that are named one by one."""
 
@@ -208,7 +211,15 @@ def _differ(values: Mapping[str, Any]) -> bool:
 
 
 def _name_values(words: str, values: Mapping[str, Any]) -> str:
-    return f"{words} " + ", ".join(f"{value} for {arm}" for arm, value in values.items())
+    """The value of each arm; that of most arms once, where it is that of three or more."""
+    counts = Counter(map(repr, values.values()))
+    usual, count = counts.most_common(1)[0]
+    others = {arm: one for arm, one in values.items() if count < _ALIKE or repr(one) != usual}
+    named = [f"{value} for {arm}" for arm, value in others.items()]
+    rest = next((value for arm, value in values.items() if arm not in others), None)
+    return f"{words} " + ", ".join(
+        [*named, *([f"{rest} for all others"] if count >= _ALIKE else [])]
+    )
 
 
 def _count(count: int, one: str, many: str) -> str:

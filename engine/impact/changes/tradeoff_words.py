@@ -63,7 +63,10 @@ def say_pairs(tradeoff: Tradeoff) -> tuple[str, ...]:
         for pair in named[:_MOST_PAIRS]
     ]
     if len(named) > _MOST_PAIRS:
-        sentences.append(f"So did the first of {len(named) - _MOST_PAIRS:,} more pairs.")
+        sentences.append(
+            f"The same is so of {len(named) - _MOST_PAIRS:,} more pairs: finetop impact JOB "
+            "--tradeoff --json lists all."
+        )
     return tuple(sentences) or (_say_missing(tradeoff),)
 
 

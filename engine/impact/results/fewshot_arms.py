@@ -17,15 +17,24 @@ from engine.impact.results.evaluation_results import (
 
 
 def add_fewshot_arms(results: EvaluationResults) -> EvaluationResults:
-    """The same results, with an arm `NAME, K-shot` for each that was asked all of its scored skills
-    with K examples too, after all others."""
+    """The same results, with an arm `NAME K-shot` for each that was asked all of its scored skills
+    with K examples too, after all others. Suites that are then those of such arms alone go."""
     arms = dict(results.arms)
+    moved: set[tuple[str, str]] = set()
+    """Arms and suites that now stand as arms of their own."""
     for arm in results.arms.values():
         for count in sorted({_count(suite) for suite in arm.suites.values()} - {0}):
             made = _make_arm(results, arm, count)
             if made is not None and made.name not in arms:
                 arms[made.name] = made
-    return replace(results, arms=arms)
+                moved |= {(arm.name, name_with_examples(suite, count)) for suite in made.suites}
+    suites = {
+        name: facts
+        for name, facts in results.suites.items()
+        if any(name in arm.suites and (arm.name, name) not in moved for arm in arms.values())
+        or not any(name in arm.suites for arm in arms.values())
+    }
+    return EvaluationResults(arms, suites)
 
 
 def name_with_examples(suite: str, count: int) -> str:
@@ -46,7 +55,8 @@ def _make_arm(results: EvaluationResults, arm: ArmResults, count: int) -> ArmRes
         if with_examples is None or not _is_same(facts, results.suites.get(other)):
             return None
         suites[name] = with_examples
-    return replace(arm, name=name_with_examples(arm.name, count), suites=suites) if suites else None
+    # Without a comma, which stands between the names of arms.
+    return replace(arm, name=f"{arm.name} {count}-shot", suites=suites) if suites else None
 
 
 def _count(suite: ArmSuite) -> int:

@@ -245,6 +245,35 @@ def test_equal_arms_are_seldom_named() -> None:
     assert 0 < named <= 0.05 * 200 + 2 * math.sqrt(200 * 0.05 * 0.95)
 
 
+def test_gains_that_differ_by_delta_are_seldom_called_equal_and_intervals_cover() -> None:
+    """Two one-sided tests at 5% each; 95% of the intervals of a point hold its true change."""
+    drawn = np.random.default_rng(7)
+    equal, gained, retained, count = 0, 0, 0, 150
+    for _ in range(count):
+        skills = {"emotion": 300, "facts": 100, "french": 60}
+        true = {"base": (0.2, 0.8), "a": (0.9, 0.6), "b": (0.85, 0.6)}
+        arms = {
+            arm: {
+                name: (drawn.random(size) < (target if name == "emotion" else other)).astype(float)
+                for name, size in skills.items()
+            }
+            for arm, (target, other) in true.items()
+        }
+        listed = {
+            arm: {name: one.tolist() for name, one in scores.items()}
+            for arm, scores in arms.items()
+        }
+        tradeoff = measure_tradeoff(table_of_arms(listed))
+        equal += tradeoff.pairs[0].is_equal_gain
+        point = tradeoff.points[0]
+        gained += bool(point.gained.low and point.gained.low <= 0.7 <= (point.gained.high or 0))
+        retained += bool(
+            point.retained.low and point.retained.low <= -0.2 <= (point.retained.high or 0)
+        )
+    assert equal <= 0.05 * count + 2 * math.sqrt(count * 0.05 * 0.95)
+    assert min(gained, retained) >= 0.95 * count - 3 * math.sqrt(count * 0.05 * 0.95)
+
+
 def test_what_does_not_count_is_said() -> None:
     table = table_of_arms(
         {

@@ -32,12 +32,14 @@ WHOLE = {
 
 def test_a_model_that_was_asked_all_its_skills_in_both_ways() -> None:
     found = add_fewshot_arms(results(WHOLE))
-    assert [*found.arms] == ["base", "lora", "base, 5-shot"]
-    arm = found.arms["base, 5-shot"]
+    assert [*found.arms] == ["base", "lora", "base 5-shot"]
+    arm = found.arms["base 5-shot"]
     assert {name: sum(one.measures["strict"].values()) for name, one in arm.suites.items()} == {
         "facts": 20, "french": 22,
     }  # fmt: skip
     assert arm.suites["facts"].asked["fewshot"] == 5
+    # Asked with examples they are that arm's; what is no arm's own stays a skill.
+    assert [*found.suites] == ["facts", "french", "facts, 2-shot"]
 
 
 def test_one_that_was_asked_only_some_with_examples_is_none() -> None:
