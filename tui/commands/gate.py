@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -90,7 +91,12 @@ def _gate(options: argparse.Namespace) -> int:
         from engine.impact.changes.gate_export import write_junit
 
         _write(options, write_junit(report))
-    _print(options, report, job)
+    try:
+        _print(options, report, job)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone (`| head`), and the outcome is still the exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return _CODES[report.outcome]
 
 
