@@ -38,7 +38,7 @@ def bound_change(
 
     Of independent scores that are right or wrong by `bound_proportions`, which is exact. Of other
     scores, and of items in groups or with weights, by Student's t with one more item, or group,
-    that changed by a whole score to the worse: of a change at the bound at most 6% of errors in
+    that changed by a whole score to the worse: of a change at the bound at most 6.3% of errors in
     simulations, fewer where the items of a group do not go together. Of unbounded values, such as
     nats per token, by Student's t, made wider for skewness: 5% of normal rises; of exponential ones
     5 to 8% and of lognormal ones 6 to 10% from 100 documents on.

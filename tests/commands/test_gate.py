@@ -1,6 +1,9 @@
 """`finetop gate`: its limits, its exit codes, and a real evaluation to its verdict."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -146,6 +149,23 @@ def test_junit_is_written_also_where_the_gate_fails(
     assert _gate(root, *given) == 2, "the file is there"
     assert _gate(root, *given, "--force") == 1
     assert file.read_bytes() == first
+
+
+@pytest.mark.parametrize("limit", ["3%", "90%"])
+def test_the_exit_code_survives_a_reader_that_has_gone(root: Path, limit: str) -> None:
+    """As `finetop gate ... | head -1` leaves it."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    words = ["gate", "story", "--lost-at-most", limit, "--on", "arithmetic", "--runs", str(root)]
+    done = subprocess.run(
+        [sys.executable, "-m", "tui.cli", *words],
+        stdout=writing,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writing)
+    assert done.returncode == (1 if limit == "3%" else 0), done.stderr.decode()
+    assert b"Broken" not in done.stderr
 
 
 def test_an_evaluation_that_failed_has_a_code_of_its_own(

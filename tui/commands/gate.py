@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,8 +32,8 @@ EPILOG = (
     "Exit codes: 0 every limit is kept: the one-sided 95% bound of each change is on the right "
     "side of its limit; 1 a limit is broken: the bound on the other side is beyond it, or a model "
     "diverged; 3 not enough evidence, never a verdict with fewer than 20 items; 2 wrong use; 4 the "
-    "evaluation failed or was stopped. A change that breaks one of the limits passes in at most 5% "
-    "of cases, however many limits are set."
+    "evaluation failed or was stopped. Of independent items that are right or wrong, a change that "
+    "breaks one of the limits passes in at most 5% of cases, however many limits are set."
 )
 
 
@@ -90,7 +91,12 @@ def _gate(options: argparse.Namespace) -> int:
         from engine.impact.changes.gate_export import write_junit
 
         _write(options, write_junit(report))
-    _print(options, report, job)
+    try:
+        _print(options, report, job)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone (`| head`), and the outcome is still the exit code.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return _CODES[report.outcome]
 
 
