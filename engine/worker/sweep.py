@@ -269,9 +269,11 @@ def _evaluate(attempt: Attempt, recipe: SweepRecipe, runs: SweepRuns) -> str:
     total = len(runs.points)
 
     def show(now: Status | None) -> None:
-        said = f": {now.message}" if now is not None and now.message else ""
+        at, of = (now.step, now.total) if now is not None else (0, 0)
         left = now.eta_seconds if now is not None else None
-        attempt.progress(total, total, message=f"evaluating{said}", eta_seconds=left, eta_basis="")
+        attempt.show_activity("evaluating", at, of, left)
+        message = f"evaluating: {now.message if now is not None else 'starting'}"
+        attempt.progress(total, total, message=message, eta_seconds=left, eta_basis="")
 
     state, now = _follow(attempt, job, show)
     if state is not State.DONE:
@@ -306,6 +308,7 @@ def _follow(
             return state, status.read(job)
         show(now)
         if attempt.stop_requested(wait=POLL_SECONDS):
+            attempt.show_activity("")
             stop_jobs(attempt, [job])
 
 
