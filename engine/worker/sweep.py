@@ -25,11 +25,12 @@ from engine.launching.resume import resume_job
 from engine.launching.sweep import make_evaluation
 from engine.launching.training import launch_training
 from engine.recipes.recipe import EvaluateRecipe, SweepRecipe
-from engine.sweeps.grid import SweepPoint, list_points
+from engine.sweeps.grid import SweepPoint
 from engine.sweeps.points_file import (
     PointRun,
     SweepPoints,
     find_evaluations,
+    list_known_points,
     read_sweep,
     write_points,
 )
@@ -47,7 +48,7 @@ def run(attempt: Attempt) -> str:
     assert isinstance(recipe, SweepRecipe)
     # Kept away from libraries that a sweep does not load, it would read as not installed.
     sys.modules.pop("bitsandbytes", None)
-    runs = SweepRuns(attempt, list_points(recipe))
+    runs = SweepRuns(attempt, list_known_points(attempt.directory, recipe))
     runs.train()
     left = runs.report()
     message = _evaluate(attempt, recipe, runs)
