@@ -179,3 +179,14 @@ def test_a_sweep_that_ended_early_counts_runs(root: Path) -> None:
     found = view(write_sweep(root, state=State.STOPPED))
     assert found is not None
     assert state_words(found) == "stopped after 2 of 4 runs"
+
+
+def test_the_overview_names_the_sweep_of_a_run(root: Path) -> None:
+    from engine.jobs.overview import gather
+    from tui.runs.run_overview import overview_lines
+
+    write_sweep(root)
+    lines = overview_lines(gather(Store(root).find("grid-run0")))
+    assert any("sweep" in line[0][0] and line[1][0] == "grid-1a2b" for line in lines if line)
+    own = overview_lines(gather(Store(root).find("grid-1a2b")))
+    assert not any(line and line[0][0].split() == ["sweep"] for line in own)
