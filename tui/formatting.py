@@ -70,6 +70,8 @@ def state_words(view: JobView) -> str:
     if state.alive:
         return str(state)
     words = "worker lost" if state is State.LOST else str(state)
+    if status.step and view.record.kind == "sweep":
+        return f"{words} after {status.step:,} of {status.total:,} runs"
     return f"{words} at step {status.step:,}" if status.step else words
 
 

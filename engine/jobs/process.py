@@ -26,6 +26,7 @@ _BOOTSTRAP = (
     "import runpy, sys; sys.path.append({path!r}); "
     "sys.argv[0] = 'engine.worker'; runpy.run_module('engine.worker', run_name='__main__')"
 )
+_HOME = str(Path(engine.__file__).resolve().parent.parent)
 
 
 def worker_command(*arguments: str, needs: Sequence[str] = HEAVY) -> list[str]:
@@ -37,19 +38,17 @@ def worker_command(*arguments: str, needs: Sequence[str] = HEAVY) -> list[str]:
     `engine` would else be run instead. Raises EngineError where a worker could not run.
     """
     other = os.environ.get("FINETOP_PYTHON")
-    if other:
-        program = shutil.which(os.path.expanduser(other))
-        if program is None:
-            raise EngineError(
-                "FINETOP_PYTHON does not exist.",
-                other,
-                "Set it to a Python that has torch, transformers and peft.",
-            )
-        # A worker starts in its own folder, where a relative path is not valid.
-        program = str(Path(program).absolute())
-        if program != str(Path(sys.executable).absolute()):
-            home = str(Path(engine.__file__).resolve().parent.parent)
-            return [program, "-P", "-c", _BOOTSTRAP.format(path=home), *arguments]
+    ours = str(Path(sys.executable).absolute())
+    program = _find_program(other) if other else ours
+    if program is None:
+        raise EngineError(
+            "FINETOP_PYTHON does not exist.",
+            str(other),
+            "Set it to a Python that has torch, transformers and peft.",
+        )
+    bootstrap = [program, "-P", "-c", _BOOTSTRAP.format(path=_HOME), *arguments]
+    if program != ours:
+        return bootstrap
     missing = missing_packages(needs)
     if missing:
         raise EngineError(
@@ -57,7 +56,14 @@ def worker_command(*arguments: str, needs: Sequence[str] = HEAVY) -> list[str]:
             "This is the light install: it cannot train or generate.",
             "Install 'finetop[train]', or set FINETOP_PYTHON to a Python that has them.",
         )
-    return [sys.executable, "-P", "-m", "engine.worker", *arguments]
+    # A sweep's worker starts others by its own Python, which may have us from elsewhere as well.
+    return bootstrap if other else [program, "-P", "-m", "engine.worker", *arguments]
+
+
+def _find_program(name: str) -> str | None:
+    """The absolute path: a worker has a folder of its own, where a relative one leads nowhere."""
+    found = shutil.which(os.path.expanduser(name))
+    return None if found is None else str(Path(found).absolute())
 
 
 def missing_packages(needs: Sequence[str] = HEAVY) -> list[str]:
@@ -80,6 +86,9 @@ def worker_environment() -> dict[str, str]:
     environment["PYTHONUNBUFFERED"] = "1"
     environment["FINETOP_LOCKS"] = str(queue.locks_path())  # a worker has a folder of its own
     environment.setdefault("TOKENIZERS_PARALLELISM", "false")
+    other = os.environ.get("FINETOP_PYTHON")
+    if other and (program := _find_program(other)):
+        environment["FINETOP_PYTHON"] = program
     return environment
 
 

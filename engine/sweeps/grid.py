@@ -41,7 +41,7 @@ _SHORT = {
 """What stands before a value in a point's name, where it is not the last part of the key."""
 _BASE = "base"
 """The name of the arm that runs are held against."""
-_EXPONENT_BELOW = 1e-3
+_EXPONENT_BELOW = 0.01
 """A number below it is written as 3e-4."""
 
 
@@ -79,7 +79,12 @@ def list_points(sweep: SweepRecipe) -> tuple[SweepPoint, ...]:
             name = "-".join(filter(None, map(one_line, parts)))
             points.append(SweepPoint(name, settings, run.training.seed, run))
     _refuse_equal(points)
-    return tuple(replace(one, recipe=_rename(one, sweep.name)) for one in _name_apart(points))
+    return tuple(rename_point(one, one.name, sweep) for one in _name_apart(points))
+
+
+def rename_point(point: SweepPoint, name: str, sweep: SweepRecipe) -> SweepPoint:
+    """The point, and its run, under another name."""
+    return replace(point, name=name, recipe=replace(point.recipe, name=f"{sweep.name}-{name}"))
 
 
 def count_points(sweep: SweepRecipe) -> int:
@@ -199,10 +204,6 @@ def _name_apart(points: Sequence[SweepPoint]) -> list[SweepPoint]:
         taken.add(name)
         named.append(replace(one, name=name))
     return named
-
-
-def _rename(point: SweepPoint, sweep: str) -> TrainRecipe:
-    return replace(point.recipe, name=f"{sweep}-{point.name}")
 
 
 def _refuse_equal(points: Sequence[SweepPoint]) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from engine import atomic
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
 from engine.jobs.store import Store
-from engine.sweeps.grid import SweepPoint
+from engine.recipes.recipe import SweepRecipe
+from engine.sweeps.grid import SweepPoint, list_points, rename_point
 
 SCHEMA = 1
 
@@ -48,6 +49,16 @@ def read_points(job: JobDirectory) -> SweepPoints:
     points = tuple(one for row in rows if (one := _read_point(row)) is not None)
     evaluation = table.get("evaluation")
     return SweepPoints(points, evaluation if isinstance(evaluation, str) else "")
+
+
+def list_known_points(job: JobDirectory, recipe: SweepRecipe) -> tuple[SweepPoint, ...]:
+    """The points of a sweep under the names that they had when it began, by which its runs are
+    known: another version of the program may make other names. Raises EngineError."""
+    points, names = list_points(recipe), [one.name for one in read_points(job).points]
+    if len(set(names)) != len(points):
+        return points
+    pairs = zip(points, names, strict=True)
+    return tuple(rename_point(point, name, recipe) for point, name in pairs)
 
 
 def write_points(job: JobDirectory, points: SweepPoints) -> None:

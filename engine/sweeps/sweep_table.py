@@ -24,8 +24,8 @@ from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
 from engine.recipes.recipe import SweepRecipe
-from engine.sweeps.grid import SweepPoint, list_points, name_bases
-from engine.sweeps.points_file import PointRun, read_sweep
+from engine.sweeps.grid import SweepPoint, name_bases
+from engine.sweeps.points_file import PointRun, list_known_points, read_sweep
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def read_sweep_table(job: JobDirectory, store: Store) -> SweepTable:
     recipe = job.recipe()
     if not isinstance(recipe, SweepRecipe):
         raise EngineError("This job is no sweep.", str(job.path), "See finetop runs.")
-    points = list_points(recipe)
+    points = list_known_points(job, recipe)
     known = read_sweep(job, store, points)
     evaluation = JobDirectory(job.path.parent / known.evaluation) if known.evaluation else None
     results, notes = _read_results(evaluation)

@@ -25,11 +25,12 @@ from engine.launching.resume import resume_job
 from engine.launching.sweep import make_evaluation
 from engine.launching.training import launch_training
 from engine.recipes.recipe import EvaluateRecipe, SweepRecipe
-from engine.sweeps.grid import SweepPoint, list_points
+from engine.sweeps.grid import SweepPoint
 from engine.sweeps.points_file import (
     PointRun,
     SweepPoints,
     find_evaluations,
+    list_known_points,
     read_sweep,
     write_points,
 )
@@ -47,7 +48,7 @@ def run(attempt: Attempt) -> str:
     assert isinstance(recipe, SweepRecipe)
     # Kept away from libraries that a sweep does not load, it would read as not installed.
     sys.modules.pop("bitsandbytes", None)
-    runs = SweepRuns(attempt, list_points(recipe))
+    runs = SweepRuns(attempt, list_known_points(attempt.directory, recipe))
     runs.train()
     left = runs.report()
     message = _evaluate(attempt, recipe, runs)
@@ -269,9 +270,11 @@ def _evaluate(attempt: Attempt, recipe: SweepRecipe, runs: SweepRuns) -> str:
     total = len(runs.points)
 
     def show(now: Status | None) -> None:
-        said = f": {now.message}" if now is not None and now.message else ""
+        at, of = (now.step, now.total) if now is not None else (0, 0)
         left = now.eta_seconds if now is not None else None
-        attempt.progress(total, total, message=f"evaluating{said}", eta_seconds=left, eta_basis="")
+        attempt.show_activity("evaluating", at, of, left)
+        message = f"evaluating: {now.message if now is not None else 'starting'}"
+        attempt.progress(total, total, message=message, eta_seconds=left, eta_basis="")
 
     state, now = _follow(attempt, job, show)
     if state is not State.DONE:
@@ -306,6 +309,7 @@ def _follow(
             return state, status.read(job)
         show(now)
         if attempt.stop_requested(wait=POLL_SECONDS):
+            attempt.show_activity("")
             stop_jobs(attempt, [job])
 
 

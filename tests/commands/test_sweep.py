@@ -110,11 +110,22 @@ def test_show_prints_a_line_a_point_and_the_spread_over_seeds(
     assert "finetop impact grid-evaluation" in out
 
 
+def test_show_explains_no_numbers_that_are_not_there(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_sweep(root, states=[State.FAILED, None, None, None], state=State.RUNNING)
+    assert finetop(root, "show", "grid") == 1
+    out = capsys.readouterr().out
+    assert "lr1e-4-s7: CUDA out of memory." in out
+    assert "gained:" not in out
+    assert "finetop impact" not in out
+
+
 def test_show_prints_json(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_sweep(root, states=[State.DONE] * 4, results=make_results())
     assert finetop(root, "show", "grid", "--json") == 0
     table = json.loads(capsys.readouterr().out)
-    assert (table["sweep"], table["state"], len(table["points"])) == ("grid", "done", 4)
+    assert (table["sweep"], table["state"], len(table["points"])) == ("grid-1a2b", "done", 4)
 
 
 def test_hostile_names_drive_no_terminal(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -129,8 +140,8 @@ def test_runs_says_which_sweep_a_run_is_of(root: Path, capsys: pytest.CaptureFix
     write_sweep(root)
     assert main(["runs", "--json", "--runs", str(root)]) == 0
     rows = {row["id"]: row for row in json.loads(capsys.readouterr().out)}
-    assert (rows["grid"]["kind"], rows["grid"]["sweep"]) == ("sweep", None)
-    assert rows["grid-run0"]["sweep"] == "grid"
+    assert (rows["grid-1a2b"]["kind"], rows["grid-1a2b"]["sweep"]) == ("sweep", None)
+    assert rows["grid-run0"]["sweep"] == "grid-1a2b"
 
 
 @pytest.mark.worker

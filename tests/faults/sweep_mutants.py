@@ -21,8 +21,8 @@ from tests.faults.json_damage import damage
 from tests.faults.verdict import LostError, WrongError
 from tests.sweeps.made_sweep import make_results, write_sweep
 
-FILES = ("grid/recipe.toml", "grid/points.json", "grid-run0/job.json", "grid-run1/status.json",
-         "grid-evaluation/results.json")  # fmt: skip
+FILES = ("grid-1a2b/recipe.toml", "grid-1a2b/points.json", "grid-run0/job.json",
+         "grid-run1/status.json", "grid-evaluation/results.json")  # fmt: skip
 
 
 def check_sweep(random: Random, folder: Path) -> None:
@@ -45,7 +45,7 @@ def _check(path: Path, whole: bytes, store: Store) -> None:
         raise LostError(f"{len(views)} jobs")
     find_users(store)
     try:
-        table = read_sweep_table(store.at(path.parent.parent / "grid"), store)
+        table = read_sweep_table(store.at(path.parent.parent / "grid-1a2b"), store)
     except EngineError:
         if path.name != "recipe.toml":
             raise LostError(f"{path.name}: the table is refused") from None

@@ -125,7 +125,7 @@ def find_no_run(sweep: str, store: Store) -> dict[str, JobDirectory]:
     return {}
 
 
-def drop_a_point(sweep: SweepRecipe) -> tuple[SweepPoint, ...]:
+def drop_a_point(job: JobDirectory, sweep: SweepRecipe) -> tuple[SweepPoint, ...]:
     return list_points(sweep)[1:]
 
 
@@ -133,7 +133,7 @@ def drop_a_point(sweep: SweepRecipe) -> tuple[SweepPoint, ...]:
     ("owner", "name", "defect"),
     [
         (points_file, "find_runs", find_no_run),
-        (sweep_table, "list_points", drop_a_point),
+        (sweep_table, "list_known_points", drop_a_point),
     ],
 )
 def test_a_reader_of_sweeps_that_errs_is_found(

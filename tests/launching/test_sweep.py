@@ -141,7 +141,7 @@ def test_a_sweep_and_its_runs_use_each_other(root: Path) -> None:
     job = write_sweep(root)
     store = Store(root)
     run = store.at(root / "grid-run0")
-    assert find_users_of_run(run, store) == ("run grid",)
+    assert find_users_of_run(run, store) == ("run grid-1a2b",)
     assert find_users_of_run(job, store) == tuple(f"run grid-run{at}" for at in range(4))
 
 

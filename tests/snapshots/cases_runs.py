@@ -1,13 +1,16 @@
 """Runs, and the windows that open over it."""
 
 from engine.jobs.directory import JobDirectory
+from engine.jobs.status import State
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Model
 from tests.jobs.made_checkpoints import write_checkpoints
 from tests.snapshots.cases import case
 from tests.snapshots.directories import write_runs
+from tests.snapshots.fixed_environment import NOW
 from tests.snapshots.recorder import RUNS, Recorder
+from tests.sweeps.made_sweep import write_sweep
 from tui.runs.list_page import RunListPage
 from tui.screens.dialogs import ConfirmDialog
 from tui.screens.pick_window import PickWindow
@@ -51,6 +54,19 @@ async def runs(recorder: Recorder) -> None:
         await recorder.shoot("runs-failed", "The loss is NaN at step 21.")
         await choose(recorder, "answers")
         await recorder.shoot("runs-of-answers", "enter browse")
+
+
+@case({"runs-sweep": RunListPage})
+async def runs_sweep(recorder: Recorder) -> None:
+    """Its runs stand under it, and it says which one is at work."""
+    states = [State.DONE, State.FAILED, State.RUNNING, None]
+    RUNS.mkdir()
+    write_sweep(RUNS, states=states, state=State.RUNNING, created=NOW - 100)
+    async with recorder.finetop():
+        await recorder.see("4 jobs")
+        await recorder.settle()
+        await choose(recorder, "grid-1a2b")
+        await recorder.shoot("runs-sweep", "run 3/4: lr3e-4-s7 step 4/9", "enter watch")
 
 
 @case({"runs-empty": RunListPage})

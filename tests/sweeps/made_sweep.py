@@ -56,7 +56,8 @@ def write_sweep(
     """A state a point; None for one that has no run yet. Without results there is no evaluation."""
     begun = created or time.time()
     recipe = SweepRecipe(name=name, over=dict(over), seeds=list(seeds))
-    job = _write_job(root, name, recipe, state, begun)
+    identity = f"{name}-1a2b"
+    job = _write_job(root, name, recipe, state, begun, identity)
     runs = []
     for at, (point, of_run) in enumerate(zip(list_points(recipe), states, strict=True)):
         run = f"{name}-run{at}"
@@ -71,7 +72,7 @@ def write_sweep(
         )  # fmt: skip
         if of_run is State.CRASHED:  # of this machine, and nobody holds its lock
             _amend(made.status_file, host=_this_host())
-        _amend(made.record_file, sweep=name)
+        _amend(made.record_file, sweep=identity)
         write_event(made.events, 10, {"eval/loss": 1.0 + at / 4})
     evaluation = ""
     if results is not None:
@@ -80,16 +81,23 @@ def write_sweep(
         measured_job = _write_job(
             root, evaluation, EvaluateRecipe(name=evaluation, arms=arms), State.DONE, begun + 60
         )
-        _amend(measured_job.record_file, sweep=name)
+        _amend(measured_job.record_file, sweep=identity)
         measured_job.results.write_text(json.dumps(results))
     write_points(job, SweepPoints(tuple(runs), evaluation))
     return job
 
 
 def _write_job(
-    root: Path, name: str, recipe: SweepRecipe | EvaluateRecipe, state: State, created: float
+    root: Path,
+    name: str,
+    recipe: SweepRecipe | EvaluateRecipe,
+    state: State,
+    created: float,
+    identity: str = "",
 ) -> JobDirectory:
-    job = write_run(root, name, state=state, created=created, heartbeat=time.time())
+    job = write_run(
+        root, name, state=state, created=created, heartbeat=time.time(), directory=identity
+    )
     _amend(job.record_file, kind=recipe.kind)
     job.recipe_file.write_text(recipes.to_toml(recipe))
     now = Status(

@@ -125,7 +125,8 @@ def test_settings_that_end_alike_are_told_apart() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (3e-4, "3e-4"), (1e-5, "1e-5"), (1.25e-4, "1.25e-4"), (0.1, "0.1"), (0.001, "0.001"),
+        (3e-4, "3e-4"), (1e-5, "1e-5"), (1.25e-4, "1.25e-4"), (0.1, "0.1"), (0.01, "0.01"),
+        (0.001, "1e-3"),
         (0.0, "0"), (3.0, "3"), (True, "true"), (["q_proj", "v_proj"], "q_proj+v_proj"),
         ("bundled:emotion", "emotion"), ("", "none"), ([], "none"),
     ],

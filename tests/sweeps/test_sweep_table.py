@@ -12,7 +12,14 @@ from engine.jobs.status import State
 from engine.jobs.store import Store
 from engine.recipes.recipe import SweepRecipe, TrainRecipe
 from engine.sweeps.grid import list_points
-from engine.sweeps.points_file import PointRun, SweepPoints, read_points, read_sweep, write_points
+from engine.sweeps.points_file import (
+    PointRun,
+    SweepPoints,
+    list_known_points,
+    read_points,
+    read_sweep,
+    write_points,
+)
 from engine.sweeps.sweep_table import SeedSpread, SweepTable, read_sweep_table, table_to_json
 from tests.sweeps.made_sweep import ITEMS, RIGHT, make_results, write_sweep
 
@@ -124,3 +131,20 @@ def test_the_file_is_read_as_it_was_written(root: Path) -> None:
     assert read_points(job) == points
     listed = list_points(SweepRecipe(over={"method.rank": [1, 2, 3]}))
     assert read_sweep(job, Store(root), listed).points == (*points.points, PointRun("rank3"))
+
+
+def test_a_sweep_keeps_the_names_with_which_it_began(root: Path) -> None:
+    """As another version of the program may have made them: its runs are known by these."""
+    job = write_sweep(root)
+    recipe = job.recipe()
+    assert isinstance(recipe, SweepRecipe)
+    names = [point.name for point in list_points(recipe)]
+    write_points(job, SweepPoints(tuple(PointRun(f"old-{name}") for name in names)))
+    for at in range(4):
+        record = root / f"grid-run{at}" / "job.json"
+        record.write_text(record.read_text().replace("grid-lr", "grid-old-lr"))
+    table = read_sweep_table(job, Store(root))
+    assert [row.point.name for row in table.rows] == [f"old-{name}" for name in names]
+    assert [row.run for row in table.rows] == [f"grid-run{at}" for at in range(4)]
+    write_points(job, SweepPoints((PointRun("a"), PointRun("a"), PointRun("b"), PointRun("c"))))
+    assert [point.name for point in list_known_points(job, recipe)] == names, "no names of ours"

@@ -192,12 +192,15 @@ def test_stopping_a_sweep_stops_its_runs_and_resuming_goes_on(
     assert state_of(waiting) is State.STOPPED
     assert find_evaluations(job.path.name, Store(runs)) == []
 
-    step = long.checkpoints.glob("checkpoint-*").__next__().name.partition("-")[2]
+    (saved,) = long.checkpoints.glob("checkpoint-*")
     resume.resume_job(job)
-    wait_for_steps(job, LONG, eventually)
-    now = status.read(long)
-    assert now is not None
-    assert (now.attempt, now.step > int(step)) == (2, True), "it goes on where it was"
+
+    def goes_on() -> bool:
+        now = status.read(long)
+        return now is not None and now.attempt == 2 and now.step > directory.step_of(saved)
+
+    eventually(goes_on, "it goes on where it was")
+    assert long.latest_attempt() == 2
     launch.stop(long)
     assert wait_for_end(job, eventually) is State.DONE, launch.log_tail(job.attempt(2).log)
     assert waiting.latest_attempt() == 2

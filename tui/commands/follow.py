@@ -1,5 +1,6 @@
 """Following a job from the command line: one line of progress, on a terminal only."""
 
+import shutil
 import sys
 import time
 
@@ -10,12 +11,16 @@ from engine.jobs.launch import log_tail
 from engine.jobs.status import State, Status
 from engine.text import one_line
 from tui.formatting import activity
+from tui.styled_text import fit
 
 POLL_SECONDS = 0.2
 
 
-def follow(job: JobDirectory, what: str) -> Status:
-    """Wait for the end of a job; its last status. Raises JobFailed unless it is done or stopped."""
+def follow(job: JobDirectory, what: str, *, with_message: bool = False) -> Status:
+    """Wait for the end of a job; its last status. Raises JobFailed unless it is done or stopped.
+
+    `with_message` is whether the worker's own words stand behind the progress as well.
+    """
     terminal = sys.stderr.isatty()
     shown = ""
     while True:
@@ -23,6 +28,9 @@ def follow(job: JobDirectory, what: str) -> Status:
         state = status.derive(job, now)
         if terminal:
             line = progress_line(what, state, now)
+            if with_message and now is not None and state is State.RUNNING and now.message:
+                columns = shutil.get_terminal_size().columns
+                line = fit(one_line(f"{line}  {now.message}"), columns - 1, "")
             if line != shown:
                 print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
                 shown = line

@@ -92,7 +92,7 @@ def _sweep(options: argparse.Namespace) -> int:
         return 0
     print(job.path.name, file=sys.stderr)
     try:
-        last = follow(job, "sweeping")
+        last = follow(job, "sweeping", with_message=True)
     except KeyboardInterrupt:
         print(f"It keeps running in the background: finetop stop {job.path.name}", file=sys.stderr)
         raise

@@ -27,7 +27,7 @@ def list_points(points: Sequence[SweepPoint]) -> Iterator[str]:
 
 def list_table(table: SweepTable) -> Iterator[str]:
     """The state, a line a point, then a line a combination where there are several seeds."""
-    where = f"; evaluated in {table.evaluation}" if table.evaluation else ""
+    where = f"; evaluation {table.evaluation}" if table.evaluation else ""
     yield one_line(f"{table.sweep}: {table.state}{where}")
     yield ""
     head = ["point", "state", "eval loss", "gained", "retained"]
@@ -86,7 +86,7 @@ def _spread(spread: SeedSpread | None, *, signed: bool) -> str:
 
 
 def _list_notes(table: SweepTable) -> Iterator[str]:
-    if table.evaluation:
+    if any(row.gained is not None for row in table.rows):
         trained = ", ".join(map(one_line, table.trained[:_SKILLS])) or "no skill that is known"
         more = f" and {len(table.trained) - _SKILLS} more" if len(table.trained) > _SKILLS else ""
         yield f"gained: mean change against the base of the skills trained on ({trained}{more})."

@@ -90,6 +90,8 @@ def overview_lines(overview: Overview) -> list[Line]:
         _fact("parent" if parent.startswith("run:") else "base", parent)
         for parent in record.parents
     ]
+    if record.sweep:
+        lines.append(_fact("sweep", record.sweep))
     if overview.view.pruned:
         lines.append(_fact("pruned", "yes: it cannot be resumed"))
     if notes.note:

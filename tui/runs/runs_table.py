@@ -108,7 +108,7 @@ class RunsTable:
             rails = "".join(f"{glyphs.trunk if follows else ' '} " for follows in line.rails)
             tree = rails[-2 * MOST_RAILS :] + (glyphs.last if line.last else glyphs.branch) + " "
         alarm: Piece = (" !" if row.has_alarm else "", "bad")
-        name: Piece = (f" {name_of(row)}", "strong" if view.state.alive else "")
+        name: Piece = (f" {_name_in_tree(line)}", "strong" if view.state.alive else "")
         cells: list[tuple[Piece, ...]] = [
             ((tree, "dim"), state_glyph(view.state, glyphs), alarm, name),
             ((one_line(view.base) or _NO_BASE.get(view.record.kind, NONE), ""),),
@@ -140,6 +140,13 @@ class RunsTable:
             (f"{curve:<{SPARK_CELLS}} ", "tuned"),
             (number(value_of(spark, self._order.value)), ""),
         )
+
+
+def _name_in_tree(line: Entry) -> str:
+    """The name of a job; of one that stands under its sweep only what that name adds to it."""
+    name = name_of(line.row)
+    sweep = line.row.view.record.sweep.rpartition("-")[0]
+    return name.removeprefix(f"{sweep}-") if sweep and line.depth else name
 
 
 def sort(rows: Sequence[RunRow], order: SortOrder) -> list[RunRow]:

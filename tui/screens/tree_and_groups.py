@@ -129,7 +129,7 @@ def find_in_sweep(rows: Sequence[RunRow], sweep: RunRow) -> RunRow | None:
         for row in own
         if isinstance(row.view.recipe, EvaluateRecipe) and row.view.state is State.DONE
     )
-    at_work = (row for row in own if row.view.state is State.RUNNING)
+    at_work = (row for row in own if row.view.state in (State.STARTING, State.RUNNING))
     return next(evaluations, None) or next(at_work, None)
 
 

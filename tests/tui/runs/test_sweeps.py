@@ -45,10 +45,19 @@ async def test_its_runs_and_its_evaluation_stand_under_it(
         await see(pilot, "└ ")
         lines = [line[2:].split("  ")[0].rstrip() for line in screen_text(app).splitlines()[3:9]]
         assert lines[0] == "✓ grid"
-        assert lines[1].startswith("├ ✓ grid-evaluation")
-        assert lines[2].startswith("├ ✗ grid-lr3e-4-s8")
-        assert lines[5].startswith("└ ✓ grid-lr1e-4-s7")
+        assert lines[1:] == [
+            "├ ✓ evaluation", "├ ✗ lr3e-4-s8", "├ ✓ lr3e-4-s7", "├ ✓ lr1e-4-s8", "└ ✓ lr1e-4-s7",
+        ]  # fmt: skip
         assert "sweep" in screen_text(app)
+
+
+async def test_apart_from_the_sweep_a_run_has_its_whole_name(root: Path) -> None:
+    write_sweep(root)
+    app = app_of(root)
+    async with app.run_test(size=WIDE) as pilot:
+        await see(pilot, "├ ✓ lr3e-4-s7")
+        await pilot.press("o")
+        await see(pilot, "✓ grid-lr3e-4-s7")
 
 
 async def test_enter_opens_the_evaluation_in_impact(root: Path) -> None:
@@ -74,7 +83,7 @@ async def test_key_5_on_a_sweep_shows_its_evaluation(root: Path) -> None:
         await until(pilot, lambda: app.selected is not None)
         for _ in range(5):
             await pilot.press("k")
-        await until(pilot, lambda: app.selected == str(root / "other"))
+        await until(pilot, lambda: app.selected == str(root / "other-1a2b"))
         await pilot.press("5")
         await see(pilot, "other-evaluation")
 
@@ -117,7 +126,7 @@ async def test_runs_left_out_are_counted_and_tried_again(
         await pilot.press("home")
         await see(pilot, "r resume")
         await pilot.press("r")
-        await until(pilot, lambda: resumed == ["grid"])
+        await until(pilot, lambda: resumed == ["grid-1a2b"])
         await until(pilot, lambda: "grid resumed" in notices(app))
 
 
@@ -161,3 +170,23 @@ def test_a_run_of_a_sweep_builds_on_no_sweep(root: Path) -> None:
     run = next(row for row in rows if row.path.name == "grid-run0")
     assert parent_of(run) == ""
     assert find_in_sweep(rows, run) is None
+
+
+def test_a_sweep_that_ended_early_counts_runs(root: Path) -> None:
+    from engine.jobs.summary import view
+    from tui.formatting import state_words
+
+    found = view(write_sweep(root, state=State.STOPPED))
+    assert found is not None
+    assert state_words(found) == "stopped after 2 of 4 runs"
+
+
+def test_the_overview_names_the_sweep_of_a_run(root: Path) -> None:
+    from engine.jobs.overview import gather
+    from tui.runs.run_overview import overview_lines
+
+    write_sweep(root)
+    lines = overview_lines(gather(Store(root).find("grid-run0")))
+    assert any("sweep" in line[0][0] and line[1][0] == "grid-1a2b" for line in lines if line)
+    own = overview_lines(gather(Store(root).find("grid-1a2b")))
+    assert not any(line and line[0][0].split() == ["sweep"] for line in own)
