@@ -17,6 +17,7 @@ from engine.compare.annotations import Remark
 from engine.compare.answer_pairs import AnswerPair, Collection, names, of_job
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
+from engine.judge.judge_report import JudgeReport, read_reports
 from engine.recipes.recipe import AnswersRecipe
 from engine.text import one_line
 from tui.background import file_error
@@ -40,6 +41,8 @@ class JobAnswers:
     remarks: Mapping[str, Remark] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     """What could not be read, clean."""
+    judges: tuple[JudgeReport, ...] = ()
+    """Of models that judged the two arms."""
 
 
 class AnswersRead(Message):
@@ -77,6 +80,8 @@ class AnswersFeed:
         self._post = post
         self._arms: tuple[str, str] | None = None
         self._remarks: Mapping[str, Remark] | None = None
+        self._judges: list[JudgeReport] | None = None
+        self._judge_problems: list[str] = []
         self._due = threading.Event()
         self._stopped = threading.Event()
 
@@ -86,8 +91,8 @@ class AnswersFeed:
         self._due.set()
 
     def again(self) -> None:
-        """Read the remarks anew: some were written."""
-        self._remarks = None
+        """Read the remarks and the judges anew: some were written."""
+        self._remarks = self._judges = None
         self._due.set()
 
     def stop(self) -> None:
@@ -126,8 +131,12 @@ class AnswersFeed:
         left, right = self._arms or (arms[0], arms[0]) if arms else ("", "")
         if self._remarks is None:
             self._remarks = remark_files.read(self._job.path)
+        if self._judges is None:
+            self._judges, errors = read_reports(self._job)
+            self._judge_problems = [one_line(f"judge: {error.title}") for error in errors]
         pairs = tuple(collection.pairs(left, right)) if arms else ()
-        problems = [one_line(collection.problem)] if collection.problem else []
+        problems = [*self._judge_problems]
+        problems += [one_line(collection.problem)] if collection.problem else []
         if collection.passed_over:
             problems.append(f"{collection.passed_over:,} lines without an answer were skipped")
         return JobAnswers(
@@ -139,6 +148,9 @@ class AnswersFeed:
             {arm: sum(name == arm for name, _ in collection.samples) for arm in arms},
             self._remarks,
             tuple(problems),
+            tuple(
+                one for one in self._judges if {one.result.left, one.result.right} == {left, right}
+            ),
         )
 
 

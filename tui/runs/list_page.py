@@ -11,7 +11,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.jobs.status import State
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, JudgeRecipe, TrainRecipe
+from engine.text import one_line
 from tui.formatting import FILTER_HINT, name_of
 from tui.keymap import KEYS, Key, keys_of
 from tui.runs.list_protocols import ListedRuns, ListMemory, ListTable
@@ -131,7 +132,7 @@ class RunListPage(RunActions):
 
     def label_of(self, key: Key) -> str:
         if key.action == "watch" and self.chosen is not None:
-            if _has_answers(self.chosen):
+            if _has_answers(self.chosen) or _is_judge(self.chosen):
                 return "browse"
             if _is_evaluation(self.chosen):
                 return "impact"
@@ -159,8 +160,23 @@ class RunListPage(RunActions):
             self.services.show_browse(self.chosen.path)
         elif self.chosen and _is_evaluation(self.chosen):
             await self.services.show_impact(self.chosen.key)
+        elif self.chosen and _is_judge(self.chosen):
+            self._show_judged(self.chosen)
         elif self.chosen:
             await self.services.show_watch(self.chosen.key)
+
+    def _show_judged(self, row: RunRow) -> None:
+        """The answers that a judge judged, with what it made of them."""
+        recipe = row.view.recipe
+        assert isinstance(recipe, JudgeRecipe)
+        judged = row.path.parent / recipe.job.removeprefix("run:")
+        if self.services.runs.row(str(judged)) is None or len(recipe.arms) != 2:
+            self.services.notify_user(
+                f"The judged job {one_line(judged.name)} does not exist: "
+                f"finetop judge show {one_line(row.path.name)} prints the verdicts."
+            )
+            return
+        self.services.show_browse(judged, "judges", (recipe.arms[0], recipe.arms[1]))
 
     async def action_new(self) -> None:
         recipe = self.chosen.view.recipe if self.chosen else None
@@ -386,6 +402,10 @@ def _newest_at_work(rows: Sequence[RunRow]) -> str | None:
 
 def _has_answers(row: RunRow) -> bool:
     return row.log is None and isinstance(row.view.recipe, GenerateRecipe)
+
+
+def _is_judge(row: RunRow) -> bool:
+    return row.log is None and isinstance(row.view.recipe, JudgeRecipe)
 
 
 def _is_evaluation(row: RunRow) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from engine.recipes.recipe import GenerateRecipe
+from engine.recipes.recipe import GenerateRecipe, JudgeRecipe
 from tui.background import run_in_background
 from tui.charts.run_curves import RunCurves
 from tui.feeds.overlay_reader import OverlayReader
@@ -34,7 +34,9 @@ class Overlay:
         """All runs but the watched one; a job without curves cannot be drawn beside it."""
         services = self._page.services
         rows = [row for row in services.runs.rows if row.key != services.selected]
-        return [row for row in rows if not isinstance(row.view.recipe, GenerateRecipe)]
+        return [
+            row for row in rows if not isinstance(row.view.recipe, GenerateRecipe | JudgeRecipe)
+        ]
 
     @property
     def runs(self) -> list[RunCurves]:
