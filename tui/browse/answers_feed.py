@@ -64,6 +64,14 @@ class AnswersExported(Message):
         self.text = text
 
 
+class JudgesRead(Message):
+    """What models made of the pairs: of each judge the lines of its report, clean."""
+
+    def __init__(self, reports: list[list[str]]) -> None:
+        super().__init__()
+        self.reports = reports
+
+
 class OperationFailed(Message):
     """Something could not be written or read."""
 
@@ -116,11 +124,20 @@ class AnswersFeed:
                 if collection.poll() or due or first:
                     self._post(AnswersRead(self._answers(collection, recipe_arms)))
                 first, posted_error = False, ""
+                self._read_judges()
             except EngineError as error:
                 if str(error) != posted_error:  # once, and not at every look
                     posted_error = str(error)
                     self._post(OperationFailed(error))
             self._due.wait(POLL_SECONDS)
+
+    def _read_judges(self) -> None:
+        """After the answers, which do not wait for it."""
+        if self._judges is None:
+            self._judges, errors = read_reports(self._job)
+            self._judge_problems = [one_line(f"judge: {error.title}") for error in errors]
+            if self._judges or errors:
+                self._due.set()
 
     def _answers(self, collection: Collection, recipe_arms: list[str]) -> JobAnswers:
         place = {arm: at for at, arm in reversed([*enumerate(recipe_arms)])}
@@ -131,9 +148,6 @@ class AnswersFeed:
         left, right = self._arms or (arms[0], arms[0]) if arms else ("", "")
         if self._remarks is None:
             self._remarks = remark_files.read(self._job.path)
-        if self._judges is None:
-            self._judges, errors = read_reports(self._job)
-            self._judge_problems = [one_line(f"judge: {error.title}") for error in errors]
         pairs = tuple(collection.pairs(left, right)) if arms else ()
         problems = [*self._judge_problems]
         problems += [one_line(collection.problem)] if collection.problem else []
@@ -149,7 +163,9 @@ class AnswersFeed:
             self._remarks,
             tuple(problems),
             tuple(
-                one for one in self._judges if {one.result.left, one.result.right} == {left, right}
+                one
+                for one in self._judges or ()
+                if {one.result.left, one.result.right} == {left, right}
             ),
         )
 

@@ -13,12 +13,15 @@ from engine.compare import annotations as remark_files
 from engine.compare.annotations import LONGEST, Remark
 from engine.compare.answer_pairs import AnswerPair
 from engine.compare.metrics import MEASURES
+from engine.jobs.directory import JobDirectory
+from engine.judge.judge_report import read_reports
 from engine.text import one_line
 from tui.browse.answers_feed import (
     AnswersExported,
     AnswersFeed,
     AnswersRead,
     JobAnswers,
+    JudgesRead,
     OperationFailed,
     WriteQueue,
 )
@@ -205,12 +208,22 @@ class BrowsePage(SubPage):
 
     def action_judges(self) -> None:
         """What models made of these pairs, in full; a judge's row in Runs opens it."""
-        separator, answers = self.glyphs.separator, self._answers
+        separator, arms = self.glyphs.separator, {self._answers.left, self._answers.right}
+
+        def read() -> JudgesRead:
+            reports, errors = read_reports(JobDirectory(self._path))
+            if errors and not reports:
+                raise errors[0]
+            of_arms = [one for one in reports if {one.result.left, one.result.right} == arms]
+            return JudgesRead([report_lines(one, separator) for one in of_arms])
+
+        self._write_queue.put(read)
+
+    def on_judges_read(self, event: JudgesRead) -> None:
         lines: list[Line] = []
-        for report in answers.judges:
+        for report in event.reports:
             lines += [[]] if lines else []
-            lines += [[(line, "strong" if not at else "")]
-                      for at, line in enumerate(report_lines(report, separator))]  # fmt: skip
+            lines += [[(text, "strong" if not at else "")] for at, text in enumerate(report)]
         if lines:
             self.app.push_screen(Dialog[None](lines, "esc close"))
 
