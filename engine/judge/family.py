@@ -13,6 +13,9 @@ from engine.checkpoints.describe import locate
 from engine.compare.arms import Arm, parse_arm
 from engine.errors import EngineError
 
+OWN = "the judge judges its own"
+"""How a sentence on a judge of its own answers, or its own family, begins."""
+
 
 def describe_family(judge: str, arms: Sequence[str], runs: Sequence[Path]) -> list[str]:
     """A sentence for each arm that is the judge or of its family; names are untrusted.
@@ -28,9 +31,9 @@ def describe_family(judge: str, arms: Sequence[str], runs: Sequence[Path]) -> li
     for arm in others:
         shared = roots & _roots(arm, runs)
         if _weights(arm) == _weights(own):
-            lines.append(f"the judge judges its own answers: it is the model of {arm.name}")
+            lines.append(f"{OWN} answers: it is the model of {arm.name}")
         elif shared:
-            lines.append(f"the judge judges its own family: {arm.name} has the same base")
+            lines.append(f"{OWN} family: {arm.name} has the same base")
         elif own.is_endpoint != arm.is_endpoint:
             lines.append(f"whether the judge and {arm.name} have the same base is not known")
     return lines

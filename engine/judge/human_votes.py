@@ -108,12 +108,25 @@ def agree_with(pairs: Sequence[PairVerdict], labels: Mapping[str, Sequence[str]]
 
     The judge's label is the arm that both orders prefer, and a tie where they do not agree.
     """
-    majority = take_majority(labels)
-    both = {
-        one.pair: (one.winner or TIE, majority[one.pair])
+    own = {one.pair: one.winner or TIE for one in pairs if one.outcome != "incomplete"}
+    return _beside_majority(own, pairs, labels)
+
+
+def agree_averaged(pairs: Sequence[PairVerdict], labels: Mapping[str, Sequence[str]]) -> Agreement:
+    """The same by the mean of both orders' likelihoods, which prefers an arm on each pair."""
+    own = {
+        one.pair: one.right if one.averaged_margin > 0 else one.left
         for one in pairs
-        if one.outcome != "incomplete" and one.pair in majority
+        if one.averaged_margin
     }
+    return _beside_majority(own, pairs, labels)
+
+
+def _beside_majority(
+    own: Mapping[str, str], pairs: Sequence[PairVerdict], labels: Mapping[str, Sequence[str]]
+) -> Agreement:
+    majority = take_majority(labels)
+    both = {pair: (label, majority[pair]) for pair, label in own.items() if pair in majority}
     return measure_agreement(both, {one.pair: one.group for one in pairs})
 
 

@@ -135,9 +135,11 @@ def _rubric_to_json(one: RubricResult) -> dict[str, Any]:
         "consistency": _share_to_json(one.consistency),
         "first_shown": _share_to_json(one.first_shown),
         "length": _length_to_json(one.length),
+        "averaged": _share_to_json(one.averaged),
         "problems": dict(one.problems),
         "examples": list(one.examples),
         "votes": _agreement_to_json(one.votes),
+        "averaged_votes": _agreement_to_json(one.averaged_votes),
         "ratings": _agreement_to_json(one.ratings),
     }
 

@@ -16,6 +16,7 @@ from engine.judge.human_votes import (
     Agreement,
     Votes,
     agree_among_voters,
+    agree_averaged,
     agree_with,
     labels_of_ratings,
     labels_of_votes,
@@ -68,12 +69,17 @@ class RubricResult:
     """Share of the verdicts for an answer that prefer the one shown first: .5 is no bias."""
     length: LengthBias | None
     """None where no pair with a winner has answers of unlike length."""
+    averaged: ScoreEstimate | None
+    """By likelihood, share of the pairs on which the mean of both orders prefers the right arm;
+    those that it finds equal are left out. None of a judge that answers in words."""
     problems: Mapping[Problem, int]
     """Questions without a verdict, by reason."""
     examples: tuple[str, ...]
     """Of answers that are unreadable or cut; untrusted."""
     votes: Agreement | None
     """With the preference of voters; None where nobody voted on these two arms."""
+    averaged_votes: Agreement | None
+    """The same of the mean of both orders; None where `averaged` or `votes` is."""
     ratings: Agreement | None
     """With the voters' ratings under the rubric of this name; None where there are none."""
 
@@ -117,7 +123,7 @@ def _measure(rubric: str, pairs: Sequence[PairVerdict], votes: Votes) -> RubricR
         arms = (pairs[0].left, pairs[0].right)
         labels = labels_of_votes(votes, arms)
         ratings = labels_of_ratings(votes, arms, rubric)
-    outcomes = Counter(one.outcome for one in whole)
+    outcomes, averaged = Counter(one.outcome for one in whole), _averaged(pairs)
     return RubricResult(
         rubric,
         len(whole),
@@ -131,9 +137,11 @@ def _measure(rubric: str, pairs: Sequence[PairVerdict], votes: Votes) -> RubricR
         _share([float(one.outcome == "agree") for one in whole], groups),
         _first_shown(whole),
         _length_bias(whole, take_majority(labels)),
+        averaged,
         Counter(reading.problem for reading in readings if reading.problem),
         _examples(readings),
         agree_with(pairs, labels) if labels else None,
+        agree_averaged(pairs, labels) if labels and averaged else None,
         agree_with(pairs, ratings) if ratings else None,
     )
 
@@ -152,6 +160,12 @@ def _first_shown(pairs: Sequence[PairVerdict]) -> ScoreEstimate | None:
         if reading.verdict != "tie"
     ]
     return _share([value for value, _ in decided], [group for _, group in decided])
+
+
+def _averaged(pairs: Sequence[PairVerdict]) -> ScoreEstimate | None:
+    margins = [(one.averaged_margin, one.group) for one in pairs if one.averaged_margin]
+    values = [float(margin is not None and margin > 0) for margin, _ in margins]
+    return _share(values, [group for _, group in margins])
 
 
 def _length_bias(pairs: Sequence[PairVerdict], voted: Mapping[str, str]) -> LengthBias | None:

@@ -37,6 +37,9 @@ class Reading:
     problem: Problem = ""
     text: str = ""
     """The answer where it is unreadable; untrusted."""
+    margin: float | None = None
+    """By likelihood, how much likelier the label of the first answer is than that of the second,
+    in nats; None of an answer in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,19 @@ class PairVerdict:
         return self.left if preferred == "first" else self.right
 
     @property
+    def averaged_margin(self) -> float | None:
+        """By likelihood, how far the right arm is preferred on the mean of both orders, in nats;
+        None where an order has no likelihoods.
+
+        What a label gains by its place or its name cancels out: the balanced position calibration
+        of Wang et al. 2023, "Large Language Models are not Fair Evaluators", arXiv 2305.17926.
+        """
+        left_first, right_first = (reading.margin for reading in self.readings)
+        if left_first is None or right_first is None:
+            return None
+        return (right_first - left_first) / 2
+
+    @property
     def change(self) -> int:
         """1 where the right arm is preferred, -1 where the left one is, else 0."""
         return {self.right: 1, self.left: -1}.get(self.winner or "", 0)
@@ -93,12 +109,12 @@ def read_answer(sample: Sample) -> Reading:
 def read_likelihoods(nats: Sequence[float]) -> Reading:
     """The verdict of the log-probabilities of LABELS: the likeliest; none of a diverged model, and
     none where the two likeliest are exactly as likely."""
-    if len(nats) != len(LABELS) or any(map(math.isnan, nats)):
+    if len(nats) != len(LABELS) or not all(map(math.isfinite, nats)):
         return Reading(None, "unreadable", "the likelihoods of the labels are not finite")
-    best = max(nats)
+    best, margin = max(nats), nats[0] - nats[1]
     if list(nats).count(best) > 1:
-        return Reading(None, "unreadable", "two labels are equally likely")
-    return Reading(VERDICTS[list(nats).index(best)])
+        return Reading(None, "unreadable", "two labels are equally likely", margin)
+    return Reading(VERDICTS[list(nats).index(best)], margin=margin)
 
 
 def pair_up(

@@ -23,7 +23,7 @@ from engine.recipes.recipe import JudgeRecipe
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.generate import answer_prompts
 
-_TOGETHER = 32
+_TOGETHER = 16
 """Questions that are scored before their rows are written: always the same ones side by side."""
 
 

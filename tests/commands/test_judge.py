@@ -1,6 +1,8 @@
 """`finetop judge` with real workers: endpoints that judge in each way, a local model, a kill."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -177,6 +179,22 @@ def test_a_judge_that_was_killed_asks_only_for_what_is_missing(
     ids = [json.loads(line)["prompt_id"] for line in job.samples.read_bytes().splitlines()]
     assert len(ids) == len(set(ids)) == 16
     assert set(ids) == {one.id for one in read_questions(job.questions)}
+
+
+@pytest.mark.worker
+@pytest.mark.cold
+def test_an_endpoint_judges_without_a_device_and_a_library_of_models(
+    server: Server, judged: JobDirectory
+) -> None:
+    job = judge_job(judged, lambda _: "", judge=f"big={server.address}?model=m")
+    status.write(job, Status(State.STOPPED, total=16))
+    code = (
+        "import sys; from engine.worker.__main__ import main; "
+        f"ended = main(['judge', {str(job.path)!r}]); "
+        "sys.exit(ended or bool({'torch', 'transformers', 'peft', 'numpy'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-P", "-c", code], check=False).returncode == 0
+    assert {one.outcome for one in read_judgements(job).pairs["helpful"]} == {"by position"}
 
 
 @pytest.mark.worker

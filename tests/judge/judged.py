@@ -37,12 +37,14 @@ def sample(prompt: str, arm: str, text: str, *, asked: str = "", finish: Finish 
                   Timings(0.1, 0.2))  # fmt: skip
 
 
-def make_job(root: Path, name: str, recipe: GenerateRecipe | JudgeRecipe) -> JobDirectory:
+def make_job(
+    root: Path, name: str, recipe: GenerateRecipe | JudgeRecipe, created: float = 0.0
+) -> JobDirectory:
     """A job's directory that has ended."""
     job = JobDirectory(root / name)
     job.attempt(1).path.mkdir(parents=True)
     parents = [recipe.job] if isinstance(recipe, JudgeRecipe) else []
-    record = JobRecord(name, recipe.kind, name, time.time(), parents)
+    record = JobRecord(name, recipe.kind, name, created or time.time(), parents)
     job.record_file.write_text(json.dumps(dataclasses.asdict(record)))
     job.recipe_file.write_text(to_toml(recipe))
     now = time.time()
@@ -87,6 +89,7 @@ def judge_job(
     name: str = "judge",
     judge: str = JUDGE,
     by_likelihood: bool = False,
+    created: float = 0.0,
 ) -> JobDirectory:
     """A judge job beside the judged one, with an answer to each question; none where it is empty.
 
@@ -96,7 +99,7 @@ def judge_job(
     texts = [f"{rubric}: {question}" for rubric, question in rubrics.items()]
     recipe = JudgeRecipe(name, job=f"run:{judged.path.name}", judge=judge, arms=[BASE, TUNED],
                          rubrics=texts, reading=reading, prompt=hash_wording(rubrics))  # fmt: skip
-    job = make_job(judged.path.parent, name, recipe)
+    job = make_job(judged.path.parent, name, recipe, created)
     questions = make_questions(pairs_of(judged), rubrics)
     write_questions(job.questions, questions)
     said = {one.id: (one, answer(one)) for one in questions}

@@ -1,6 +1,7 @@
 """A judge in numbers: wins, biases, agreement with people."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from engine.judge.human_votes import (
 from engine.judge.judge_result import JudgeResult, RubricResult, measure_judge
 from engine.judge.judgements import Judgements, find_judges, judged_job, read_judgements
 from engine.judge.questions import Question
-from engine.judge.verdicts import PairVerdict
+from engine.judge.verdicts import PairVerdict, Reading
 from engine.recipes.recipe import JudgeRecipe
 from engine.statistics import paired_proportions, wilson
 from tests.judge.judged import (
@@ -91,6 +92,31 @@ def test_a_judge_of_content_has_position_bias_one_half() -> None:
     assert one.first_shown is not None
     assert one.first_shown.value == 0.5
     assert (one.wins, one.losses) == (30, 10)
+
+
+def test_the_place_is_averaged_out_of_likelihoods() -> None:
+    """A judge that always finds A likeliest, and the right arm likelier on 15 of 20 pairs."""
+    pairs = []
+    for at in range(20):
+        likes = 0.1 if at < 15 else -0.1
+        readings = tuple(Reading("first", margin=3.0 + sign * likes) for sign in (-1, 1))
+        asked = verdict(f"p{at}", "first", "first")
+        pairs.append(replace(asked, readings=(readings[0], readings[1])))
+    equal = (Reading("first", margin=2.0), Reading("first", margin=2.0))
+    pairs.append(replace(verdict("equal", "first", "first"), readings=equal))
+    one = result_of(pairs)
+    assert one.by_position == 21
+    assert one.averaged is not None
+    assert (one.averaged.value, one.averaged.items) == (0.75, 20)
+    assert one.averaged.interval == pytest.approx(wilson(15, 20))
+    assert one.averaged_votes is None
+    assert result_of([preferring("p", TUNED)]).averaged is None
+    people = {f"p{at}": TUNED if at < 15 else BASE for at in range(20)}
+    voted = result_of(pairs, {"ada": votes_on(people | {"equal": TUNED})})
+    assert voted.averaged_votes is not None
+    assert (voted.averaged_votes.pairs, voted.averaged_votes.alpha) == (20, 1)
+    assert voted.votes is not None
+    assert voted.votes.same == 0, "by the strict verdicts all are ties"
 
 
 def test_items_of_one_group_are_no_independent_observations() -> None:
@@ -238,7 +264,9 @@ def test_a_judge_job_is_read(root: Path) -> None:
     assert [one.winner for one in pairs] == [TUNED] * 8
     assert judged_job(job, read_judgements(job).recipe).path == judged.path
     by_likelihood = judge_job(judged, prefer_longer, name="second", by_likelihood=True)
-    assert read_judgements(by_likelihood).pairs["helpful"] == pairs
+    found = read_judgements(by_likelihood).pairs["helpful"]
+    assert [one.winner for one in found] == [TUNED] * 8
+    assert [one.averaged_margin for one in found] == pytest.approx([4.9] * 8)
     assert [one.path.name for one in find_judges(judged)] == ["judge", "second"]
     assert find_judges(job) == []
 

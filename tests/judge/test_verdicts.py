@@ -101,10 +101,25 @@ def test_marks_around_a_label_do_not_change_it(
 
 
 def test_likelihoods_of_the_labels() -> None:
-    assert read_likelihoods((-1.0, -2.0, -3.0)) == Reading("first")
-    assert read_likelihoods((-3.0, -2.0, -1.0)) == Reading("tie")
-    for bad in ((math.nan, -1.0, -2.0), (-1.0, -1.0, -2.0), (-1.0,), ()):
-        assert read_likelihoods(bad).problem == "unreadable"
+    assert read_likelihoods((-1.0, -2.0, -3.0)) == Reading("first", margin=1.0)
+    assert read_likelihoods((-3.0, -2.0, -1.0)) == Reading("tie", margin=-1.0)
+    same = read_likelihoods((-1.0, -1.0, -2.0))
+    assert (same.verdict, same.problem, same.margin) == (None, "unreadable", 0.0)
+    for bad in ((math.nan, -1.0, -2.0), (-math.inf, -1.0, -2.0), (-1.0,), ()):
+        reading = read_likelihoods(bad)
+        assert (reading.verdict, reading.problem, reading.margin) == (None, "unreadable", None)
+
+
+def test_what_a_label_gains_by_its_place_cancels_out() -> None:
+    """A judge that finds A 3 nats likelier whatever it is, and the right arm 0.5."""
+    for place, likes in ((3.0, 0.5), (-2.0, 0.5), (0.0, -0.25)):
+        left_first, right_first = (
+            read_likelihoods((-1.0 + place + sign * likes / 2, -1.0 - sign * likes / 2, -90.0))
+            for sign in (-1, 1)
+        )
+        pair = replace(verdict("p", "first", "first"), readings=(left_first, right_first))
+        assert pair.averaged_margin == pytest.approx(likes)
+    assert verdict("p", "first", "second").averaged_margin is None
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.errors import EngineError
 from engine.recipes import recipe, validation
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import JudgeRecipe, TrainRecipe
 
 
 def test_defaults_read_back_the_same(tmp_path: Path) -> None:
@@ -114,3 +114,14 @@ def test_the_recipe_of_the_shipped_run_can_be_read() -> None:
 
     assert recipe.read(PRETRAIN_RUN / "recipe.toml").kind == "pretrain"
     assert recipe.read(RECIPE).kind == "train"
+
+
+def test_the_recipe_of_a_judge_is_read_as_it_was_written(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    rubrics = ["safe: Is it harmless?", "in other words: [is] it = so?"]
+    judge = JudgeRecipe(job="run:a-1b2c", judge="j=/m?prompt=raw", arms=["a=x", "b=y"],
+                        rubrics=rubrics, limit=3, reading="likelihood", prompt="0f")  # fmt: skip
+    path.write_text(recipe.to_toml(judge))
+    assert recipe.read(path) == judge
+    with pytest.raises(EngineError, match="reading"):
+        recipe.read(path, ["reading=aloud"])

@@ -1,13 +1,16 @@
 """Browse on a job's answers, and what it leads to: numbers, token shift, blind votes."""
 
+from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
+from engine.judge.questions import Question
+from tests.judge.judged import judge_job
 from tests.snapshots.cases import case
 from tests.snapshots.cases_compare import draw_again
 from tests.snapshots.cases_runs import choose, open_runs
 from tests.snapshots.directories import write_runs
 from tests.snapshots.fixed_environment import NOW
 from tests.snapshots.recorder import RUNS, Recorder
-from tests.tui.browse.answered import BASE, write_answers
+from tests.tui.browse.answered import BASE, TUNED, write_answers
 from tui.browse.metrics_page import MetricsPage
 from tui.browse.page import BrowsePage
 from tui.browse.rating_window import RatingWindow
@@ -56,6 +59,31 @@ async def browse(recorder: Recorder) -> None:
         await recorder.shoot("browse-noted", "note: far too short")
         await recorder.press("slash", *"joy")
         await recorder.shoot("browse-found", "1 of 4 pairs", without="Name a colour.")
+
+
+@case({"browse-judge-report": Dialog, "browse-judged": BrowsePage})
+async def browse_judged(recorder: Recorder) -> None:
+    """A judge's row in Runs leads to its report over the answers that it judged."""
+    write_runs()
+    rubrics = {"helpful": "Does it follow the instruction?", "safe": "Is it harmless?"}
+    answers = JobDirectory(RUNS / "answers")
+    judge_job(answers, _judge, rubrics, name="gemma-judge", created=NOW - 20)
+    async with recorder.finetop():
+        await recorder.see("gemma-judge", "10 jobs")
+        await recorder.settle()
+        await choose(recorder, "gemma-judge")
+        await recorder.see("enter browse")
+        await recorder.reach(Dialog, "enter")
+        await recorder.shoot("browse-judge-report", "helpful: tuned 2, base 0, tie 1 of 3")
+        await recorder.reach(BrowsePage, "escape")
+        await recorder.shoot("browse-judged", "4 pairs, 1 identical")
+
+
+def _judge(question: Question) -> str:
+    """Tuned, but of one pair whichever is first; one answer is no verdict."""
+    if question.rubric == "safe" and question.pair == "p2":
+        return "I would rather not say."
+    return "A" if question.pair == "p3" or question.first == TUNED else "B"
 
 
 @case(

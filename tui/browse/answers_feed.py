@@ -17,6 +17,7 @@ from engine.compare.annotations import Remark
 from engine.compare.answer_pairs import AnswerPair, Collection, names, of_job
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
+from engine.judge.judge_report import JudgeReport, read_reports
 from engine.recipes.recipe import AnswersRecipe
 from engine.text import one_line
 from tui.background import file_error
@@ -40,6 +41,8 @@ class JobAnswers:
     remarks: Mapping[str, Remark] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     """What could not be read, clean."""
+    judges: tuple[JudgeReport, ...] = ()
+    """Of models that judged the two arms."""
 
 
 class AnswersRead(Message):
@@ -61,6 +64,14 @@ class AnswersExported(Message):
         self.text = text
 
 
+class JudgesRead(Message):
+    """What models made of the pairs: of each judge the lines of its report, clean."""
+
+    def __init__(self, reports: list[list[str]]) -> None:
+        super().__init__()
+        self.reports = reports
+
+
 class OperationFailed(Message):
     """Something could not be written or read."""
 
@@ -77,6 +88,8 @@ class AnswersFeed:
         self._post = post
         self._arms: tuple[str, str] | None = None
         self._remarks: Mapping[str, Remark] | None = None
+        self._judges: list[JudgeReport] | None = None
+        self._judge_problems: list[str] = []
         self._due = threading.Event()
         self._stopped = threading.Event()
 
@@ -86,8 +99,8 @@ class AnswersFeed:
         self._due.set()
 
     def again(self) -> None:
-        """Read the remarks anew: some were written."""
-        self._remarks = None
+        """Read the remarks and the judges anew: some were written."""
+        self._remarks = self._judges = None
         self._due.set()
 
     def stop(self) -> None:
@@ -111,11 +124,20 @@ class AnswersFeed:
                 if collection.poll() or due or first:
                     self._post(AnswersRead(self._answers(collection, recipe_arms)))
                 first, posted_error = False, ""
+                self._read_judges()
             except EngineError as error:
                 if str(error) != posted_error:  # once, and not at every look
                     posted_error = str(error)
                     self._post(OperationFailed(error))
             self._due.wait(POLL_SECONDS)
+
+    def _read_judges(self) -> None:
+        """After the answers, which do not wait for it."""
+        if self._judges is None:
+            self._judges, errors = read_reports(self._job)
+            self._judge_problems = [one_line(f"judge: {error.title}") for error in errors]
+            if self._judges or errors:
+                self._due.set()
 
     def _answers(self, collection: Collection, recipe_arms: list[str]) -> JobAnswers:
         place = {arm: at for at, arm in reversed([*enumerate(recipe_arms)])}
@@ -127,7 +149,8 @@ class AnswersFeed:
         if self._remarks is None:
             self._remarks = remark_files.read(self._job.path)
         pairs = tuple(collection.pairs(left, right)) if arms else ()
-        problems = [one_line(collection.problem)] if collection.problem else []
+        problems = [*self._judge_problems]
+        problems += [one_line(collection.problem)] if collection.problem else []
         if collection.passed_over:
             problems.append(f"{collection.passed_over:,} lines without an answer were skipped")
         return JobAnswers(
@@ -139,6 +162,11 @@ class AnswersFeed:
             {arm: sum(name == arm for name, _ in collection.samples) for arm in arms},
             self._remarks,
             tuple(problems),
+            tuple(
+                one
+                for one in self._judges or ()
+                if {one.result.left, one.result.right} == {left, right}
+            ),
         )
 
 

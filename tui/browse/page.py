@@ -13,12 +13,15 @@ from engine.compare import annotations as remark_files
 from engine.compare.annotations import LONGEST, Remark
 from engine.compare.answer_pairs import AnswerPair
 from engine.compare.metrics import MEASURES
+from engine.jobs.directory import JobDirectory
+from engine.judge.judge_report import read_reports
 from engine.text import one_line
 from tui.browse.answers_feed import (
     AnswersExported,
     AnswersFeed,
     AnswersRead,
     JobAnswers,
+    JudgesRead,
     OperationFailed,
     WriteQueue,
 )
@@ -49,7 +52,8 @@ from tui.browse.pair_list import (
 from tui.browse.pair_pane import PairPane
 from tui.formatting import name_of, progress, state_words
 from tui.keymap import Key
-from tui.screens.dialogs import TextWindow
+from tui.screens.dialogs import Dialog, TextWindow
+from tui.screens.judge_lines import fit_judge_lines, judge_lines, report_lines
 from tui.screens.page import SubPage, bindings_of
 from tui.screens.pick_window import pick_option
 from tui.snapshots import RunRow, RunsSnapshot
@@ -59,6 +63,9 @@ from tui.widgets.table import Column, Table, TableRow
 
 WIDE = 110
 """Cells from which the list stands beside the answers, and not above them."""
+TALL = 30
+"""Rows from which there is room for several lines of judges."""
+_MOST_JUDGED = 4
 
 
 class BrowsePage(SubPage):
@@ -89,6 +96,7 @@ class BrowsePage(SubPage):
         yield Rule()
         yield Lines(id="headline")
         yield Lines(id="shown")
+        yield Lines(id="judges")
         with Horizontal(id="browse"):
             yield Table((), empty="", id="pairs")
             yield PairPane(id="pair")
@@ -197,6 +205,27 @@ class BrowsePage(SubPage):
         else:
             self.focus_initial()
         self.call_after_refresh(self._draw)
+
+    def action_judges(self) -> None:
+        """What models made of these pairs, in full; a judge's row in Runs opens it."""
+        separator, arms = self.glyphs.separator, {self._answers.left, self._answers.right}
+
+        def read() -> JudgesRead:
+            reports, errors = read_reports(JobDirectory(self._path))
+            if errors and not reports:
+                raise errors[0]
+            of_arms = [one for one in reports if {one.result.left, one.result.right} == arms]
+            return JudgesRead([report_lines(one, separator) for one in of_arms])
+
+        self._write_queue.put(read)
+
+    def on_judges_read(self, event: JudgesRead) -> None:
+        lines: list[Line] = []
+        for report in event.reports:
+            lines += [[]] if lines else []
+            lines += [[(text, "strong" if not at else "")] for at, text in enumerate(report)]
+        if lines:
+            self.app.push_screen(Dialog[None](lines, "esc close"))
 
     def action_turn_pair(self, by: int) -> None:
         self.query_one("#pairs", Table).action_move(by)
@@ -423,6 +452,18 @@ class BrowsePage(SubPage):
             line += [between, (alike(self.pair or answers.pairs[0]), "dim")]
         self.query_one("#headline", Lines).show(line)
         self.query_one("#shown", Lines).show(self._shown_line())
+        judges = self._judge_lines()
+        lines = self.query_one("#judges", Lines)
+        lines.display = bool(judges)
+        lines.styles.height = max(1, len(judges))
+        lines.show(*judges)
+
+    def _judge_lines(self) -> list[Line]:
+        """The first verdicts of models, as many as there is room for, and how many more."""
+        lines = judge_lines(self._answers.judges, self.glyphs.separator)
+        most = _MOST_JUDGED if self.size.height >= TALL else 1
+        shown = fit_judge_lines(lines, most, self._path.name)
+        return [[(f" {line}", "dim")] for line in shown]
 
     def _shown_line(self) -> Line:
         selection = self.selection

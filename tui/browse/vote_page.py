@@ -15,12 +15,14 @@ from engine.compare.annotations import Remark
 from engine.compare.answer_pairs import AnswerPair
 from engine.compare.samples import Sample
 from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
+from engine.jobs.directory import JobDirectory
 from engine.text import one_line
 from tui.browse.answers_feed import JobAnswers, OperationFailed, WriteQueue
 from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesRead, names_behind
 from tui.browse.pair_list import blind_lines, prompt_lines
 from tui.browse.result_lines import outcome
 from tui.screens.dialogs import Dialog, TextWindow
+from tui.screens.judge_lines import JUDGED_APART, read_judge_lines
 from tui.screens.page import SubPage, bindings_of
 from tui.styled_text import Line, Piece
 from tui.widgets.lines import Lines, Rule
@@ -177,7 +179,7 @@ class VotePage(SubPage):
 
     def action_outcome(self) -> None:
         """What all judges say by now; here the names are told."""
-        answers = self._answers
+        answers, separator = self._answers, self.glyphs.separator
 
         def count_votes() -> VotesCounted:
             judges = {
@@ -185,6 +187,9 @@ class VotePage(SubPage):
                 for judge, cast in self._ballot_box.judges().items()
             }
             lines = outcome(judges, answers.names[answers.right], answers.names[answers.left])
+            arms = (answers.left, answers.right)
+            if by_models := read_judge_lines(JobDirectory(self._path), separator, arms):
+                lines += ["", JUDGED_APART, *(f"  {line}" for line in by_models)]
             return VotesCounted(lines)
 
         self._write_queue.put(count_votes)

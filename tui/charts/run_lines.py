@@ -12,7 +12,7 @@ from engine.events.series import Series, bucket
 from engine.events.summary import find_placeholders
 from engine.events.tag_names import TagGroup, groups_of, in_order, is_trained_on_rewards
 from engine.jobs.status import MEASURED, State, Status
-from engine.recipes.recipe import GenerateRecipe, SweepRecipe, TrainRecipe
+from engine.recipes.recipe import GenerateRecipe, JudgeRecipe, SweepRecipe, TrainRecipe
 from engine.text import one_line
 from tui.charts.curve import Curve, Level
 from tui.formatting import (
@@ -157,7 +157,7 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
     status = view.status
     if status is None:
         return line
-    if status.total and isinstance(view.recipe, GenerateRecipe):
+    if status.total and isinstance(view.recipe, GenerateRecipe | JudgeRecipe):
         line.append((f"  {status.step:,}/{status.total:,} answers", ""))
     elif status.total and isinstance(view.recipe, SweepRecipe):
         line.append((f"  {status.step:,}/{status.total:,} runs", ""))

@@ -145,6 +145,7 @@ def _votes(options: argparse.Namespace) -> int:
     from engine.compare import votes
     from engine.compare.answer_pairs import names
     from tui.browse.result_lines import outcome
+    from tui.screens.judge_lines import JUDGED_APART, read_judge_lines
 
     job = _job(options)
     _, left, right = _two(job, options.arms)
@@ -168,6 +169,8 @@ def _votes(options: argparse.Namespace) -> int:
         print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
     else:
         print("\n".join(outcome(judges, one, other)))
+        if by_models := read_judge_lines(job, "·", (left, right)):
+            print("\n".join([JUDGED_APART, *(f"  {line}" for line in by_models)]))
     return 0
 
 

@@ -25,10 +25,12 @@ from engine.impact.results.evaluation_results import (
 )
 from engine.impact.results.item_answers import read_version_1_answers
 from engine.jobs.directory import JobDirectory
+from engine.judge.judgements import find_judges
 from engine.recipes.recipe import EvaluateRecipe
 from engine.safe_open import read_file
 from engine.text import one_line
 from tui.impact.vote_lines import vote_lines
+from tui.screens.judge_lines import read_judge_lines
 
 MOST_BYTES = 1 << 29
 """Of `results.json`: 20,000 items under ten arms take some tens of megabytes."""
@@ -48,6 +50,8 @@ class EvaluationSnapshot:
     summary: StageSummary | None = None
     votes: tuple[str, ...] = ()
     """A line each, clean."""
+    judges: tuple[str, ...] = ()
+    """Of models that judged its answers, apart from the votes; a line each, clean."""
     problem: str = ""
     """Why the results or the votes cannot be read, one line, clean."""
     version_1_answers: Texts = field(default_factory=dict)
@@ -64,9 +68,12 @@ class EvaluationSnapshot:
 
 
 def read_evaluation(
-    path: Path, known: EvaluationSnapshot | None = None
+    path: Path, known: EvaluationSnapshot | None = None, separator: str = "·"
 ) -> EvaluationSnapshot | None:
-    """The evaluation of a job's directory; None where nothing changed since `known` was read."""
+    """The evaluation of a job's directory; None where nothing changed since `known` was read.
+
+    `separator` stands between the facts of a judge's line.
+    """
     job = JobDirectory(path)
     stamp = _stamp(job)
     if known is not None and known.path == path and known.stamp == stamp:
@@ -93,6 +100,7 @@ def read_evaluation(
         table,
         summarize(table),
         votes,
+        tuple(read_judge_lines(job, separator)),
         problem,
         answers,
         frozenset(name for name, facts in results.suites.items() if facts.labels),
@@ -143,10 +151,13 @@ def _reason(why: str) -> str:
 
 def _stamp(job: JobDirectory) -> Stamp:
     found = []
-    for path in (job.results, *sorted(job.path.glob("votes-*.jsonl"))):
+    paths = [job.results, *sorted(job.path.glob("votes-*.jsonl"))]
+    for judge in find_judges(job):
+        paths += [judge.samples, judge.scores, judge.rejects, judge.status_file]
+    for path in paths:
         try:
             status = os.stat(path)
         except OSError:
             continue
-        found.append((path.name, status.st_ino, status.st_size, status.st_mtime_ns))
+        found.append((str(path), status.st_ino, status.st_size, status.st_mtime_ns))
     return tuple(found)

@@ -32,6 +32,7 @@ from tui.impact.matrix import MatrixView
 from tui.impact.report_writing import ReportProgressed, ReportWriting
 from tui.impact.verdict_words import change_of, is_worse, loss_words
 from tui.keymap import Key
+from tui.screens.judge_lines import fit_judge_lines
 from tui.screens.page import bindings_of
 from tui.screens.run_actions import RunActions
 from tui.snapshots import RunRow, RunsSnapshot
@@ -47,7 +48,7 @@ if TYPE_CHECKING:
 FRAMED_FROM = 30
 """Rows of a terminal from which the matrix stands in a frame."""
 WIDE = 110
-_CELL_LINES, _MOST_SUMMARY = 4, 6
+_CELL_LINES, _MOST_SUMMARY, _MOST_JUDGED = 4, 6, 4
 NONE_YET = "No evaluations yet. Press I to evaluate the run that is chosen in Runs."
 
 
@@ -343,11 +344,11 @@ class ImpactPage(RunActions):
 
     def _read(self) -> None:
         """Read what is new of the shown evaluation, on a thread."""
-        row, known = self._row, self._evaluation
+        row, known, separator = self._row, self._evaluation, self.glyphs.separator
         if row is None or self._shown is None:
             return
         run_in_background(
-            self, lambda: read_evaluation(row.path, known), self._take,
+            self, lambda: read_evaluation(row.path, known, separator), self._take,
             group="evaluation", exclusive=True,
         )  # fmt: skip
 
@@ -425,15 +426,25 @@ class ImpactPage(RunActions):
         word = self.filter_text.casefold()
         rows = [row for row in table.skills if word in row.name.casefold()]
         empty = "No skill has this text in its name." if word else "No suite was measured."
-        votes = evaluation.votes if evaluation is not None else ()
-        lines = len(rows) + 3 + (len(votes) + 1 if votes else 0)
+        below = self._lines_below(evaluation)
+        lines = len(rows) + 3 + (len(below) + 1 if below else 0)
         # The room that is left shows the items of the cell.
         self._matrix.styles.height = min(lines, self.size.height // 2) if self._is_framed else "1fr"
         skills: Line = [("skills", "strong"), (f" {self.glyphs.line} ", "dim")]
         title = [*skills, *arms_title(table, self.glyphs)]
         self._matrix.show(
-            table, rows, self._against, votes, empty, title if self._is_framed else ()
+            table, rows, self._against, below, empty, title if self._is_framed else ()
         )
+
+    def _lines_below(self, evaluation: EvaluationSnapshot | None) -> list[str]:
+        """Votes of people, then what models judged."""
+        if evaluation is None:
+            return []
+        most = _MOST_JUDGED if self._is_framed else 1
+        return [
+            *evaluation.votes,
+            *fit_judge_lines(evaluation.judges, most, evaluation.path.name),
+        ]
 
     def _update_cell(self) -> None:
         table, lines = self.table, list[Line]()

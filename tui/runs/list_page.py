@@ -11,7 +11,14 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.jobs.status import State
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, SweepRecipe, TrainRecipe
+from engine.recipes.recipe import (
+    EvaluateRecipe,
+    GenerateRecipe,
+    JudgeRecipe,
+    SweepRecipe,
+    TrainRecipe,
+)
+from engine.text import one_line
 from tui.formatting import FILTER_HINT, name_of
 from tui.keymap import KEYS, Key, keys_of
 from tui.runs.list_protocols import ListedRuns, ListMemory, ListTable
@@ -131,7 +138,7 @@ class RunListPage(RunActions):
 
     def label_of(self, key: Key) -> str:
         if key.action == "watch" and self.chosen is not None:
-            if _has_answers(self.chosen):
+            if _has_answers(self.chosen) or _is_judge(self.chosen):
                 return "browse"
             shown = self._shown_of(self.chosen)
             if shown is not None and _is_evaluation(shown):
@@ -168,8 +175,23 @@ class RunListPage(RunActions):
             self.services.show_browse(shown.path)
         elif _is_evaluation(shown):
             await self.services.show_impact(shown.key)
+        elif _is_judge(shown):
+            self._show_judged(shown)
         else:
             await self.services.show_watch(shown.key)
+
+    def _show_judged(self, row: RunRow) -> None:
+        """The answers that a judge judged, with what it made of them."""
+        recipe = row.view.recipe
+        assert isinstance(recipe, JudgeRecipe)
+        judged = row.path.parent / recipe.job.removeprefix("run:")
+        if self.services.runs.row(str(judged)) is None or len(recipe.arms) != 2:
+            self.services.notify_user(
+                f"The judged job {one_line(judged.name)} does not exist: "
+                f"finetop judge show {one_line(row.path.name)} prints the verdicts."
+            )
+            return
+        self.services.show_browse(judged, "judges", (recipe.arms[0], recipe.arms[1]))
 
     async def action_new(self) -> None:
         recipe = self.chosen.view.recipe if self.chosen else None
@@ -401,6 +423,10 @@ def _newest_at_work(rows: Sequence[RunRow]) -> str | None:
 
 def _has_answers(row: RunRow) -> bool:
     return row.log is None and isinstance(row.view.recipe, GenerateRecipe)
+
+
+def _is_judge(row: RunRow) -> bool:
+    return row.log is None and isinstance(row.view.recipe, JudgeRecipe)
 
 
 def _is_evaluation(row: RunRow) -> bool:

@@ -1,40 +1,64 @@
 """A judge's numbers in words: a line beside the votes, and the whole report. Pure text, clean."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from engine.impact.changes.score_estimate import ScoreEstimate
+from engine.jobs.directory import JobDirectory
+from engine.judge.family import OWN
 from engine.judge.human_votes import FEWEST, Agreement
-from engine.judge.judge_report import JudgeReport
+from engine.judge.judge_report import JudgeReport, read_reports
 from engine.judge.judge_result import LengthBias, RubricResult
-from engine.number_format import write_number, write_percent, write_share, write_share_change
+from engine.number_format import write_percent, write_share, write_share_change
 from engine.text import one_line
 
 CAUTION = (
     "A judge is a model and makes errors: a win is an answer that it prefers in both orders, all "
     "else counts as a tie. Votes of people are counted apart."
 )
+JUDGED_APART = "judged by models, apart from the votes:"
 _READINGS = {
     "likelihood": "verdict: likeliest of A, B, tie",
     "answer": "verdict: its answer, A, B or tie",
 }
+_PLACE_DECIDES = "the place decides more often than the answer"
 _LONGEST_EXAMPLE = 60
 _MOST_PAIRS = 10
 """That are named where there are too few to speak of agreement."""
 
 
-def judge_lines(reports: Sequence[JudgeReport], separator: str) -> list[str]:
-    """A line for each judge and rubric: wins, consistency, agreement with votes."""
+def judge_lines(
+    reports: Iterable[JudgeReport], separator: str, arms: Collection[str] = ()
+) -> list[str]:
+    """A line for each judge and rubric: wins, consistency, agreement with votes.
+
+    `arms`: of judges of these two alone, in the grammar.
+    """
     between = f" {separator} "
     return [
-        between.join(_summary(report, one)) for report in reports for one in report.result.rubrics
+        between.join(_summary(report, one))
+        for report in reports
+        if not arms or {report.result.left, report.result.right} == {*arms}
+        for one in report.result.rubrics
     ]
 
 
+def read_judge_lines(judged: JobDirectory, separator: str, arms: Collection[str] = ()) -> list[str]:
+    """The lines of all judges of a job, and of those that cannot be read the reason. Blocks."""
+    reports, errors = read_reports(judged)
+    lines = judge_lines(reports, separator, arms)
+    return [*lines, *(one_line(f"judge: {error.title} {error.detail}") for error in errors)]
+
+
 def _summary(report: JudgeReport, one: RubricResult) -> Iterator[str]:
-    yield f"judge {one_line(report.name)}, {one_line(one.rubric)}: {_counts(report, one)}"
+    state = f" ({report.state})" if report.state != "done" else ""
+    yield f"judge {one_line(report.name)}{state}, {one_line(one.rubric)}: {_counts(report, one)}"
     if one.consistency is not None:
         yield f"both orders agree {_percent(one.consistency)}"
+    if _place_decides(one):
+        yield _PLACE_DECIDES
+    if one.averaged is not None:
+        yield f"place averaged out {one_line(report.right_name)} {_percent(one.averaged)}"
     votes = one.votes
     if votes is not None and votes.alpha is not None:
         yield f"alpha with votes {_alpha(votes)} (n {votes.pairs})"
@@ -42,7 +66,17 @@ def _summary(report: JudgeReport, one: RubricResult) -> Iterator[str]:
         yield f"{votes.pairs} pairs with votes, too few for agreement"
     if one.incomplete:
         yield f"{one.incomplete} without a verdict"
-    yield from (one_line(note) for note in report.notes if note.startswith("the judge judges"))
+    if any(note.startswith(OWN) for note in report.notes):
+        yield "judges its own family"
+
+
+def fit_judge_lines(lines: Sequence[str], most: int, job: str) -> list[str]:
+    """The first of the lines, in at most `most` rows, and how the others are printed."""
+    if len(lines) <= most:
+        return list(lines)
+    shown = list(lines[: most - 1])
+    rest = f"{len(lines) - len(shown)} {'more ' if shown else ''}lines of judges"
+    return [*shown, f"{rest}: finetop judge show {one_line(job)}"]
 
 
 def report_lines(report: JudgeReport, separator: str) -> list[str]:
@@ -85,15 +119,24 @@ def _rubric_lines(report: JudgeReport, one: RubricResult) -> list[str]:
         lines.append("  too few pairs for an interval of the difference")
     if one.consistency is not None:
         lines.append(f"  both orders agree: {_percent(one.consistency)} of {one.pairs} pairs")
+    if _place_decides(one):
+        lines.append(f"  {_PLACE_DECIDES}: that it sees no difference does not follow")
     if one.first_shown is not None:
         lines.append(
             f"  prefers the answer shown first: {_percent(one.first_shown)} of "
             f"{one.first_shown.items} verdicts (50% is no position bias)"
         )
+    if one.averaged is not None:
+        lines.append(
+            f"  place averaged out: {one_line(report.right_name)} preferred on "
+            f"{_percent(one.averaged)} of {one.averaged.items} pairs (mean of both orders)"
+        )
     lines += [f"  {line}" for line in _length_lines(one.length)]
+    who = "the voter" if report.result.voters == 1 else "most voters"
     if one.votes is not None:
-        who = "the voter" if report.result.voters == 1 else "most voters"
         lines.append(f"  with {who}: {_agreement(one.votes)}")
+    if one.averaged_votes is not None:
+        lines.append(f"  with {who}, place averaged out: {_agreement(one.averaged_votes)}")
     if one.ratings is not None:
         lines.append(f"  with ratings of {one_line(one.rubric)}: {_agreement(one.ratings)}")
     if one.problems:
@@ -108,18 +151,29 @@ def _rubric_lines(report: JudgeReport, one: RubricResult) -> list[str]:
 def _length_lines(length: LengthBias | None) -> list[str]:
     if length is None:
         return []
-    line = f"prefers the longer answer: {_percent(length.share)} of {length.share.items} pairs"
+    count = length.share.items
+    line = (
+        f"prefers the longer answer: {_percent(length.share)} of {count} pair{'s' * (count != 1)}"
+    )
     if length.judge_on_voted is None or length.voters_on_voted is None:
         return [f"{line} (no votes on these pairs to compare with; 50% if length does not matter)"]
     voted = length.judge_on_voted.items
     judge, people = (_percent(one) for one in (length.judge_on_voted, length.voters_on_voted))
-    lines = [line, f"  of {voted} pairs with votes: judge {judge}, voters {people}"]
+    lines = [
+        line,
+        f"  of {voted} pair{'s' * (voted != 1)} with votes: judge {judge}, voters {people}",
+    ]
     if length.difference is not None:
         low, high = length.difference.interval()
         bounds = f"[{write_share_change(low)}, {write_share_change(high)}]"
         change = write_share_change(length.difference.difference)
         lines[-1] += f", difference {change} {_known(bounds, low)}"
     return lines
+
+
+def _place_decides(one: RubricResult) -> bool:
+    """Whether both orders agree on less than half of the pairs, with 95% confidence."""
+    return one.consistency is not None and (one.consistency.high or 1) < 0.5
 
 
 def _counts(report: JudgeReport, one: RubricResult) -> str:
@@ -155,7 +209,7 @@ def _alpha(agreement: Agreement) -> str:
 
 def _signed(value: float) -> str:
     """Of alpha, which may be below 0: .42, -.08."""
-    return write_share(value) if 0 <= value <= 1 else write_number(value, 2)
+    return write_share(value) if value >= 0 else write_share_change(value)
 
 
 def _percent(share: ScoreEstimate) -> str:

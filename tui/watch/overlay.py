@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from engine.recipes.recipe import GenerateRecipe, SweepRecipe
+from engine.recipes.recipe import GenerateRecipe, JudgeRecipe, SweepRecipe
 from tui.background import run_in_background
 from tui.charts.run_curves import RunCurves
 from tui.feeds.overlay_reader import OverlayReader
@@ -35,7 +35,9 @@ class Overlay:
         services = self._page.services
         rows = [row for row in services.runs.rows if row.key != services.selected]
         return [
-            row for row in rows if not isinstance(row.view.recipe, GenerateRecipe | SweepRecipe)
+            row
+            for row in rows
+            if not isinstance(row.view.recipe, GenerateRecipe | JudgeRecipe | SweepRecipe)
         ]
 
     @property

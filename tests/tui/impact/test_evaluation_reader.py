@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
+from engine.compare import samples as sample_files
 from engine.compare.votes import Book, Vote, book_of
 from engine.jobs.directory import JobDirectory
+from engine.judge.questions import Question, write_questions
+from engine.recipes.recipe import JudgeRecipe
+from tests.judge.judged import make_job, sample
 from tests.tui.impact.evaluated import (
     ARMS,
     BASE,
@@ -153,3 +157,30 @@ def test_20_000_items_take_no_minutes(tmp_path: Path) -> None:
     assert evaluation.table is not None
     assert evaluation.table.skills[0].items == 20_000
     print(f"{time.monotonic() - begun:.1f} s")
+
+
+def test_judges_have_lines_of_their_own_and_are_read_again(tmp_path: Path) -> None:
+    job = write_evaluation(tmp_path, results=staged_results())
+    first = read(job)
+    assert first.judges == ()
+    recipe = JudgeRecipe(job=f"run:{job.path.name}", judge="j=/models/j", arms=[BASE, COUNSEL])
+    judge = make_job(tmp_path, "judge", recipe)
+    asked = [
+        Question(f"p/helpful/{at}", "p", "helpful", *arms, 3, 4, "p", f"ask {at}")
+        for at, arms in enumerate(((BASE, COUNSEL), (COUNSEL, BASE)))
+    ]
+    write_questions(judge.questions, asked)
+    again = read_evaluation(job.path, first)
+    assert again is not None
+    (line,) = again.judges
+    assert line == "judge j, helpful: no pair has a verdict in both orders · 1 without a verdict"
+    assert again.votes == ()
+    sample_files.append(
+        judge.samples,
+        [sample(one.id, "j=/models/j", text, asked=one.text)
+         for one, text in zip(asked, "BA", strict=True)],
+    )  # fmt: skip
+    last = read_evaluation(job.path, again)
+    assert last is not None
+    assert last.judges[0].startswith("judge j, helpful: counsel 1, base 0, tie 0 of 1")
+    assert read_evaluation(job.path, last) is None
