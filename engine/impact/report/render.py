@@ -49,7 +49,7 @@ def render_pages(inputs: ReportInputs) -> Iterator[tuple[str, Iterable[str]]]:
     yield JSON, [_encode(values)]
     for name, list_rows in CSV_FILES.items():
         yield name, write_csv(list_rows(values))
-    for plot in _list_pictures(sections):
+    for plot in _list_plots(sections):
         yield f"figures/{plot.name}.svg", [draw(plot.sketch)]
 
 
@@ -72,7 +72,7 @@ def write_sums(files: Mapping[str, bytes]) -> bytes:
     return "".join(lines).encode("ascii")
 
 
-def _list_pictures(sections: Iterable[Section]) -> Iterator[Plot]:
+def _list_plots(sections: Iterable[Section]) -> Iterator[Plot]:
     for section in sections:
         yield from (block for block in section.blocks if isinstance(block, Plot))
 

@@ -21,7 +21,8 @@ from engine.impact.results.evaluation_results import (
 )
 
 VERSION = 1
-"""Of the files of a report."""
+"""Of the files of a report: raised with every change of what is rendered from the same inputs, so
+that a report of another version is refused, and not called damaged."""
 INPUTS, RESULTS = "data/inputs.json", "data/results.json"
 
 

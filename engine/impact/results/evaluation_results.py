@@ -108,9 +108,11 @@ class SuiteFacts:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The choices that all items share: the suite is a classification; else none."""
+        """The choices that all items share: the suite is a classification; else none. A choice
+        that is there twice is no label."""
         each = {tuple(sorted(item.choices)) for item in self.items.values()}
-        return each.pop() if len(each) == 1 else ()
+        labels = each.pop() if len(each) == 1 else ()
+        return labels if len(set(labels)) == len(labels) else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -170,3 +171,30 @@ def test_sections_have_keys_and_files_of_their_own(folder: Path) -> None:
     assert set(re.findall(r"\(figures/([^)]+)\)", files["report.md"].decode())) == {
         name.removeprefix("figures/") for name in files if name.startswith("figures/")
     }
+
+
+def test_a_choice_that_is_there_twice_makes_no_class() -> None:
+    """The suite is measured, and is no classification."""
+    truth = ["joy", "fear"] * 20
+    results = labelled(truth, {"base": (truth, None)}, ("joy", "fear", "joy"))
+    assert results.suites["emotion"].labels == ()
+    keys = [one.key for one in list_sections(compute_values(inputs_of(results)))]
+    assert "classes" not in keys
+    assert "skills" in keys
+
+
+def test_what_was_not_measured_is_reported_as_that() -> None:
+    """A suite without items, one that an arm lacks, and one arm alone."""
+    suites = {"none": suite_facts("none", 0), "half": suite_facts("half", 30)}
+    arms = {
+        "base": {"arm": "base=bundled:demo-base", "suites": {"half": scored("half", 30, range(9))}},
+        "tuned": {"arm": "tuned=run:x", "suites": {"none": scored("none", 0, ())}},
+    }
+    results = read_results({"schema": 2, "suites": suites, "arms": arms})
+    values = compute_values(inputs_of(results))
+    texts = str([*list_sections(values)])
+    assert "half was not measured on both base and tuned." in texts
+    assert "The suite has no items: nothing was measured." in texts
+    alone = replace(results, arms={"base": results.arms["base"]})
+    keys = [one.key for one in list_sections(compute_values(inputs_of(alone)))]
+    assert keys == ["headline", "question", "skills", "measures", "limits"]
