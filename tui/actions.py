@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.jobs.store import Store
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, SweepRecipe, TrainRecipe
 from tui.snapshots import Catalogue
 
 if TYPE_CHECKING:
@@ -218,6 +218,14 @@ class Actions:
         from engine.launching import evaluation
 
         return evaluation.launch_evaluation(recipe, self.store.root, parents=parents).path
+
+    def sweep(self, recipe: SweepRecipe) -> Path:
+        """Start runs that differ in some settings; the sweep's directory, once its worker has
+        answered."""
+        from engine.launching import sweep
+
+        located = sweep.locate_sweep(recipe, self.store.root)
+        return sweep.launch_sweep(located, self.store.root).path
 
     def find_evaluable(self, path: Path) -> "Evaluable":
         """What a run can be measured on, and its checkpoints, the first step first."""

@@ -91,6 +91,7 @@ def make_evaluation(
         arms=list(map(format_arm, arms)),
         suites=recipe.suites,
         limit=recipe.limit,
+        decode=recipe.decode,
     )
 
 

@@ -116,6 +116,8 @@ class SweepRecipe:
     """What base and runs are measured on at the end, as in `EvaluateRecipe`."""
     limit: int = setting(0, ge=0)
     """Items of each suite; 0 is all."""
+    decode: Decode = field(default_factory=Decode)
+    """Of the evaluation."""
     kind: str = setting("sweep", choices=("sweep",))
 
 

@@ -18,6 +18,7 @@ from engine.impact.results.fewshot_arms import name_with_examples
 from engine.impact.suites.evaluation_plan import list_specs
 from engine.impact.suites.suite_specs import SuiteSpec, format_suite
 from engine.jobs.directory import JobDirectory
+from engine.jobs.status import read as read_status
 from engine.launching.remedy_arms import (
     checkpoint_arms,
     find_steps,
@@ -26,7 +27,7 @@ from engine.launching.remedy_arms import (
     why_no_checkpoints,
     why_no_strengths,
 )
-from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, SweepRecipe, TrainRecipe
 from engine.recipes.settings import Decode
 from engine.text import one_line
 from tui.formatting import estimated_span
@@ -34,7 +35,7 @@ from tui.snapshots import RunRow
 
 EXAMPLES = 5
 """Solved items before each question, where there is no training at all."""
-SHARES = "0,0.1,0.3"
+SHARES = (0.0, 0.1, 0.3)
 """Of replay, that are swept over."""
 
 
@@ -50,15 +51,14 @@ class Remedy:
     """The same as sentences."""
     command: str = ""
     """The same without a screen; empty where there is none."""
-    recipe: EvaluateRecipe | None = None
-    """What `enter` starts; None of a sweep, and of what is impossible."""
-    is_sweep: bool = False
+    recipe: EvaluateRecipe | SweepRecipe | None = None
+    """What `enter` starts; None of what is impossible."""
     parents: tuple[str, ...] = ()
     """What the job's record names: the run, and the evaluation that it was started from."""
 
     @property
     def is_possible(self) -> bool:
-        return self.recipe is not None or self.is_sweep
+        return self.recipe is not None
 
 
 def list_remedies(
@@ -138,22 +138,48 @@ class _Remedies:
             yield _refuse(*replay, "the arm is no run of these folders")
             return
         if recipe.replay.data:
-            yield self._sweep(*replay, f"replay.share={SHARES}")
+            yield self._sweep(*replay, recipe, "replay.share", SHARES)
         else:
             reason = "the run's recipe names no older data to replay: replay.data"
             yield _refuse(*replay, reason)
-        top = recipe.training.learning_rate
-        rates = ",".join(f"{top / by:.3g}" for by in (1, 2, 4))
-        yield self._sweep(*rate, f"training.learning_rate={rates}")
+        rates = [float(f"{recipe.training.learning_rate / by:.3g}") for by in (1, 2, 4)]
+        yield self._sweep(*rate, recipe, "training.learning_rate", rates)
 
-    def _sweep(self, key: str, label: str, over: str) -> Remedy:
+    def _sweep(
+        self, key: str, label: str, base: TrainRecipe, setting: str, values: Sequence[float]
+    ) -> Remedy:
         assert self._job is not None
-        command = f"finetop sweep {shlex.quote(str(self._job.recipe_file))} --over {over}"
-        count = over.count(",") + 1
-        about = f"{count} runs of the run's recipe over {over}. {one_line(command)}"
-        return Remedy(
-            key, label, f"{count} runs; y copies", about, command, None, True, self._list_parents()
+        suites = list(map(format_suite, self._specs))
+        recipe = SweepRecipe(
+            name=f"{base.name}-{setting.rpartition('.')[2]}",
+            device=self._recipe.device,
+            base=base,
+            over={setting: list(values)},
+            suites=suites,
+            limit=self._recipe.limit,
+            decode=self._recipe.decode,
         )
+        written = ",".join(f"{value:g}" for value in values)
+        command = ["finetop", "sweep", str(self._job.recipe_file), "--over", f"{setting}={written}"]
+        for suite in suites:
+            command += ["--on", suite]
+        if recipe.limit:
+            command += ["--limit", str(recipe.limit)]
+        seconds = self._read_seconds() * len(values)
+        span = f", {estimated_span(seconds)}" if seconds else ""
+        about = (
+            f"{len(values)} runs of the run's recipe over {setting} {written}{span}; then the base "
+            "and all of them on the same suites. They wait in the queue, one after the other."
+        )
+        return Remedy(
+            key, label, f"{len(values)} runs{span}", about, shlex.join(command), recipe,
+            self._list_parents(),
+        )  # fmt: skip
+
+    def _read_seconds(self) -> float:
+        """What the run took to train; 0: not known."""
+        status = read_status(self._job) if self._job is not None else None
+        return status.running_seconds if status is not None else 0.0
 
     def _find_fewshot(self) -> Remedy:
         key, label = "fewshot", "no training"

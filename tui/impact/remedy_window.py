@@ -11,6 +11,7 @@ from typing import Any
 from textual.app import App
 
 from engine.impact.results.evaluation_results import EvaluationResults
+from engine.recipes.recipe import SweepRecipe
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.impact.remedies import Remedy, list_remedies
@@ -62,11 +63,8 @@ def show_remedies(page: Page, title: str, remedies: Sequence[Remedy]) -> None:
 
 
 def start_remedy(page: Page, remedy: Remedy) -> None:
-    """Start what measures a remedy, then show it in Impact; say why where nothing can."""
+    """Start what measures a remedy, and show an evaluation in Impact; say why where nothing can."""
     recipe, services = remedy.recipe, page.services
-    if remedy.is_sweep:
-        start_sweep(page, remedy)
-        return
     if recipe is None:
         services.notify_user(remedy.about, "warning")
         return
@@ -74,17 +72,18 @@ def start_remedy(page: Page, remedy: Remedy) -> None:
 
     def show(path: Path) -> None:
         services.feed.wake()
-        page.app.call_later(services.show_impact, str(path))
+        if isinstance(recipe, SweepRecipe):
+            # Its evaluation comes when all runs have ended.
+            services.notify_user(f"{one_line(path.name)} runs: see its runs in Runs.")
+        else:
+            page.app.call_later(services.show_impact, str(path))
 
-    def evaluate() -> Path:
+    def start() -> Path:
+        if isinstance(recipe, SweepRecipe):
+            return services.actions.sweep(recipe)
         return services.actions.evaluate(recipe, parents=remedy.parents)
 
-    run_in_background(page, evaluate, show)
-
-
-def start_sweep(page: Page, remedy: Remedy) -> None:
-    """Hand over the command of a sweep: it is started from a shell."""
-    copy_command(page.app, remedy)
+    run_in_background(page, start, show)
 
 
 def copy_command(app: App[Any], remedy: Remedy) -> None:

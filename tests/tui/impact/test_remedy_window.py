@@ -11,12 +11,13 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.compare.arms import parse_arm
+from engine.errors import EngineError
 from engine.impact.suites.suite_specs import parse_suite
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
 from engine.recipes import recipe as recipes
-from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, SweepRecipe, TrainRecipe
 from tests.jobs.made_checkpoints import write_checkpoints
 from tests.tui.browse.answered import noticed
 from tests.tui.conftest import screen_text, see, until
@@ -39,6 +40,11 @@ class RecordingStarts(Actions):
 
     started: EvaluateRecipe | None = None
     parents: tuple[str, ...] = ()
+    swept: SweepRecipe | None = None
+
+    def sweep(self, recipe: SweepRecipe) -> Path:
+        self.swept = recipe
+        return self.store.root / f"{recipe.name}-1a2b"
 
     def evaluate(self, recipe: EvaluateRecipe, parents: Sequence[str] = ()) -> Path:
         self.started, self.parents = recipe, tuple(parents)
@@ -82,16 +88,16 @@ async def test_each_remedy_measures_the_same_suites_in_the_same_way(staged: Path
         remedies = await found(pilot, app, "counsel")
     strengths, checkpoints = remedies["strengths"].recipe, remedies["checkpoints"].recipe
     for recipe in (strengths, checkpoints):
-        assert recipe is not None
+        assert isinstance(recipe, EvaluateRecipe)
         assert recipe.suites == SUITES
         assert (recipe.limit, recipe.decode.max_new_tokens, recipe.tree) == (300, 24, "")
         assert recipe.arms[0] == "base=bundled:demo-base"
-    assert strengths is not None
+    assert isinstance(strengths, EvaluateRecipe)
     arms = [parse_arm(text) for text in strengths.arms[1:]]
     assert [(arm.checkpoint, arm.strength) for arm in arms] == [
         ("run:child", one) for one in (0.0, 0.25, 0.5, 0.75, 1.0)
     ]
-    assert checkpoints is not None
+    assert isinstance(checkpoints, EvaluateRecipe)
     folder = staged / "child" / "checkpoints"
     assert [parse_arm(text).checkpoint for text in checkpoints.arms[1:]] == [
         str(folder / "checkpoint-10"), str(folder / "checkpoint-20"),
@@ -106,7 +112,7 @@ async def test_no_training_is_the_base_with_examples_under_other_names(staged: P
     async with opened(staged, WIDE, "staged") as (app, pilot):
         remedies = await found(pilot, app, "counsel")
     recipe = remedies["fewshot"].recipe
-    assert recipe is not None
+    assert isinstance(recipe, EvaluateRecipe)
     assert recipe.arms == ["base=bundled:demo-base"]
     # A song of three items has no five others, and prose is not asked.
     specs = [parse_suite(text) for text in recipe.suites]
@@ -135,7 +141,7 @@ async def test_a_command_starts_the_same(
         assert program == "finetop"
         assert main([*arguments, "--detach", "--runs", str(staged)]) == 0
         recipe = remedies[key].recipe
-        assert recipe is not None
+        assert isinstance(recipe, EvaluateRecipe)
         assert given[-1] == dataclasses.replace(recipe, name="evaluate")
 
 
@@ -156,7 +162,9 @@ async def test_what_is_impossible_is_said_with_its_reason(staged: Path) -> None:
     assert base["fewshot"].is_possible
 
 
-async def test_sweeps_are_command_lines(staged: Path) -> None:
+async def test_sweeps_measure_the_same_suites_in_the_same_way(
+    staged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     child = JobDirectory(staged / "child")
     recipe = child.recipe()
     assert isinstance(recipe, TrainRecipe)
@@ -166,9 +174,25 @@ async def test_sweeps_are_command_lines(staged: Path) -> None:
     child.recipe_file.write_text(recipes.to_toml(changed))
     async with opened(staged, WIDE, "staged") as (app, pilot):
         remedies = await found(pilot, app, "counsel")
-    start = f"finetop sweep {child.recipe_file} --over "
-    assert remedies["sweep-replay"].command == f"{start}replay.share=0,0.1,0.3"
-    assert remedies["sweep-rate"].command == f"{start}training.learning_rate=0.0004,0.0002,0.0001"
+    given: list[SweepRecipe] = []
+
+    def keep(recipe: SweepRecipe, root: Path, *, force: bool) -> SweepRecipe:
+        given.append(recipe)
+        raise EngineError("Kept.")
+
+    monkeypatch.setattr("engine.launching.sweep.locate_sweep", keep)
+    for key, over in (
+        ("sweep-replay", {"replay.share": [0.0, 0.1, 0.3]}),
+        ("sweep-rate", {"training.learning_rate": [4e-4, 2e-4, 1e-4]}),
+    ):
+        made = remedies[key].recipe
+        assert isinstance(made, SweepRecipe)
+        assert (made.over, made.base, made.suites, made.limit) == (over, changed, SUITES, 300)
+        assert made.decode.max_new_tokens == 24
+        program, *arguments = shlex.split(remedies[key].command)
+        assert program == "finetop"
+        assert main([*arguments, "--runs", str(staged)]) == 2
+        assert (given[-1].over, given[-1].suites, given[-1].limit) == (over, SUITES, 300)
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
@@ -198,12 +222,13 @@ async def test_from_a_lost_cell_to_an_evaluation_that_runs(
     assert actions.parents == ("run:child", "run:staged")
 
 
-async def test_y_copies_the_command_and_a_sweep_is_handed_over(
+async def test_y_copies_the_command_and_enter_starts_a_sweep(
     staged: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     copied: list[str] = []
     monkeypatch.setattr(FinetopApp, "copy_to_clipboard", lambda app, text: copied.append(text))
-    async with opened(staged, WIDE, "staged") as (_, pilot):
+    actions = RecordingStarts(Store(staged))
+    async with opened(staged, WIDE, "staged", actions=actions) as (app, pilot):
         await see(pilot, "skills not trained")
         await pilot.press("b", "x")
         await see(pilot, "what can be done")
@@ -211,10 +236,14 @@ async def test_y_copies_the_command_and_a_sweep_is_handed_over(
         await see(pilot, "finetop evaluate --strengths child")
         await pilot.press("escape")
         await see(pilot, "what can be done")
-        await pilot.press("j", "j", "j", "enter")
-        await see(pilot, "finetop sweep")
+        await pilot.press("j", "j", "j")
+        await see(pilot, "3 runs of the run's recipe over training.learning_rate")
+        await pilot.press("enter")
+        await noticed(pilot, "see its runs in Runs")
+        assert isinstance(app.screen, ImpactPage)
     assert copied[0].startswith("finetop evaluate --strengths child --suite arithmetic=")
-    assert copied[1].endswith("--over training.learning_rate=0.0002,0.0001,5e-05")
+    assert actions.swept is not None
+    assert actions.swept.over == {"training.learning_rate": [2e-4, 1e-4, 5e-5]}
 
 
 async def test_a_cell_that_lost_nothing_says_so(staged: Path) -> None:
