@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-DIGITS = 12
+DIGITS = 10
 """Significant ones: libraries of numbers differ in the last of the sixteen."""
 
 

@@ -73,7 +73,7 @@ def plot_curves(runs: Sequence[RunFacts]) -> Iterator[Plot]:
         ]  # fmt: skip
         if any(len(line.x) > 1 for line in lines):
             look = Look(f"Loss of {run.id}", "step", log=_spans(lines), smoothing=0.6)
-            yield Plot(f"loss-{number}", f"Loss of {run.id}, in nats per token.",
+            yield Plot(f"loss-{number}", f"Loss of {run.id}, in {run.loss_unit}.",
                           sketch(lines, look))  # fmt: skip
     shifts = FORGETTING_TAGS["base"][0]
     for name, title, tags in (

@@ -81,6 +81,12 @@ class RunFacts:
     held-out loss."""
     problems: tuple[str, ...] = ()
 
+    @property
+    def loss_unit(self) -> str:
+        """Of `train/loss` and `eval/loss`."""
+        is_dpo = self.settings.get("training.objective") == "dpo"
+        return "nats per pair (DPO)" if is_dpo else "nats per token"
+
 
 def list_runs(
     refs: Sequence[str], known: Mapping[str, JobDirectory]

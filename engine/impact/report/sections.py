@@ -115,11 +115,12 @@ def show_runs(values: ReportValues) -> Section | None:
     runs = values.facts.runs
     if not runs:
         return None
+    units = " or ".join(dict.fromkeys(run.loss_unit for run in runs))
     overview = grid(
         ("run", "method", "began with", "steps", "curve", "first", "best (step)", "last", "points"),
         [cells for run in runs for cells in _list_losses(run)],
         (0, 1, 2, 3, 4),
-        "First, best and last value of each curve; losses and shifts in nats per token",
+        f"First, best and last value of each curve; losses in {units}, shifts in nats per token",
     )
     gaps = [
         (run.id, f"{run.gap[0]:,}", write_digits(run.gap[1]), write_digits(run.gap[2]),
@@ -138,6 +139,8 @@ def show_runs(values: ReportValues) -> Section | None:
         "Settings that are always of interest, and those that are not the default",
     )  # fmt: skip
     blocks: list[Block] = [overview]
+    if problems := [f"{run.id}: {problem}." for run in runs for problem in run.problems]:
+        blocks.append(Bullets(tuple(problems)))
     if gaps:
         head = ("run", "step", "train/loss", "eval/loss", "gap")
         blocks.append(grid(head, gaps, title="Held-out loss above the training loss since the "

@@ -14,8 +14,10 @@ from engine.errors import EngineError
 from engine.impact.report import job_answers
 from engine.impact.report.collect import collect_inputs
 from engine.impact.report.report_inputs import decode_inputs, encode_inputs
+from engine.impact.report.report_values import compute_values
+from engine.impact.report.sections import list_sections
 from engine.jobs.directory import JobDirectory
-from engine.recipes.recipe import EvaluateRecipe, to_toml
+from engine.recipes.recipe import EvaluateRecipe, changed, to_toml
 from tests.impact.report.reported import write_jobs
 from tests.tui.impact.evaluated import (
     BASE,
@@ -160,3 +162,23 @@ def test_paths_in_arms_suites_and_notes_are_names_and_two_stay_two(tmp_path: Pat
     ]  # fmt: skip
     assert inputs.results.arms["base"].notes == ("base is gone",)
     assert inputs.facts.jobs[0].suites == ("song=song.jsonl?fewshot=2", "bundled:facts")
+
+
+def test_a_loss_of_dpo_is_not_called_one_of_tokens(job: JobDirectory) -> None:
+    run = JobDirectory(job.path.parent / "child")
+    run.recipe_file.write_text(to_toml(changed(run.recipe(), ["training.objective=dpo"])))
+    units = [one.loss_unit for one in collect_inputs([job], (), 0.05).facts.runs]
+    assert units == ["nats per token", "nats per pair (DPO)"]
+
+
+def test_a_run_that_cannot_be_read_is_reported_with_that(job: JobDirectory) -> None:
+    run = JobDirectory(job.path.parent / "child")
+    run.recipe_file.write_text("not toml")
+    events = next(run.events.iterdir())
+    events.write_bytes(events.read_bytes()[:400] + b"garbage" * 40)
+    inputs = collect_inputs([job], (), 0.05)
+    child = next(one for one in inputs.facts.runs if one.id == "child")
+    assert (child.method, child.parent) == ("unknown", "")
+    shown = str([*list_sections(compute_values(inputs))])
+    assert "child: its recipe cannot be read." in shown
+    assert "child: its event files hold errors." in shown

@@ -57,7 +57,8 @@ def test_the_sums_are_those_of_the_files(tmp_path: Path) -> None:
 
 
 def test_the_same_jobs_elsewhere_give_the_same_bytes(tmp_path: Path) -> None:
-    """Another folder of runs, path, current folder, locale, time zone, hash seed and user."""
+    """Another folder of runs, path, current folder, locale, time zone, hash seed and user, and a
+    processor whose exp and log10 differ in their last bit."""
     job = write_jobs(tmp_path / "runs")
     here = read_folder(write_report([job], tmp_path / "report"))
     moved = tmp_path / "else" / "where" / "deep" / "jobs"
@@ -67,6 +68,8 @@ def test_the_same_jobs_elsewhere_give_the_same_bytes(tmp_path: Path) -> None:
         **os.environ, "LC_ALL": "tr_TR.UTF-8", "LANG": "C", "TZ": "Asia/Kathmandu",
         "PYTHONHASHSEED": "4711", "FINETOP_RUNS": str(tmp_path / "none"), "USER": "else",
         "PYTHONPATH": str(Path(__file__).parents[3]), "COLUMNS": "40",
+        "OPENBLAS_CORETYPE": "Nehalem",
+        "NPY_DISABLE_CPU_FEATURES": "X86_V4 X86_V3 AVX512_ICL AVX512_SPR",
     }  # fmt: skip
     subprocess.run(
         [sys.executable, "-c", _ELSEWHERE, str(moved / job.path.name), str(tmp_path / "again")],

@@ -62,7 +62,7 @@ def test_scores_and_their_intervals(folder: Path, table: SkillTable) -> None:
         for arm, result in row.results.items():
             found = rows[row.name, row.measure, arm]
             low, high = result.interval or (math.nan, math.nan)
-            assert float(found["score"]) == pytest.approx(result.score, rel=1e-11)
+            assert float(found["score"]) == pytest.approx(result.score, rel=1e-9)
             assert (float(found["low"]), float(found["high"])) == pytest.approx((low, high))
             assert int(found["n"]) == len(result.scores)
 
@@ -80,7 +80,7 @@ def test_changes_their_tests_and_their_verdicts(folder: Path, table: SkillTable)
     assert len(rows) == len(changes) == 27
     for row, change in changes:
         found = rows[row.name, row.measure, change.before, change.after]
-        assert float(found["difference"]) == pytest.approx(change.difference, abs=1e-12)
+        assert float(found["difference"]) == pytest.approx(change.difference, abs=1e-9)
         assert float(found["low"]) == pytest.approx(change.low)
         assert (found["test"], found["family"]) == (change.test.name, change.family)
         assert change.verdict is not None
