@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.impact.report.reported import write_jobs
+from tests.report.reported import write_jobs
 from tui.cli import main
 
 

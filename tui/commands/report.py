@@ -15,7 +15,7 @@ from tui.cli_options import FORCE_HINT
 from tui.commands.impact import add_base_options
 
 if TYPE_CHECKING:
-    from engine.impact.report.report_folder import ReportCheck
+    from engine.report.report_folder import ReportCheck
 
 EPILOG = (
     "The folder has report.md, report.html (one page, no network), report.json, tables as CSV, "
@@ -59,7 +59,7 @@ def _report(options: argparse.Namespace) -> int:
             "",
             "finetop report JOB --out DIR, or --verify DIR",
         )
-    from engine.impact.report.report_folder import write_report
+    from engine.report.report_folder import write_report
 
     arms = options.arms.split(",") if options.arms else ()
     path = write_report(
@@ -71,7 +71,7 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _verify(folder: Path, store: Store, *, as_json: bool) -> int:
-    from engine.impact.report.report_folder import verify_report
+    from engine.report.report_folder import verify_report
 
     known: dict[str, JobDirectory] = {}
     for job in store.jobs():

@@ -1,6 +1,6 @@
 """The report of an evaluation: its folder is typed on the page, and it is written on a thread.
 
-What a report holds, and which folder is refused, is for `engine.impact.report` to say.
+What a report holds, and which folder is refused, is for `engine.report` to say.
 """
 
 import os
@@ -56,7 +56,7 @@ class ReportWriting:
             page.post_message(ReportProgressed(words))
 
         def work() -> Path:
-            from engine.impact.report.report_folder import write_report
+            from engine.report.report_folder import write_report
 
             return write_report(
                 [JobDirectory(job)], out, table.arms, table.delta,

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.impact.report.report_folder import verify_report
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
-from tests.impact.report.reported import read_folder, write_jobs
+from engine.report.report_folder import verify_report
+from tests.report.reported import read_folder, write_jobs
 from tests.tui.browse.answered import noticed
 from tests.tui.conftest import screen_text, see, until
 from tui.app import FinetopApp

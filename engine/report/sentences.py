@@ -14,10 +14,10 @@ from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillRow, SkillTable
 from engine.impact.changes.stage_summary import StageSummary
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.impact.report.job_answers import ArmAspects, AspectChange
-from engine.impact.report.number_words import digits_of, write_digits, write_interval, write_value
-from engine.impact.report.report_values import ReportValues
 from engine.number_format import write_number
+from engine.report.job_answers import ArmAspects, AspectChange
+from engine.report.number_words import digits_of, write_digits, write_interval, write_value
+from engine.report.report_values import ReportValues
 
 _MOST_ASPECTS = 3
 _SHIFTS = {

@@ -14,11 +14,11 @@ from pathlib import Path
 from engine import atomic
 from engine.errors import EngineError
 from engine.impact.changes.verdicts import DELTA
-from engine.impact.report.collect import collect_inputs
-from engine.impact.report.render import SUMS, render_report, write_sums
-from engine.impact.report.report_inputs import INPUTS, RESULTS, decode_inputs, encode_inputs
 from engine.jobs.directory import JobDirectory
 from engine.jobs.write_errors import remedy
+from engine.report.collect import collect_inputs
+from engine.report.render import SUMS, render_report, write_sums
+from engine.report.report_inputs import INPUTS, RESULTS, decode_inputs, encode_inputs
 from engine.safe_open import read_bounded
 from engine.text import one_line
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from engine.impact.report.json_values import from_json, round_numbers, to_json
+from engine.report.json_values import from_json, round_numbers, to_json
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from engine.events.log_dir import LogDir
 from engine.events.series import Series, thin
 from engine.events.summary import Gap, gap, summarise
 from engine.events.tag_names import in_order
-from engine.impact.report.short_names import ShortNames, find_run_id
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.status import Status
 from engine.jobs.summary import view
 from engine.recipes.recipe import TrainRecipe, to_table
+from engine.report.short_names import ShortNames, find_run_id
 
 COLUMNS = 160
 """A curve is drawn from the lowest and the highest point of so many parts of its steps."""

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from engine.impact.report.report_inputs import VERSION, CollectedFacts, ReportInputs
-from engine.impact.report.report_values import ReportValues, compute_values
-from engine.impact.report.sentences import list_sentences, say_others, say_primary
 from engine.impact.results.evaluation_results import read_results
+from engine.report.report_inputs import VERSION, CollectedFacts, ReportInputs
+from engine.report.report_values import ReportValues, compute_values
+from engine.report.sentences import list_sentences, say_others, say_primary
 from engine.statistics import paired_proportions
 from tests.impact.made_results import measured, results_of, scores_of, suite_of
 from tests.tui.impact.evaluated import staged_results

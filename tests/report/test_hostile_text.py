@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from engine.impact.report.blocks import Bullets, Paragraph, Section, grid
-from engine.impact.report.csv_files import write_csv
-from engine.impact.report.markdown_page import escape_markdown, fence, write_markdown
-from engine.impact.report.report_folder import verify_report, write_report
-from tests.impact.report.reported import read_folder
+from engine.report.blocks import Bullets, Paragraph, Section, grid
+from engine.report.csv_files import write_csv
+from engine.report.markdown_page import escape_markdown, fence, write_markdown
+from engine.report.report_folder import verify_report, write_report
+from tests.report.reported import read_folder
 from tests.tui.impact.evaluated import add_samples, scored, suite_facts, write_evaluation
 
 EVIL = (
@@ -170,8 +170,8 @@ def test_a_fence_is_longer_than_what_it_holds() -> None:
 
 
 def test_the_same_hostile_inputs_give_the_same_bytes(folder: Path, tmp_path: Path) -> None:
-    from engine.impact.report.render import render_report
-    from engine.impact.report.report_inputs import INPUTS, RESULTS
+    from engine.report.render import render_report
+    from engine.report.report_inputs import INPUTS, RESULTS
 
     files = read_folder(folder)
     assert render_report({name: files[name] for name in (INPUTS, RESULTS)}) == files

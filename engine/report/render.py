@@ -10,16 +10,16 @@ from typing import Any
 
 from engine.charts.svg import draw
 from engine.impact.changes.table_json import table_to_json
-from engine.impact.report.blocks import Plot, Section
-from engine.impact.report.csv_files import CSV_FILES, write_csv
-from engine.impact.report.html_page import write_html
-from engine.impact.report.json_values import round_numbers, to_json
-from engine.impact.report.limits import list_detectable, list_limits
-from engine.impact.report.markdown_page import write_markdown
-from engine.impact.report.report_inputs import VERSION, ReportInputs, decode_inputs
-from engine.impact.report.report_values import ReportValues, compute_values
-from engine.impact.report.sections import list_sections
-from engine.impact.report.sentences import list_sentences
+from engine.report.blocks import Plot, Section
+from engine.report.csv_files import CSV_FILES, write_csv
+from engine.report.html_page import write_html
+from engine.report.json_values import round_numbers, to_json
+from engine.report.limits import list_detectable, list_limits
+from engine.report.markdown_page import write_markdown
+from engine.report.report_inputs import VERSION, ReportInputs, decode_inputs
+from engine.report.report_values import ReportValues, compute_values
+from engine.report.sections import list_sections
+from engine.report.sentences import list_sentences
 from engine.text import escape_json
 
 SUMS = "SHA256SUMS"

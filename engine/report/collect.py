@@ -10,24 +10,24 @@ from dataclasses import replace
 from engine.compare.arms import parse_arm
 from engine.compare.votes import Vote, judges_of, tally_all
 from engine.errors import EngineError
-from engine.impact.report.job_answers import read_job_answers
-from engine.impact.report.json_values import round_numbers
-from engine.impact.report.report_inputs import (
-    VERSION,
-    CollectedFacts,
-    MeasuredJob,
-    ReportInputs,
-    VoteResult,
-)
-from engine.impact.report.run_facts import list_runs, read_packages, read_run
-from engine.impact.report.short_names import ShortNames, find_run_id, name_endpoint
-from engine.impact.report.telling_items import choose_items
 from engine.impact.results.evaluation_results import ArmResults, ArmSuite, EvaluationResults
 from engine.impact.results.job_results import read_job_results
 from engine.impact.results.merged_results import merge_results
 from engine.impact.suites.suite_specs import parse_suite
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import EvaluateRecipe
+from engine.report.job_answers import read_job_answers
+from engine.report.json_values import round_numbers
+from engine.report.report_inputs import (
+    VERSION,
+    CollectedFacts,
+    MeasuredJob,
+    ReportInputs,
+    VoteResult,
+)
+from engine.report.run_facts import list_runs, read_packages, read_run
+from engine.report.short_names import ShortNames, find_run_id, name_endpoint
+from engine.report.telling_items import choose_items
 
 
 def collect_inputs(

@@ -6,7 +6,10 @@ rendered from its own folder alone.
 
 from collections.abc import Callable, Iterator, Mapping
 
-from engine.impact.report.blocks import (
+from engine.impact.results.evaluation_results import GOLD_NLL, ArmSuite
+from engine.impact.scores.measure_kinds import CHOICES
+from engine.number_format import write_number, write_percent
+from engine.report.blocks import (
     AnswerText,
     Block,
     Bullets,
@@ -16,20 +19,20 @@ from engine.impact.report.blocks import (
     clip,
     grid,
 )
-from engine.impact.report.job_answers import ItemAnswer
-from engine.impact.report.limits import list_detectable, list_limits
-from engine.impact.report.number_words import (
+from engine.report.job_answers import ItemAnswer
+from engine.report.limits import list_detectable, list_limits
+from engine.report.number_words import (
     NONE,
     digits_of,
     write_digits,
     write_interval,
     write_points,
 )
-from engine.impact.report.plots import plot_curves
-from engine.impact.report.report_values import ReportValues
-from engine.impact.report.run_facts import RunFacts
-from engine.impact.report.sentences import say_aspects, say_others, say_primary, say_shifts
-from engine.impact.report.table_sections import (
+from engine.report.plots import plot_curves
+from engine.report.report_values import ReportValues
+from engine.report.run_facts import RunFacts
+from engine.report.sentences import say_aspects, say_others, say_primary, say_shifts
+from engine.report.table_sections import (
     name_row,
     show_classes,
     show_format,
@@ -39,10 +42,7 @@ from engine.impact.report.table_sections import (
     show_stages,
     show_texts,
 )
-from engine.impact.report.telling_items import RULE, TellingItem
-from engine.impact.results.evaluation_results import GOLD_NLL, ArmSuite
-from engine.impact.scores.measure_kinds import CHOICES
-from engine.number_format import write_number, write_percent
+from engine.report.telling_items import RULE, TellingItem
 
 LONGEST_PROMPT = 600
 """Characters of a question, and of a right answer, that are shown."""

@@ -12,9 +12,9 @@ from engine.impact.changes.classified_suite import WAY_WORDS
 from engine.impact.changes.flips import flip_of
 from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillRow
-from engine.impact.report.json_values import round_number
-from engine.impact.report.report_values import ReportValues
 from engine.impact.scores.measure_kinds import RIGHT_OR_WRONG
+from engine.report.json_values import round_number
+from engine.report.report_values import ReportValues
 from engine.text import spreadsheet_cell
 
 Cell = str | int | float | None

@@ -8,10 +8,10 @@ from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_notes import SCOPE, of_rows
 from engine.impact.changes.skill_rows import SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.impact.report.job_answers import LONGEST
-from engine.impact.report.report_values import ReportValues
 from engine.impact.results.evaluation_results import ArmSuite
 from engine.number_format import NOISE, write_number
+from engine.report.job_answers import LONGEST
+from engine.report.report_values import ReportValues
 from engine.statistics import COVERAGE, paired_proportions
 
 _REACH = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)

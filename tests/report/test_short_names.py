@@ -3,7 +3,7 @@
 import pytest
 
 from engine.compare.arms import parse_arm
-from engine.impact.report.short_names import ShortNames, find_run_id, name_endpoint
+from engine.report.short_names import ShortNames, find_run_id, name_endpoint
 
 
 @pytest.mark.parametrize(

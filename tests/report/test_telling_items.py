@@ -1,7 +1,7 @@
 """Which items are shown: the rule, its ties, and that flips are those of the table."""
 
 from engine.impact.changes.skill_table import build_table
-from engine.impact.report.telling_items import MOST, choose_items
+from engine.report.telling_items import MOST, choose_items
 from tests.impact.made_results import results_of, scores_of, suite_of
 
 

@@ -5,8 +5,8 @@ import math
 from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillResult, SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.impact.report.blocks import GridCell, Tone
 from engine.number_format import write_exponent, write_number
+from engine.report.blocks import GridCell, Tone
 
 NONE = "–"
 

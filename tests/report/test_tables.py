@@ -15,9 +15,10 @@ from engine.impact.changes.skill_rows import SkillTable
 from engine.impact.changes.skill_table import build_table
 from engine.impact.changes.stage_summary import summarize
 from engine.impact.changes.table_json import table_to_json
-from engine.impact.report.json_values import round_numbers
-from engine.impact.report.report_folder import write_report
-from engine.impact.report.report_inputs import (
+from engine.impact.results.evaluation_results import EvaluationResults, read_results
+from engine.report.json_values import round_numbers
+from engine.report.report_folder import write_report
+from engine.report.report_inputs import (
     INPUTS,
     RESULTS,
     VERSION,
@@ -25,11 +26,10 @@ from engine.impact.report.report_inputs import (
     ReportInputs,
     decode_inputs,
 )
-from engine.impact.report.report_values import compute_values
-from engine.impact.report.sections import SECTIONS, list_sections
-from engine.impact.results.evaluation_results import EvaluationResults, read_results
+from engine.report.report_values import compute_values
+from engine.report.sections import SECTIONS, list_sections
 from tests.impact.labelled import labelled
-from tests.impact.report.reported import read_folder, write_jobs
+from tests.report.reported import read_folder, write_jobs
 from tests.tui.impact.evaluated import scored, staged_results, suite_facts, write_evaluation
 
 Rows = list[dict[str, str]]

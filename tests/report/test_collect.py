@@ -11,14 +11,14 @@ from engine.compare.paired_stats import compare
 from engine.compare.samples import read
 from engine.compare.votes import Book, Vote, book_of
 from engine.errors import EngineError
-from engine.impact.report import job_answers
-from engine.impact.report.collect import collect_inputs
-from engine.impact.report.report_inputs import decode_inputs, encode_inputs
-from engine.impact.report.report_values import compute_values
-from engine.impact.report.sections import list_sections
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import EvaluateRecipe, changed, to_toml
-from tests.impact.report.reported import write_jobs
+from engine.report import job_answers
+from engine.report.collect import collect_inputs
+from engine.report.report_inputs import decode_inputs, encode_inputs
+from engine.report.report_values import compute_values
+from engine.report.sections import list_sections
+from tests.report.reported import write_jobs
 from tests.tui.impact.evaluated import (
     BASE,
     COUNSEL,

@@ -4,7 +4,7 @@ or fenced."""
 import re
 from collections.abc import Iterable, Iterator
 
-from engine.impact.report.blocks import (
+from engine.report.blocks import (
     Block,
     Bullets,
     Grid,

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.errors import EngineError
-from engine.impact.report.job_answers import ArmAspects, ItemAnswer
-from engine.impact.report.json_values import from_json, to_json
-from engine.impact.report.run_facts import RunFacts
 from engine.impact.results.evaluation_results import (
     SCHEMA,
     ArmResults,
     EvaluationResults,
     read_results,
 )
+from engine.report.job_answers import ArmAspects, ItemAnswer
+from engine.report.json_values import from_json, to_json
+from engine.report.run_facts import RunFacts
 
 VERSION = 1
 """Of the files of a report: raised with every change of what is rendered from the same inputs, so

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.impact.changes.skill_changes import SkillChange
-from engine.impact.report.limits import find_detectable
+from engine.report.limits import find_detectable
 from engine.statistics import paired_test
 
 

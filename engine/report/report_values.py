@@ -8,8 +8,8 @@ from engine.impact.changes.real_or_format import FormatComparison, compare_forma
 from engine.impact.changes.skill_rows import SkillTable
 from engine.impact.changes.skill_table import build_table
 from engine.impact.changes.stage_summary import StageSummary, summarize
-from engine.impact.report.report_inputs import CollectedFacts, ReportInputs
-from engine.impact.report.telling_items import TellingItem, choose_items
+from engine.report.report_inputs import CollectedFacts, ReportInputs
+from engine.report.telling_items import TellingItem, choose_items
 
 MOST_CLASSES = 40
 """Labels of a suite that are counted one by one."""

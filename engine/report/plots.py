@@ -18,10 +18,10 @@ from engine.charts.intervals import (
 from engine.events.event_tags import FORGETTING_TAGS, SKILL
 from engine.impact.changes.skill_rows import SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.impact.report.blocks import Plot
-from engine.impact.report.number_words import tone_of, write_points
-from engine.impact.report.report_values import ReportValues
-from engine.impact.report.run_facts import RunFacts
+from engine.report.blocks import Plot
+from engine.report.number_words import tone_of, write_points
+from engine.report.report_values import ReportValues
+from engine.report.run_facts import RunFacts
 
 MOST_ROWS = 40
 _COLOURS = {"good": GOOD, "bad": BAD}

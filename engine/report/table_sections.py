@@ -9,8 +9,9 @@ from engine.impact.changes.real_or_format import FormatVerdict
 from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillRow
 from engine.impact.changes.stage_path import find_trained
-from engine.impact.report.blocks import Block, Grid, GridCell, Paragraph, Section, grid
-from engine.impact.report.number_words import (
+from engine.number_format import write_number
+from engine.report.blocks import Block, Grid, GridCell, Paragraph, Section, grid
+from engine.report.number_words import (
     NONE,
     verdict_cell,
     write_change,
@@ -19,9 +20,8 @@ from engine.impact.report.number_words import (
     write_p,
     write_score,
 )
-from engine.impact.report.plots import plot_changes, plot_scores
-from engine.impact.report.report_values import ReportValues
-from engine.number_format import write_number
+from engine.report.plots import plot_changes, plot_scores
+from engine.report.report_values import ReportValues
 
 SHOWN_ARMS = 4
 """Columns of arms beside each other; more stand in further tables."""

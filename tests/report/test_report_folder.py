@@ -15,18 +15,18 @@ import pytest
 
 from engine import atomic
 from engine.errors import EngineError
-from engine.impact.report.render import write_sums
-from engine.impact.report.report_folder import verify_report, write_report
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
-from tests.impact.report.reported import read_folder, write_jobs
+from engine.report.render import write_sums
+from engine.report.report_folder import verify_report, write_report
+from tests.report.reported import read_folder, write_jobs
 from tests.tui.impact.evaluated import BASE, EMOTION, staged_results, write_evaluation
 
 _ELSEWHERE = """
 import sys
 from pathlib import Path
-from engine.impact.report.report_folder import write_report
+from engine.report.report_folder import write_report
 from engine.jobs.directory import JobDirectory
 write_report([JobDirectory(Path(sys.argv[1]))], Path(sys.argv[2]))
 """

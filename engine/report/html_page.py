@@ -8,7 +8,7 @@ import html
 from collections.abc import Iterable, Iterator
 
 from engine.charts.svg import draw
-from engine.impact.report.blocks import (
+from engine.report.blocks import (
     Block,
     Bullets,
     Grid,
