@@ -356,7 +356,7 @@ def test_controls_are_printed_and_are_no_arms(
     assert song.split() == ["song", "5", "0", "-", "-", "-", "0.0", "(0.0)", "-"]
     words = " ".join(controls.split())
     assert "base measured a second time" in words
-    assert "0 of 205 items changed" in words
+    assert "0 of 205 scores changed" in words
     assert "2 degrees of freedom, no verdict" in words
     assert "song: fewer than 20 items never give a verdict" in words
     assert "A loss of 5 points of facts would be found in" in words

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.impact.changes.skill_rows import SkillRow, SkillTable
 
 WIDTH = 80
-_NAME, _COUNT, _AGAIN, _ALARM, _FOUND, _NULL, _Z = 16, 6, 7, 7, 12, 14, 6
+_NAME, _COUNT, _AGAIN, _ALARM, _FOUND, _NULL, _Z = 15, 6, 6, 7, 12, 15, 7
 """Of the columns, each with the space before it."""
 
 
@@ -104,18 +104,20 @@ def _explain_again(controls: Sequence["ControlRow"]) -> Iterator[str]:
         )
         return
     of = ", ".join(dict.fromkeys(one_line(each.of) for _, each in passes))
-    changed = sum(len(each.changed) for _, each in passes)
-    items = sum(each.items for _, each in passes)
+    scored = [each for row, each in passes if row.unit == "score"]
+    changed = sum(len(each.changed) for each in scored)
+    items = sum(each.items for each in scored)
     yield from _wrap(
         f"again: {of} measured a second time, computed anew in another order and smaller batches: "
-        f"{changed:,} of {items:,} items changed."
+        f"{changed:,} of {items:,} scores changed."
     )
     for row, each in passes:
         if each.changed:
             word = each.verdict.words if each.verdict else "diverged, no verdict"
+            unit = " nats/token" if row.unit == "nats per token" else ""
             yield from _wrap(
                 f"  {one_line(row.name)}: {len(each.changed):,} of {each.items:,} changed, by at "
-                f"most {each.largest:.2g}; verdict: {word}"
+                f"most {each.largest:.2g}{unit}; verdict: {word}"
             )
 
 
@@ -158,7 +160,8 @@ def _explain_nulls(controls: Sequence["ControlRow"]) -> Iterator[str]:
         f"the rank and norm of {one_line(null.of)}'s in each layer, on "
         f"{items[0]:,}{f' to {items[-1]:,}' if len(items) > 1 else ''} items a skill, in points "
         f"(of texts and references nats per token). z: how far {one_line(null.of)}'s own change on "
-        f"these items lies from that mean, in sd: {null.degrees:,} degrees of freedom, no verdict. "
+        f"these items lies from that mean, in sd: {null.degrees:,} degrees of freedom, no verdict; "
+        "none where they do not differ. "
         "These are real changes of the weights, no noise: |z| near 0 says that the arm lost what "
         "any change of its size loses."
     )
