@@ -46,13 +46,18 @@ def run(attempt: Attempt) -> str:
     """Train all points, then measure them. Raises Stopped, EngineError."""
     recipe = attempt.recipe
     assert isinstance(recipe, SweepRecipe)
-    # Kept away from libraries that a sweep does not load, it would read as not installed.
-    sys.modules.pop("bitsandbytes", None)
+    find_all_packages()
     runs = SweepRuns(attempt, list_known_points(attempt.directory, recipe))
     runs.train()
     left = runs.report()
     message = _evaluate(attempt, recipe, runs)
     return message + (f", {left} left out (see the log)" if left else "")
+
+
+def find_all_packages() -> None:
+    """Lift what `set_environment` keeps away from libraries that a sweep does not load: a run in 4
+    bits would be refused, because its package reads as not installed."""
+    sys.modules.pop("bitsandbytes", None)
 
 
 @dataclass(slots=True)

@@ -17,7 +17,6 @@ from engine.jobs.status import START_SECONDS, State, Status
 from engine.jobs.store import Store
 from engine.launching import resume, sweep
 from engine.launching.in_use import find_users_of_run
-from engine.launching.training import launch_training
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import EvaluateRecipe, SweepRecipe, TrainRecipe
 from engine.sweeps.grid import list_points
@@ -60,14 +59,16 @@ def runs(root: Path) -> Iterator[Path]:
             os.kill(worker, signal.SIGKILL)
 
 
-def start(wanted: TrainRecipe, root: Path, steps: list[object]) -> JobDirectory:
+def start(
+    wanted: TrainRecipe, root: Path, steps: list[object], suites: tuple[str, ...] = ()
+) -> JobDirectory:
     suite = root.parent / "suite.jsonl"
     suite.write_text(
         "".join(f'{{"prompt": "say {one}", "gold": "number {one}"}}\n' for one in range(3))
     )
     recipe = SweepRecipe(
         name="steps", device="cpu", base=wanted, over={"training.max_steps": steps},
-        suites=[f"mine={suite}"],
+        suites=[f"mine={suite}", *suites],
     )  # fmt: skip
     return sweep.launch_sweep(sweep.locate_sweep(recipe, root), root)
 
@@ -209,6 +210,40 @@ def test_stopping_a_sweep_stops_its_runs_and_resuming_goes_on(
 
 
 @pytest.mark.worker
+def test_an_evaluation_that_is_killed_is_resumed_with_the_sweep(
+    wanted: TrainRecipe, runs: Path, eventually: Eventually
+) -> None:
+    job = start(wanted, runs, [2, 3], ("bundled:facts", "bundled:emotion"))
+
+    def find() -> JobDirectory | None:
+        return next(iter(find_evaluations(job.path.name, Store(runs))), None)
+
+    def is_at_work() -> bool:
+        evaluation = find()
+        return (
+            evaluation is not None
+            and message_of(job).startswith("evaluating: ")
+            and state_of(evaluation) is State.RUNNING
+        )
+
+    eventually(lambda: is_at_work() or not state_of(job).alive, message_of(job))
+    evaluation = find()
+    assert evaluation is not None
+    kill(evaluation, eventually)
+    assert wait_for_end(job, eventually) is State.FAILED
+    now = status.read(job)
+    assert now is not None
+    assert now.error is not None
+    assert now.error.title == "The evaluation of this sweep crashed."
+    assert f"finetop resume {job.path.name}" in now.error.hint
+    resume.resume_job(job)
+    assert wait_for_end(job, eventually) is State.DONE
+    assert find_evaluations(job.path.name, Store(runs)) == [evaluation]
+    assert evaluation.latest_attempt() == 2
+    assert all(run.latest_attempt() == 1 for run in find_runs(job.path.name, Store(runs)).values())
+
+
+@pytest.mark.worker
 def test_a_start_that_was_cut_short_is_made_good_and_a_deleted_run_stays_away(
     wanted: TrainRecipe, runs: Path, eventually: Eventually
 ) -> None:
@@ -262,12 +297,26 @@ def test_no_heavy_library_is_loaded_to_wait_for_runs() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_runs_in_4_bits_are_not_refused_for_a_package_that_is_there() -> None:
+    """Workers hide bitsandbytes from libraries; a sweep looks whether it is installed."""
+    code = (
+        "import importlib.util, sys\n"
+        "installed = importlib.util.find_spec('bitsandbytes') is not None\n"
+        "from engine.worker.environment import set_environment\n"
+        "from engine.worker.sweep import find_all_packages\n"
+        "from engine.jobs.process import missing_packages\n"
+        "set_environment()\n"
+        "assert missing_packages(['bitsandbytes'])\n"
+        "find_all_packages()\n"
+        "assert bool(missing_packages(['bitsandbytes'])) is not installed"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_run_of_a_user_is_in_no_sweep(wanted: TrainRecipe, root: Path) -> None:
     directory.create(root, wanted)
     other = directory.create(root, wanted, sweep="other-1234")
     assert list(find_runs("other-1234", Store(root)).values()) == [other]
-    assert find_runs("", Store(root)).keys() <= {wanted.name}
-    assert launch_training.__kwdefaults__ == {"sweep": ""}
 
 
 def status_of(seconds: float, eta: float | None = None) -> Status:

@@ -107,7 +107,8 @@ def as_table(one: JobView) -> dict[str, Any]:
 
 def _stop(options: argparse.Namespace) -> int:
     job = open_store(options.runs).find(options.run)
-    if isinstance(_recipe_of(job), SweepRecipe):
+    is_alive = status.derive(job, status.read(job)).alive
+    if is_alive and isinstance(_recipe_of(job), SweepRecipe):
         print(
             "its runs are stopped first: those at work save, those that wait leave the queue",
             file=sys.stderr,

@@ -13,6 +13,7 @@ from engine.impact.changes.forgetting import (
     general_change,
     peak_forgetting,
     relative_forgetting,
+    trained_change,
 )
 
 STAGES = ("base", "A", "B", "C")
@@ -45,6 +46,10 @@ def test_a_matrix_of_four_by_four_by_hand() -> None:
     )
     assert general_change(matrix).value == pytest.approx(0.6 - 0.8)
     assert general_change(matrix).skills == ("facts",)
+    gained = trained_change(matrix)
+    assert gained.skills == ("a", "b", "c")
+    assert gained.value == pytest.approx(((0.5 - 0.1) + (0.7 - 0.2) + (0.9 - 0.0)) / 3)
+    assert gained.low is not None
     relative = relative_forgetting(matrix)  # the base of c is no better than chance
     assert relative.skills == ("a", "b", "facts")
     assert relative.value == pytest.approx(((0.1 - 0.5) / 0.1 + (0.2 - 0.7) / 0.2 + 0.2 / 0.8) / 3)
@@ -77,7 +82,13 @@ def test_a_stage_without_a_skill_leaves_it_out() -> None:
 
 def test_nothing_measured_has_a_reason() -> None:
     empty = SkillMatrix(STAGES, {})
-    for measure in (general_change, backward_transfer, average_score, peak_forgetting):
+    for measure in (
+        general_change,
+        trained_change,
+        backward_transfer,
+        average_score,
+        peak_forgetting,
+    ):
         assert measure(empty).value is None
         assert measure(empty).reason
     with pytest.raises(ValueError, match="shape"):
