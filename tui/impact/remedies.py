@@ -140,10 +140,21 @@ class _Remedies:
         if recipe.replay.data:
             yield self._sweep(*replay, recipe, "replay.share", SHARES)
         else:
-            reason = "the run's recipe names no older data to replay: replay.data"
-            yield _refuse(*replay, reason)
+            yield self._name_replay(*replay)
         rates = [float(f"{recipe.training.learning_rate / by:.3g}") for by in (1, 2, 4)]
         yield self._sweep(*rate, recipe, "training.learning_rate", rates)
+
+    def _name_replay(self, key: str, label: str) -> Remedy:
+        """What is missing where the recipe names no older data, and the command that names it."""
+        assert self._job is not None
+        over = f"replay.share={','.join(f'{share:g}' for share in SHARES)}"
+        recipe = str(self._job.recipe_file)
+        command = ["finetop", "sweep", recipe, "--set", "replay.data=FILE", "--over", over]
+        refused = _refuse(
+            key, label, "the run's recipe names no older data to replay (y copies how to)"
+        )
+        about = "The run's recipe names no older data to replay: y copies a command; put its file "
+        return replace(refused, about=f"{about}in place of FILE.", command=shlex.join(command))
 
     def _sweep(
         self, key: str, label: str, base: TrainRecipe, setting: str, values: Sequence[float]
