@@ -4,10 +4,12 @@ Of the pairs that were measured, last arm against first. False alarms: in each d
 items in a group the whole group) is exchanged with a chance of 1/2, so that as many items flip as
 were seen to, and no change is left but by chance. Planted losses: the flips that are the arm's own
 change, by which lost and gained differ, are taken back first, drawn at random; as many lost as
-gained are left, which are noise, and exchanged; then so many of the right items are turned wrong,
-drawn at random. (An arm that lost nearly all would else make every pair a flip, and a loss of 5
-points would drown in a noise that no such loss has.) Owns these draws. The test, its verdict and
-Holm's correction over all skills are those of the table; the other skills of a draw have no loss.
+gained are left, which are noise, and exchanged; then each right item is turned wrong with one and
+the same chance, so that the score falls by so much on average, and by as much more or less as it
+would on other items of the kind. (An arm that lost nearly all would else make every pair a flip,
+and a loss of 5 points would drown in a noise that no such loss has.) Owns these draws. The test,
+its verdict and Holm's correction over all skills are those of the table; the other skills of a draw
+have no loss.
 """
 
 import math
@@ -248,9 +250,9 @@ class _Draws:
         return np.where(self._exchanged, after, before), np.where(self._exchanged, before, after)
 
     def plant(self, loss: float) -> PairedTest | None:
-        """The test with so large a share of the items turned wrong; None where too few are
-        right."""
-        pairs, count = self.pairs, max(1, round(loss * self.pairs.items))
+        """The test with so large a share of the items turned wrong on average; None where too few
+        are right."""
+        pairs = self.pairs
         if not pairs.is_right_or_wrong:
             return None
         copied = pairs.before.copy()
@@ -258,10 +260,10 @@ class _Draws:
             noise = self._random.choice(flips, self.cancelling, replace=False)
             copied[noise] = pairs.after[noise]
         before, after = self._exchange(copied)
-        right = np.flatnonzero(after == 1)
-        if len(right) < count:
+        right = after == 1
+        if (chance := loss * pairs.items / max(1, int(right.sum()))) > 1:
             return None
-        after[self._random.choice(right, count, replace=False)] = 0
+        after[right & (self._random.random(pairs.items) < chance)] = 0
         return self._test(after - before)
 
     def judge(self, test: PairedTest, level: float) -> Verdict:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 import pytest
@@ -28,10 +29,10 @@ def pairs_of(kept: int, lost: int, gained: int, never: int, name: str = "facts")
     return ScorePairs(name, before, after)
 
 
-def exact_found(kept: int, flips: int, never: int, planted: int) -> tuple[float, float]:
-    """The chance that a verdict says lost with so many items turned wrong, and that it says changed
-    with none: over how many of the flips are gained (binomial), and how many of the planted are
-    among these (hypergeometric). One skill, so no correction."""
+def exact_found(kept: int, flips: int, never: int, loss: float) -> tuple[float, float]:
+    """The chance that a verdict says lost with such a loss, and that it says changed with none:
+    over how many of the flips are gained, how many of these and of the kept are turned wrong (all
+    binomial). One skill, so no correction."""
     n = kept + flips + never
     found = alarm = 0.0
     for gained in range(flips + 1):
@@ -40,14 +41,21 @@ def exact_found(kept: int, flips: int, never: int, planted: int) -> tuple[float,
         alarm += chance * (
             verdict(gained, lost, n) not in ("the same within", "not enough evidence")
         )
-        right = kept + gained
-        for hit in range(max(0, planted - kept), min(planted, gained) + 1):
-            ways = math.comb(gained, hit) * math.comb(kept, planted - hit)
-            is_found = verdict(gained - hit, lost + planted - hit, n) == "lost"
-            found += chance * ways / math.comb(right, planted) * is_found
+        wrong = loss * n / (kept + gained)
+        for hit in range(gained + 1):
+            of_gained = chance * binomial(hit, gained, wrong)
+            for more in range(kept + 1):
+                share = of_gained * binomial(more, kept, wrong)
+                if share > 1e-9 and verdict(gained - hit, lost + more, n) == "lost":
+                    found += share
     return found, alarm
 
 
+def binomial(count: int, trials: int, chance: float) -> float:
+    return math.comb(trials, count) * chance**count * (1 - chance) ** (trials - count)
+
+
+@cache
 def verdict(gained: int, lost: int, n: int) -> str:
     return judge(paired_test([1.0] * gained + [-1.0] * lost + [0.0] * (n - gained - lost))).word
 
@@ -65,12 +73,11 @@ def test_the_share_is_that_of_all_draws_there_are(
     alarms = 0.0
     for loss, share in skill.planted.items():
         assert share is not None
-        planted = round(loss * pairs.items)
         noise = min(lost, gained)
         own = (kept + lost - noise, 2 * noise, never + gained - noise)
         assert skill.noise == 2 * noise
-        expected, _ = exact_found(*own, planted)
-        _, alarms = exact_found(kept, lost + gained, never, planted)
+        expected, _ = exact_found(*own, loss)
+        _, alarms = exact_found(kept, lost + gained, never, loss)
         low, high = wilson(share.found, share.draws, 0.9999)
         assert low <= expected <= high, (loss, share.share, expected)
     assert skill.false_alarms is not None
@@ -87,10 +94,10 @@ def test_what_the_arm_lost_itself_is_no_noise_that_a_loss_would_drown_in() -> No
     assert lost.planted[0.1] == FoundShare(100, 100)
 
 
-def test_without_flips_a_loss_of_five_points_is_found_and_nothing_else() -> None:
+def test_without_flips_a_loss_of_ten_points_is_found_and_nothing_else() -> None:
     table = simulate_power([pairs_of(250, 0, 0, 50)], draws=100)
     (skill,) = table.skills
-    assert skill.planted[0.05] == FoundShare(100, 100)
+    assert skill.planted[0.1] == FoundShare(100, 100)
     assert skill.false_alarms == FoundShare(0, 100)
     assert table.any_false_alarm == FoundShare(0, 100)
 
@@ -180,4 +187,6 @@ def test_one_arm_alone_is_held_against_itself() -> None:
     table = _table(["base"])
     assert table.arms == ("base", "base")
     assert table.skill("facts").flips == 0
-    assert table.skill("facts").planted[0.1] == FoundShare(50, 50)
+    found = table.skill("facts").planted[0.1]
+    assert found is not None
+    assert found.share > 0.8
