@@ -134,9 +134,10 @@ def _explain_power(power: "PowerTable") -> Iterator[str]:
     if shown is not None:
         loss, share = next((loss, one) for loss, one in shown.planted.items() if one)
         yield from _wrap(
-            "lose: so many points on average are planted, right items turned wrong at random among "
-            "the flips that leave no change (as many lost as gained), and the verdict says lost, after the "
-            "correction over all skills; then the interval that the draws leave. A loss of "
+            "lose: so many points are planted on average, right items turned wrong at random "
+            "among the flips that leave no change (as many lost as gained), and the verdict says "
+            "lost, after the correction over all skills; then the interval that the draws leave. "
+            "A loss of "
             f"{100 * loss:.3g} points of {one_line(shown.name)} would be found in "
             f"{round(100 * share.share)}% of cases with these {shown.items:,} items."
         )
