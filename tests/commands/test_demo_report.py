@@ -62,7 +62,7 @@ def made(
 
 def test_flips_are_counted_for_each_arm(tmp_path: Path) -> None:
     results, samples, jobs = made(tmp_path, "tuned", "replay")
-    table = summarise(results, samples, jobs, 90.0, 200.0)
+    table = summarise(results, samples, jobs, "labels", 90.0, 200.0)
     facts = table["skills"]["facts"]
     assert facts["lost"] == {"tuned": 2, "replay": 0}
     assert facts["gained"] == {"tuned": 1, "replay": 1}
@@ -76,7 +76,7 @@ def test_flips_are_counted_for_each_arm(tmp_path: Path) -> None:
 
 def test_the_text_has_a_column_for_each_arm_and_no_control_characters(tmp_path: Path) -> None:
     results, samples, jobs = made(tmp_path, "tuned", "replay")
-    text = as_text(summarise(results, samples, jobs, 90.0, 200.0))
+    text = as_text(summarise(results, samples, jobs, "labels", 90.0, 200.0))
     lines = text.splitlines()
     assert lines[0].split()[-3:] == ["base", "tuned", "replay"]
     assert "-/+ tuned" in text
@@ -90,7 +90,7 @@ def test_the_text_has_a_column_for_each_arm_and_no_control_characters(tmp_path: 
 
 def test_two_arms_fit_a_hundred_columns(tmp_path: Path) -> None:
     results, samples, jobs = made(tmp_path, "tuned", nll=None)
-    text = as_text(summarise(results, samples, jobs, 90.0, 200.0))
+    text = as_text(summarise(results, samples, jobs, "labels", 90.0, 200.0))
     assert max(map(len, text.splitlines()[:8])) <= 100
     assert "replay" not in text
     prose = next(line for line in text.splitlines() if "plain prose" in line)
