@@ -83,7 +83,8 @@ class DemoJobs:
         job = self.known.get(name)
         if job is None:
             return
-        print("Stopping; saving its state.", file=sys.stderr)
+        begin = "\r\x1b[2K" if sys.stderr.isatty() else ""  # over the line of progress
+        print(f"{begin}Stopping; saving its state.", file=sys.stderr)
         with contextlib.suppress(EngineError):  # it has ended by itself
             launch.stop(job, grace=STOP_SECONDS)
 
