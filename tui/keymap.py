@@ -266,6 +266,7 @@ KEYS: tuple[Key, ...] = (
         ("c", "", "classification", "confusion", "Confusions and F1 of a suite of labels.", ""),
         ("t", "", "format", "format", "Show whether a change is real or only format.", ""),
         ("i", "", "notes", "notes", "All that is known of a cell, and all measures.", "quiet"),
+        ("w", "", "write_report", "report", "Write a report: pages, tables, plots.", ""),
         ("slash", "/", "filter", "filter", "Show only skills that contain a text.", ""),
         ("o", "", "choose_evaluation", "evaluations", "List the evaluations.", ""),
         ("I", "I", "evaluate", "evaluate", _EVALUATE, ""),

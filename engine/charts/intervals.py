@@ -73,9 +73,10 @@ def sketch_rows(title: str, rows: Sequence[IntervalRow], unit: str, band: float 
 
 
 def sketch_places(
-    title: str, places: Sequence[str], lines: Sequence[PlacedLine], unit: str
+    title: str, places: Sequence[str], lines: Sequence[PlacedLine], *, is_joined: bool = True
 ) -> Sketch:
-    """Lines over named places, each value with its interval; names of lines below."""
+    """Lines over named places, each value with its interval; names of lines below. `is_joined`
+    where each place follows from the one before."""
     left, right, top, bottom = 60, 40, 48, 380
     finite = [
         one for line in lines for one in (*line.values, *line.lows, *line.highs)
@@ -94,13 +95,12 @@ def sketch_places(
         shapes.append(Words(left - 8, up(tick) + 4, f"{tick:g}", "end"))
     for at, place in enumerate(places):
         shapes.append(Words(left + (at + 0.5) * step, bottom + 22, _clip(place), "middle"))
-    shapes.append(Words(left, top - 8, one_line(unit)))
     for number, line in enumerate(lines):
         colour = COLOURS[number % len(COLOURS)]
         mark = MARKS[(number + number // len(COLOURS)) % len(MARKS)]
         away = (number - (len(lines) - 1) / 2) * min(9.0, 0.6 * step / max(1, len(lines)))
         xs = [left + (at + 0.5) * step + away for at in range(len(places))]
-        shapes += _place_line(line, xs, up, colour, mark)
+        shapes += _place_line(line, xs, up, colour, mark, is_joined)
         y = bottom + 50 + number * 20
         shapes.append(_line((left, y), (left + 26, y), colour, 1.8))
         shapes.append(Mark(mark, left + 13, y, colour))
@@ -123,9 +123,10 @@ def _place_line(
     up: Callable[[float], float],
     colour: str,
     mark: str,
+    is_joined: bool,
 ) -> Iterator[Shape]:
     points = [(x, up(y)) for x, y in zip(xs, line.values, strict=True) if math.isfinite(y)]
-    if len(points) > 1:
+    if is_joined and len(points) > 1:
         yield Stroke((np.array(points, float),), colour, 1.5, 0.7)
     for x, low, high in zip(xs, line.lows, line.highs, strict=True):
         if math.isfinite(low) and math.isfinite(high):

@@ -21,6 +21,7 @@ from tui.impact.answers_page import AnswersPage
 from tui.impact.items_page import ItemsPage
 from tui.impact.notes_page import NotesPage
 from tui.impact.page import ImpactPage
+from tui.screens.dialogs import TextWindow
 from tui.screens.evaluate_window import EvaluateWindow
 
 
@@ -58,6 +59,7 @@ async def impact_none(recorder: Recorder) -> None:
         "impact": ImpactPage,
         "impact-base": ImpactPage,
         "impact-items-only": ImpactPage,
+        "impact-report": TextWindow,
         "impact-list": ImpactPage,
         "impact-running": ImpactPage,
     }
@@ -71,6 +73,9 @@ async def impact(recorder: Recorder) -> None:
         await recorder.shoot("impact-base", "primary family, corrected by Holm")
         await recorder.press("j", "j", "h")
         await recorder.shoot("impact-items-only", "song, emotion")
+        await recorder.reach(TextWindow, "w")
+        await recorder.shoot("impact-report", "Folder for the report")
+        await recorder.reach(ImpactPage, "escape")
         await recorder.press("escape")
         await recorder.shoot("impact-list", "2 evaluations")
         await recorder.press("home", "enter")

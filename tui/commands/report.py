@@ -1,14 +1,16 @@
 """`finetop report`: what was compared, as a folder to take away; and whether one still holds."""
 
 import argparse
+import dataclasses
+import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store, open_store
-from engine.text import one_line
+from engine.text import escape_json, one_line
 from tui.cli_options import FORCE_HINT
 from tui.commands.impact import add_base_options
 
@@ -40,6 +42,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser.add_argument(
         "--force", action="store_true", help="replace a folder that holds a report alone"
     )
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_report)
     return [parser]
 
@@ -49,7 +52,7 @@ def _report(options: argparse.Namespace) -> int:
     if options.verify is not None:
         if options.jobs or options.out is not None or options.arms or options.force:
             raise EngineError("--verify takes a folder and nothing else.", "", "Remove the rest.")
-        return _verify(options.verify, store)
+        return _verify(options.verify, store, as_json=options.json)
     if not options.jobs or options.out is None:
         raise EngineError(
             "A report needs a job and a folder.",
@@ -63,19 +66,18 @@ def _report(options: argparse.Namespace) -> int:
         [store.find(name) for name in options.jobs], options.out, arms, options.delta,
         runs=store.jobs(), force=options.force, hint=FORCE_HINT, progress=_say,
     )  # fmt: skip
-    print(path)
+    print(_encode({"path": str(path)}) if options.json else one_line(str(path)))
     return 0
 
 
-def _verify(folder: Path, store: Store) -> int:
+def _verify(folder: Path, store: Store, *, as_json: bool) -> int:
     from engine.impact.report.report_folder import verify_report
 
     known: dict[str, JobDirectory] = {}
     for job in store.jobs():
         known.setdefault(job.path.name, job)
     check = verify_report(folder, known, _say)
-    for line in list_check(check):
-        print(line)
+    print(_encode(dataclasses.asdict(check)) if as_json else "\n".join(list_check(check)))
     return 1 if check.differences else 0
 
 
@@ -89,6 +91,11 @@ def list_check(check: "ReportCheck") -> list[str]:
     count = len(check.differences)
     verdict = f"{count} differ" if count > 1 else "1 differs" if count else "all equal"
     return [*lines, f"{check.files} files: {verdict}."]
+
+
+def _encode(table: dict[str, Any]) -> str:
+    """JSON without any terminal control."""
+    return escape_json(json.dumps(table, indent=1, ensure_ascii=False))
 
 
 def _say(word: str) -> None:

@@ -28,6 +28,7 @@ from tui.impact.headlines import (
 )
 from tui.impact.item_preview import ItemPreview
 from tui.impact.matrix import MatrixView
+from tui.impact.report_writing import ReportProgressed, ReportWriting
 from tui.keymap import Key
 from tui.screens.page import bindings_of
 from tui.screens.run_actions import RunActions
@@ -62,6 +63,7 @@ class ImpactPage(RunActions):
         self._row: RunRow | None = None
         """The shown job as it was when its results were last read."""
         self._against: Against = "parent"
+        self._report = ReportWriting(self)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -155,6 +157,8 @@ class ImpactPage(RunActions):
             return self.ready and table is not None and self._matrix.skill is not None
         if action in ("move_column", "browse"):
             return table is not None
+        if action == "write_report":
+            return table is not None and not self._report.words
         if action == "turn_reference":
             return table is not None and has_stages(table.results)
         if action == "choose_evaluation":
@@ -233,6 +237,16 @@ class ImpactPage(RunActions):
         if arm is not None and (before := find_reference(table.results, arm, self._against)):
             arms = (every[before].spec, every[arm].spec)
         self.services.show_browse(self._evaluation.path, arms=arms)
+
+    def action_write_report(self) -> None:
+        if self._evaluation is not None and self.table is not None:
+            self._report.choose_folder(self._evaluation.path, self.table)
+
+    def on_report_progressed(self, event: ReportProgressed) -> None:
+        self._report.words = event.words
+        if self.ready:
+            self._update_headline()
+            self.show_keys()
 
     def action_evaluate(self) -> None:
         rows = self.services.runs.rows
@@ -340,6 +354,8 @@ class ImpactPage(RunActions):
         line = matrix_headline(self.chosen, table, self._against, self.glyphs)
         if table is not None and not self._is_framed:
             line += [between, *arms_title(table, self.glyphs)]
+        if self._report.words:
+            line += [between, (f"report: {self._report.words}", "warn")]
         if self.filter_text:
             line += [between, (f"skills with “{one_line(self.filter_text)}”", "warn")]
         headline.show(line)

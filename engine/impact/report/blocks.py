@@ -31,11 +31,11 @@ class GridCell:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """A table; the columns from `numbers` on are numbers, to the right."""
+    """A table. The columns in `texts` are texts, to the left; all others numbers, to the right."""
 
     head: tuple[str, ...]
     rows: tuple[tuple[GridCell, ...], ...]
-    numbers: int = 1
+    texts: tuple[int, ...] = (0,)
     title: str = ""
 
 
@@ -87,14 +87,14 @@ class Section:
 def grid(
     head: Iterable[str],
     rows: Iterable[Iterable[str | GridCell]],
-    numbers: int = 1,
+    texts: tuple[int, ...] = (0,),
     title: str = "",
 ) -> Grid:
     """A table of texts and cells."""
     cells = tuple(
         tuple(one if isinstance(one, GridCell) else GridCell(one) for one in row) for row in rows
     )
-    return Grid(tuple(head), cells, numbers, title)
+    return Grid(tuple(head), cells, texts, title)
 
 
 def clip(text: str, most: int) -> str:

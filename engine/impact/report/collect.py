@@ -10,7 +10,6 @@ from dataclasses import replace
 from engine.compare.arms import parse_arm
 from engine.compare.votes import Vote, judges_of, tally_all
 from engine.errors import EngineError
-from engine.impact.changes.skill_table import build_table
 from engine.impact.report.job_answers import read_job_answers
 from engine.impact.report.json_values import round_numbers
 from engine.impact.report.report_inputs import (
@@ -59,7 +58,7 @@ def collect_inputs(
     by_text = [
         {one.spec: renamed[_find_name(merged, one)] for one in own.arms.values()} for own in each
     ]
-    telling = choose_items(build_table(results, shown, delta))
+    telling = choose_items(results, shown)
     answers, aspects = read_job_answers(
         [*by_id.values()], by_text, results, shown, [(one.skill, one.item) for one in telling]
     )

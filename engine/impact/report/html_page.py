@@ -22,6 +22,8 @@ from engine.impact.report.blocks import (
 from engine.text import clean, one_line
 
 LONGEST_CELL = 2000
+_LONG = 40
+"""Characters from which a text in a table is given room on a narrow screen."""
 
 
 def write_html(title: str, sections: Iterable[Section]) -> Iterator[str]:
@@ -63,8 +65,8 @@ def _write_block(block: Block) -> Iterator[str]:
         yield from _write_grid(block)
     elif isinstance(block, Plot):
         caption = escape_line(block.caption)
-        yield f'<figure role="img" aria-label="{caption}">\n{draw(block.sketch)}'
-        yield f"<figcaption>{caption}</figcaption></figure>\n"
+        yield f'<figure role="img" aria-label="{caption}"><div class="wide">\n{draw(block.sketch)}'
+        yield f"</div><figcaption>{caption}</figcaption></figure>\n"
     else:
         yield from _write_item(block)
 
@@ -87,12 +89,14 @@ def _write_cell(at: int, cell: GridCell, block: Grid) -> str:
     text = escape_line(clip(cell.text, LONGEST_CELL))
     if not at:
         return f'<th scope="row" dir="auto">{text}</th>'
-    return f"<td{_number(at, block, cell.tone)}>{text}</td>"
+    return f"<td{_number(at, block, cell.tone, len(cell.text))}>{text}</td>"
 
 
-def _number(at: int, block: Grid, tone: str = "") -> str:
-    names = [*(["n"] if at >= block.numbers else []), *([tone] if tone else [])]
-    return f' class="{" ".join(names)}"' if names else ""
+def _number(at: int, block: Grid, tone: str = "", length: int = 0) -> str:
+    """The classes of a cell: a number, a long text, its tone."""
+    kind = "n" if at not in block.texts else "long" if length > _LONG else ""
+    names = " ".join(filter(None, (kind, tone)))
+    return f' class="{names}"' if names else ""
 
 
 def _tone(tone: str) -> str:
@@ -140,12 +144,12 @@ table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums
 caption{text-align:left;font-weight:600;padding:.3rem 0}
 th,td{padding:.25rem .7rem .25rem 0;text-align:left;vertical-align:top;
 border-bottom:1px solid var(--grid)}
-td{max-width:34rem;overflow-wrap:anywhere}
-tbody th{font-weight:400;max-width:20rem;overflow-wrap:anywhere}
+td.long{min-width:16rem}td{max-width:34rem;overflow-wrap:break-word}
+tbody th{font-weight:400;max-width:20rem;overflow-wrap:break-word}
 th.n,td.n{text-align:right;white-space:nowrap}
 .good{color:var(--good)}.bad{color:var(--bad)}.dim{color:var(--dim)}
 figure{margin:1rem 0}figcaption{color:var(--dim);font-size:.9rem}
-svg{max-width:100%;height:auto}svg text{fill:var(--ink)}
+svg{width:100%;min-width:38rem;max-width:60rem;height:auto}svg text{fill:var(--ink)}
 svg rect[fill="#fff"]{fill:var(--paper)}svg [stroke="#222222"]{stroke:var(--ink)}
 svg [stroke="#dddddd"]{stroke:var(--grid)}
 @media (prefers-color-scheme:dark){svg [stroke="#4d4d4d"],svg [stroke="#666666"]{stroke:#b0b0b0}

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.compare.export import written_out
+from engine.compare.metrics import Numbers, numbers_of
 from engine.compare.paired_stats import Comparison, compare
 from engine.compare.samples import Sample, from_table
 from engine.errors import EngineError
-from engine.impact.results.evaluation_results import NLL, EvaluationResults
+from engine.impact.results.evaluation_results import STRICT, EvaluationResults
 from engine.impact.results.item_answers import sample_id
 from engine.jobs.directory import JobDirectory
 from engine.safe_open import open_file
@@ -68,7 +69,7 @@ class ArmAspects:
     items: int
     """Compared."""
     answered: int
-    """Items that both arms answered."""
+    """Items that the first arm answered, of which those to compare are drawn."""
     same: int
     """Answers that are the very same."""
     rows: tuple[AspectChange, ...]
@@ -86,7 +87,7 @@ def read_job_answers(
     `names` are for each job its arms by their text. What several jobs answered is taken from the
     first one. Raises EngineError where a file cannot be read.
     """
-    answered = _list_answered(results, arms)
+    answered = _list_answered(results, arms[0])
     drawn = set(sorted(answered, key=_draw)[:MOST_COMPARED])
     wanted = {sample_id(*key): key for key in (*chosen, *drawn)}
     found: dict[str, dict[ItemKey, Sample]] = {arm: {} for arm in arms}
@@ -104,16 +105,12 @@ def read_job_answers(
     return answers, list(_list_aspects(found, arms, drawn, len(answered)))
 
 
-def _list_answered(results: EvaluationResults, arms: Sequence[str]) -> list[ItemKey]:
-    """The items that arms may have answered: all but texts that are read."""
+def _list_answered(results: EvaluationResults, arm: str) -> list[ItemKey]:
+    """The items to which an arm has an answer: those whose answer ended, or was scored."""
     return [
         (name, item)
-        for name, facts in results.suites.items()
-        if any(
-            name in results.arms[arm].suites and NLL not in results.arms[arm].suites[name].measures
-            for arm in arms
-        )
-        for item in facts.items
+        for name, suite in results.arms[arm].suites.items()
+        for item in suite.finish or suite.measures.get(STRICT, {})
     ]
 
 
@@ -165,12 +162,20 @@ def _list_aspects(
     answered: int,
 ) -> Iterator[ArmAspects]:
     first = {key: sample for key, sample in found[arms[0]].items() if key in drawn}
+    measured: dict[int, Numbers] = {}
+
+    def measure(sample: Sample) -> Numbers:
+        """The first arm's answers are compared with those of every other arm."""
+        if id(sample) not in measured:
+            measured[id(sample)] = numbers_of(sample)
+        return measured[id(sample)]
+
     for arm in arms[1:]:
         own = found[arm]
         keys = [key for key in first if key in own and own[key].asked == first[key].asked]
         if not keys:
             continue
-        compared = compare([first[key] for key in keys], [own[key] for key in keys])
+        compared = compare([first[key] for key in keys], [own[key] for key in keys], measure)
         yield _to_aspects(arm, arms[0], compared, answered)
 
 

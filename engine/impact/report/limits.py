@@ -11,7 +11,7 @@ from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.report.job_answers import LONGEST
 from engine.impact.report.report_values import ReportValues
 from engine.number_format import write_number
-from engine.statistics import COVERAGE
+from engine.statistics import COVERAGE, paired_proportions
 
 _REACH = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(0.8)
 
@@ -20,14 +20,34 @@ def find_detectable(change: SkillChange) -> float | None:
     """The least change that a test at 5% would find 4 times in 5 with as many items of this
     spread: (z_{α/2} + z_β) ω / √n (Miller 2024, arXiv 2411.00640, solved for δ).
 
-    Of items none of which changed, the bound at which a change in n has a chance of 80% to be seen
-    at all: 1 − 0.2^(1/n). None where it is not finite.
+    Of items none of which changed, the share that has to flip to one side for that: enough flips
+    that the interval of `paired_proportions` leaves out 0 come up 4 times in 5. None where it is
+    not finite, or where so few items never give a verdict.
     """
     test = change.test
+    if test.items < LEAST_ITEMS:
+        return None
     if test.name == "no change in n":
-        return 1 - math.pow(0.2, 1 / test.trials)
+        return _find_share(test.trials)
     value = _REACH * test.error
-    return value if math.isfinite(value) and value > 0 else None
+    return value if math.isfinite(test.variance) and value > 0 else None
+
+
+def _find_share(trials: int) -> float | None:
+    flips = next(
+        (one for one in range(1, trials + 1) if paired_proportions(one, 0, trials)[0] > 0), None
+    )
+    if flips is None:
+        return None
+    low, high = 0.0, 1.0
+    for _ in range(40):
+        share = (low + high) / 2
+        fewer = math.fsum(
+            math.comb(trials, one) * share**one * (1 - share) ** (trials - one)
+            for one in range(flips)
+        )
+        low, high = (share, high) if fewer > 0.2 else (low, share)
+    return high
 
 
 def list_limits(values: ReportValues) -> Iterator[str]:

@@ -75,7 +75,7 @@ def _write_grid(block: Grid) -> Iterator[str]:
     if block.title:
         yield f"{escape_start(block.title)}:\n\n"
     yield _write_row(block.head)
-    yield _write_row(["---:" if at >= block.numbers else "---" for at in range(len(block.head))],
+    yield _write_row(["---:" if at not in block.texts else "---" for at in range(len(block.head))],
                      is_rule=True)  # fmt: skip
     for row in block.rows:
         yield _write_row([cell.text for cell in row])

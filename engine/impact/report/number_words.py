@@ -42,6 +42,12 @@ def write_score(row: SkillRow, result: SkillResult | None) -> str:
     return f"{text} [{', '.join(write_value(one, row) for one in result.interval)}]"
 
 
+def digits_of(low: float, high: float) -> int:
+    """Decimals that an interval with these ends needs; 2 where they are not finite."""
+    reach = max(abs(low), abs(high))
+    return 4 if reach < 0.01 else 3 if reach < 0.1 else 2
+
+
 def write_points(value: float) -> str:
     """A change of a share in points, with its sign: +50.8; -0.4."""
     return write_number(100 * value, 1, signed=True)

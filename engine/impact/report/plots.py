@@ -17,6 +17,7 @@ from engine.charts.intervals import (
 )
 from engine.events.event_tags import FORGETTING_TAGS, SKILL
 from engine.impact.changes.skill_rows import SkillRow
+from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.report.blocks import Plot
 from engine.impact.report.number_words import tone_of, write_points
 from engine.impact.report.report_values import ReportValues
@@ -57,7 +58,7 @@ def plot_scores(values: ReportValues) -> Plot | None:
         "scores",
         "Each score with its 95% interval"
         + (f"; the first 16 of {len(rows)} skills." if len(rows) > 16 else "."),
-        sketch_places(title, arms, lines, "score"),
+        sketch_places(title, arms, lines, is_joined=stages == arms),
     )
 
 
@@ -66,7 +67,7 @@ def plot_curves(runs: Sequence[RunFacts]) -> Iterator[Plot]:
     for number, run in enumerate(runs, 1):
         lines = [
             Line(curve.tag, np.array(curve.steps), np.array(curve.values),
-                 exact=curve.points <= 60)
+                 exact=curve.tag != LOSSES[0])
             for curve in run.curves
             if curve.tag in LOSSES
         ]  # fmt: skip
@@ -91,13 +92,21 @@ def plot_curves(runs: Sequence[RunFacts]) -> Iterator[Plot]:
 
 
 def _spans(lines: Sequence[Line]) -> bool:
-    """Whether values span so much that only logarithms show it all."""
+    """Whether most values span so much that only logarithms show it all."""
     finite = np.concatenate([line.y[np.isfinite(line.y)] for line in lines])
-    return bool(len(finite)) and finite.min() > 0 and finite.max() > 20 * finite.min()
+    if not len(finite) or finite.min() <= 0:
+        return False
+    low, high = np.percentile(finite, [5, 95])
+    return bool(high > 20 * low)
 
 
 def _score_rows(values: ReportValues) -> list[SkillRow]:
-    return [row for row in values.table.skills if row.unit == "score" and row.results]
+    """Skills with a score of enough items: fewer are read one by one."""
+    return [
+        row
+        for row in values.table.skills
+        if row.unit == "score" and row.results and row.items >= LEAST_ITEMS
+    ]
 
 
 def _interval_row(row: SkillRow, arm: str) -> IntervalRow:

@@ -44,7 +44,7 @@ def compute_values(inputs: ReportInputs) -> ReportValues:
         facts,
         table,
         summarize(table),
-        tuple(choose_items(table)),
+        tuple(choose_items(inputs.results, facts.arms)),
         dict(_compare_formats(table)),
         tuple(_classify(table)),
     )

@@ -18,7 +18,13 @@ from engine.impact.report.blocks import (
 )
 from engine.impact.report.job_answers import ItemAnswer
 from engine.impact.report.limits import list_detectable, list_limits
-from engine.impact.report.number_words import NONE, write_digits, write_interval, write_points
+from engine.impact.report.number_words import (
+    NONE,
+    digits_of,
+    write_digits,
+    write_interval,
+    write_points,
+)
 from engine.impact.report.plots import plot_curves
 from engine.impact.report.report_values import ReportValues
 from engine.impact.report.run_facts import RunFacts
@@ -91,9 +97,15 @@ def show_question(values: ReportValues) -> Section | None:
                 f"{len(table.arms)} arms on {len(table.skills)} skills. The first arm, "
                 f"{values.base}, is what the others are held against."
             ),
-            grid(("arm", "model", "parent", "suites it was trained on", "training"), arms, 9),
-            grid(("skill", "items", "score", "asked", "SHA-256 of the items"), suites, 9),
-            grid(("evaluation", "suites", "items each", "versions"), jobs, 9),
+            grid(
+                ("arm", "model", "parent", "suites it was trained on", "training"),
+                arms,
+                (0, 1, 2, 3, 4),
+            ),
+            grid(
+                ("skill", "items", "score", "asked", "SHA-256 of the items"), suites, (0, 2, 3, 4)
+            ),
+            grid(("evaluation", "suites", "items each", "versions"), jobs, (0, 1, 3)),
         ),
     )
 
@@ -106,7 +118,7 @@ def show_runs(values: ReportValues) -> Section | None:
     overview = grid(
         ("run", "method", "began with", "steps", "curve", "first", "best (step)", "last", "points"),
         [cells for run in runs for cells in _list_losses(run)],
-        4,
+        (0, 1, 2, 3, 4),
         "Losses and what was forgotten, in nats per token",
     )
     gaps = [
@@ -122,7 +134,7 @@ def show_runs(values: ReportValues) -> Section | None:
              _write_packages(run.packages))
             for run in runs
         ],
-        9,
+        (0, 1, 2),
         "Settings that are always of interest, and those that are not the default",
     )  # fmt: skip
     blocks: list[Block] = [overview]
@@ -150,15 +162,16 @@ def show_aspects(values: ReportValues) -> Section | None:
         rows = []
         for row in one.rows:
             is_known = row.low == row.low and row.high == row.high
-            interval = write_interval(row.low, row.high, signed=True) if is_known else NONE
-            change = write_number(row.after - row.before, 2, signed=True)
+            digits = digits_of(row.low, row.high)
+            interval = write_interval(row.low, row.high, digits, signed=True) if is_known else NONE
+            change = write_number(row.after - row.before, digits, signed=True)
             rows.append((row.name, row.about, f"{row.items:,}", write_digits(row.before),
                          write_digits(row.after), f"{change} {interval}"))  # fmt: skip
         title = (
             f"{one.arm} against {one.base}: {one.items:,} pairs of answers, {one.same:,} the same"
         )
         head = ("aspect", "what is counted", "n", one.base, one.arm, "change, 95% interval")
-        blocks.append(grid(head, rows, 2, title))
+        blocks.append(grid(head, rows, (0, 1), title))
     return Section("aspects", "How the answers are worded", tuple(blocks))
 
 
@@ -207,7 +220,7 @@ def show_limits(values: ReportValues) -> Section | None:
     if rows:
         blocks.append(
             grid(("skill", "n", "least change"), rows, title="The least change that so many items, "
-                 "differing so much, would show 4 times in 5 in a test at 5%")
+                 "differing so much, would show 4 times in 5 in a test at 5%, uncorrected")
         )  # fmt: skip
     return Section("limits", "What these numbers cannot say", tuple(blocks))
 

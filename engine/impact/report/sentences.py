@@ -15,7 +15,7 @@ from engine.impact.changes.skill_rows import SkillRow, SkillTable
 from engine.impact.changes.stage_summary import StageSummary
 from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.report.job_answers import ArmAspects, AspectChange
-from engine.impact.report.number_words import write_digits, write_interval, write_value
+from engine.impact.report.number_words import digits_of, write_digits, write_interval, write_value
 from engine.impact.report.report_values import ReportValues
 from engine.number_format import write_number
 
@@ -106,7 +106,7 @@ def say_aspects(aspects: ArmAspects) -> Iterator[str]:
     found.sort(key=lambda one: (-_clearness(one), one.name))
     for one in found[:_MOST_ASPECTS]:
         verb = "rose" if one.after > one.before else "fell"
-        digits = 2 if max(abs(one.low), abs(one.high)) >= 0.1 else 4
+        digits = digits_of(one.low, one.high)
         change = write_number(one.after - one.before, digits, signed=True)
         yield (
             f"In the answers of {aspects.arm}, {one.name} {verb} from {write_digits(one.before)} "

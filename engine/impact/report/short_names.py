@@ -18,6 +18,8 @@ ENDPOINT = "endpoint"
 """In place of a server's address."""
 _OUTPUTS = ("adapter", "model", "base")
 """Folders of a run that hold weights: the run's own name says which they are."""
+_RUN_ID = re.compile(r".+-[0-9a-f]{4}")
+"""How the ids of our runs end."""
 _ADDRESS = re.compile(r"\bhttps?://[^\s,;)'\"]+")
 _PATH = re.compile(r"(?<![\w./:~-])(?:~|[A-Za-z]:)?/(?:[^\s,;:'\"()/]+/)+[^\s,;:'\"()/]*")
 """An absolute path of two parts or more, in a sentence of ours."""
@@ -86,9 +88,9 @@ def find_run_id(ref: str) -> str:
     if ref.startswith("run:"):
         return ref.removeprefix("run:").rpartition("/")[2]
     parts = PurePosixPath(ref).parts
-    if len(parts) > 2 and parts[-2] == "checkpoints":
-        return parts[-3]
-    return parts[-2] if len(parts) > 2 and parts[-1] in _OUTPUTS else ""
+    above = parts[-3:-2] if parts[-2:-1] == ("checkpoints",) else ()
+    above = parts[-2:-1] if parts[-1:] and parts[-1] in _OUTPUTS else above
+    return above[0] if above and _RUN_ID.fullmatch(above[0]) else ""
 
 
 def name_endpoint(arm: Arm, taken: Collection[str]) -> str:

@@ -96,7 +96,7 @@ def show_measures(values: ReportValues) -> Section | None:
             cells.append(
                 (row.name, row.measure, f"{row.items:,}", *scores, *(last if is_last else ()))
             )
-        blocks.append(grid(head, cells, 2))
+        blocks.append(grid(head, cells, (0, 1)))
     return Section("measures", "Other measures", tuple(blocks))
 
 
@@ -122,7 +122,7 @@ def show_texts(values: ReportValues) -> Section | None:
                 "Less is better for both. Bits per byte can be compared across tokenizers, "
                 "perplexity cannot."
             ),
-            grid(head, cells, 2),
+            grid(head, cells, (0, 1)),
         ),
     )
 
@@ -152,7 +152,9 @@ def show_stages(values: ReportValues) -> Section | None:
         "Over the stages",
         (
             Paragraph(f"Stages: {' → '.join(table.stages)}. Trained: {known}."),
-            grid(("mean over skills", "value", "95% interval", "skills", "why none"), cells),
+            grid(
+                ("mean over skills", "value", "95% interval", "skills", "why none"), cells, (0, 4)
+            ),
         ),
     )
 
@@ -177,7 +179,7 @@ def show_format(values: ReportValues) -> Section | None:
                 "A format shift: strict scores fall and the likelihood of the right answers holds; "
                 "a knowledge shift: that likelihood falls. Each arm against the first."
             ),
-            Grid(head, grid(head, cells).rows, 9),
+            grid(head, cells, (0, 1, 3, 4, 5)),
         ),
     )
 
@@ -212,7 +214,7 @@ def _list_changes(
                           write_change(row, change), *_count_flips(change), write_p(change.p),
                           change.test.name))  # fmt: skip
     head = ("skill", "n", "verdict", "change", "lost", "gained", "p", "test")
-    return grid(head, cells, title=title)
+    return grid(head, cells, (0, 2, 7), title)
 
 
 def _count_flips(change: SkillChange) -> tuple[str, str]:
@@ -281,7 +283,7 @@ def _list_classes(one: ClassifiedSuite, base: str, last: str) -> Iterator[Block]
             for true, predicted, count in one.arms[last].commonest_confusions(8)
         ]
         if pairs:
-            yield grid(("right label", f"predicted by {last}", "items"), pairs, 2,
+            yield grid(("right label", f"predicted by {last}", "items"), pairs, (0, 1),
                        f"Commonest confusions of {last} on {one.name}, by {way}")  # fmt: skip
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.impact.changes.skill_rows import SkillTable
-from engine.impact.results.evaluation_results import GOLD_NLL, EvaluationResults
+from engine.impact.changes.flips import Flips, find_flips
+from engine.impact.results.evaluation_results import GOLD_NLL, EvaluationResults, SuiteFacts
+from engine.impact.scores.measure_kinds import RIGHT_OR_WRONG
 
 MOST = 3
 """Of each skill, lost and gained each."""
@@ -33,22 +34,39 @@ class TellingItem:
     """By how much the right answer's NLL per token rose; None where it was not measured."""
 
 
-def choose_items(table: SkillTable) -> list[TellingItem]:
-    """In the order of the skills, lost before gained; none for one arm alone."""
+def choose_items(results: EvaluationResults, arms: Sequence[str]) -> list[TellingItem]:
+    """In the order of the skills, lost before gained; none for one arm alone. The flips are those
+    of the skill table: of the items that all arms were measured on."""
     chosen: list[TellingItem] = []
-    for row in table.skills[:MOST_SKILLS]:
-        change = row.changes.get(table.arms[-1])
-        if change is None or change.flips is None:
+    for facts in [*results.suites.values()][:MOST_SKILLS]:
+        flips = _find_flips(results, facts, arms)
+        if flips is None:
             continue
-        rises = _find_rises(table.results, row.name, (change.before, change.after))
-        groups = {id: one.group for id, one in table.results.suites[row.name].items.items()}
-        for flip, items, sign in (("lost", change.lost, -1), ("gained", change.gained, 1)):
+        rises = _find_rises(results, facts.name, (arms[0], arms[-1]))
+        groups = {id: one.group for id, one in facts.items.items()}
+        for flip, items, sign in (("lost", flips.lost, -1), ("gained", flips.gained, 1)):
             ranked = sorted(items, key=lambda id: (sign * rises.get(id, 0.0), id))
             chosen += [
-                TellingItem(row.name, item, flip, rises.get(item))  # type: ignore[arg-type]
+                TellingItem(facts.name, item, flip, rises.get(item))  # type: ignore[arg-type]
                 for item in [*_spread(ranked, groups)][:MOST]
             ]
     return chosen
+
+
+def _find_flips(results: EvaluationResults, facts: SuiteFacts, arms: Sequence[str]) -> Flips | None:
+    measured = {
+        arm: scores
+        for arm in arms
+        if (suite := results.arms[arm].suites.get(facts.name)) is not None
+        and (scores := suite.measures.get(facts.measure))
+    }
+    if facts.measure not in RIGHT_OR_WRONG or not {arms[0], arms[-1]} <= measured.keys():
+        return None
+    if len(arms) < 2:
+        return None
+    shared = set.intersection(*map(set, measured.values()))
+    first = {item: score for item, score in measured[arms[0]].items() if item in shared}
+    return find_flips(first, measured[arms[-1]])
 
 
 def _find_rises(
