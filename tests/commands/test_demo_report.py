@@ -12,7 +12,7 @@ from engine.impact.results.evaluation_results import EvaluationResults, read_res
 from engine.jobs.directory import JobDirectory, create
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
-from tui.commands.demo_report import as_text, summarise
+from tui.commands.demo_report import as_ending, as_text, summarise
 
 
 def arm(name: str, scores: list[float], nll: float | None) -> dict[str, Any]:
@@ -95,3 +95,14 @@ def test_two_arms_fit_a_hundred_columns(tmp_path: Path) -> None:
     assert "replay" not in text
     prose = next(line for line in text.splitlines() if "plain prose" in line)
     assert re.search(r"perplexity of plain prose +1\.500 +not finite +over 1,234 tokens", prose)
+
+
+def test_below_a_table_of_all_arms_stand_answers_runs_and_the_report(tmp_path: Path) -> None:
+    results, samples, jobs = made(tmp_path, "tuned", "replay")
+    table = summarise(results, samples, jobs, "labels", 90.0, 200.0)
+    lines = as_ending(table | {"report": "/there/\x1b[31mit"}).splitlines()
+    assert "> asked labels/row-1" in lines
+    assert [line.split()[0] for line in lines if line.startswith(("tuned ", "replay"))] == [*jobs]
+    assert "Training took 1:30, in total 3:20." in lines
+    assert lines[-1].startswith("The report of all this: /there/")
+    assert not any("\x1b" in line for line in lines)

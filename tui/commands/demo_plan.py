@@ -36,13 +36,13 @@ class DemoRun:
     """What a second stage trains on, whatever the user's own data is; its suite has its name."""
 
 
-_REPLAY = ("replay.data=bundled:rehearsal", "replay.share=0.3", "training.learning_rate=1.5e-3")
+_REPLAY = ("replay.data=bundled:rehearsal", "replay.share=0.3", "training.learning_rate=2.5e-4")
 TUNED = DemoRun("tuned")
 REPLAY = DemoRun("replay", _REPLAY)
 """The second run of `--replay`."""
 LONG = (
     DemoRun("lora"),
-    DemoRun("full", ("name=emotion-full", "method.kind=full", "training.learning_rate=2.5e-4")),
+    DemoRun("full", ("name=emotion-full", "method.kind=full", "training.learning_rate=3e-4")),
     DemoRun("replay", ("name=emotion-replay", *_REPLAY)),
     DemoRun("second", ("name=counsel-second",), parent="lora", data="counsel"),
 )
