@@ -62,7 +62,7 @@ def test_it_refuses_before_anything_starts(
     error = capsys.readouterr().err
     assert words in error
     assert "Traceback" not in error
-    assert "To go on" not in error
+    assert "To continue" not in error
     assert list(root.iterdir()) == [one.path]
 
 
@@ -135,7 +135,7 @@ def test_the_long_demo_takes_over_a_stopped_run_and_writes_its_report(
 
 
 @pytest.mark.worker
-def test_ctrl_c_stops_the_running_job_and_says_how_to_go_on(
+def test_ctrl_c_stops_the_running_job_and_says_how_to_continue(
     root: Path, tmp_path: Path, eventually: Eventually
 ) -> None:
     given = ["demo", "--long", "--runs", str(root), "--out", "a report"]
@@ -153,7 +153,7 @@ def test_ctrl_c_stops_the_running_job_and_says_how_to_go_on(
     assert running.returncode == 130, error
     assert not out
     assert status.derive(stopped, status.read(stopped)) is State.STOPPED
-    words = shlex.split(error.splitlines()[-1].removeprefix("To go on with what is there: "))
+    words = shlex.split(error.splitlines()[-1].removeprefix("To continue with what is there: "))
     assert words[:3] == ["finetop", "demo", "--long"]
     assert words[words.index("--out") + 1] == "a report"
     assert words[-2:] == ["--job", f"lora={stopped.path.name}"]

@@ -91,10 +91,10 @@ def _demo(options: argparse.Namespace) -> int:
     try:
         _do(options, runs, jobs, store.root, report)
     except KeyboardInterrupt:
-        print(_say_how_to_go_on(options, jobs), file=sys.stderr)
+        print(_say_how_to_continue(options, jobs), file=sys.stderr)
         raise
     except EngineError as error:
-        error.hint = "\n".join(filter(None, (error.hint, _say_how_to_go_on(options, jobs))))
+        error.hint = "\n".join(filter(None, (error.hint, _say_how_to_continue(options, jobs))))
         raise
     return 0
 
@@ -166,8 +166,8 @@ def _choose_report(options: argparse.Namespace) -> Path | None:
     return chosen.absolute()
 
 
-def _say_how_to_go_on(options: argparse.Namespace, jobs: DemoJobs) -> str:
-    """The command that goes on with what is done; empty where nothing is."""
+def _say_how_to_continue(options: argparse.Namespace, jobs: DemoJobs) -> str:
+    """The command that continues with what is done; empty where nothing is."""
     if not jobs.known:
         return ""
     words = ["finetop", "demo"]
@@ -180,4 +180,4 @@ def _say_how_to_go_on(options: argparse.Namespace, jobs: DemoJobs) -> str:
     for change in options.changes:
         words += ["--set", change]
     words += jobs.list_options()
-    return f"To go on with what is there: {one_line(shlex.join(words))}"
+    return f"To continue with what is there: {one_line(shlex.join(words))}"
