@@ -12,7 +12,7 @@ from engine.impact.results.evaluation_results import EvaluationResults, read_res
 from engine.jobs.directory import JobDirectory, create
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Decode
-from tui.commands.demo_report import as_text, summarise
+from tui.commands.demo_report import as_ending, as_text, summarise
 
 
 def arm(name: str, scores: list[float], nll: float | None) -> dict[str, Any]:
@@ -62,7 +62,7 @@ def made(
 
 def test_flips_are_counted_for_each_arm(tmp_path: Path) -> None:
     results, samples, jobs = made(tmp_path, "tuned", "replay")
-    table = summarise(results, samples, jobs, 90.0, 200.0)
+    table = summarise(results, samples, jobs, "labels", 90.0, 200.0)
     facts = table["skills"]["facts"]
     assert facts["lost"] == {"tuned": 2, "replay": 0}
     assert facts["gained"] == {"tuned": 1, "replay": 1}
@@ -76,7 +76,7 @@ def test_flips_are_counted_for_each_arm(tmp_path: Path) -> None:
 
 def test_the_text_has_a_column_for_each_arm_and_no_control_characters(tmp_path: Path) -> None:
     results, samples, jobs = made(tmp_path, "tuned", "replay")
-    text = as_text(summarise(results, samples, jobs, 90.0, 200.0))
+    text = as_text(summarise(results, samples, jobs, "labels", 90.0, 200.0))
     lines = text.splitlines()
     assert lines[0].split()[-3:] == ["base", "tuned", "replay"]
     assert "-/+ tuned" in text
@@ -90,8 +90,19 @@ def test_the_text_has_a_column_for_each_arm_and_no_control_characters(tmp_path: 
 
 def test_two_arms_fit_a_hundred_columns(tmp_path: Path) -> None:
     results, samples, jobs = made(tmp_path, "tuned", nll=None)
-    text = as_text(summarise(results, samples, jobs, 90.0, 200.0))
+    text = as_text(summarise(results, samples, jobs, "labels", 90.0, 200.0))
     assert max(map(len, text.splitlines()[:8])) <= 100
     assert "replay" not in text
     prose = next(line for line in text.splitlines() if "plain prose" in line)
     assert re.search(r"perplexity of plain prose +1\.500 +not finite +over 1,234 tokens", prose)
+
+
+def test_below_a_table_of_all_arms_stand_answers_runs_and_the_report(tmp_path: Path) -> None:
+    results, samples, jobs = made(tmp_path, "tuned", "replay")
+    table = summarise(results, samples, jobs, "labels", 90.0, 200.0)
+    lines = as_ending(table | {"report": "/there/\x1b[31mit"}).splitlines()
+    assert "> asked labels/row-1" in lines
+    assert [line.split()[0] for line in lines if line.startswith(("tuned ", "replay"))] == [*jobs]
+    assert "Training took 1:30, in total 3:20." in lines
+    assert lines[-1].startswith("The report of all this: /there/")
+    assert not any("\x1b" in line for line in lines)

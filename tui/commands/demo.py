@@ -1,38 +1,52 @@
 """`finetop demo`: the main job without a screen, on the bundled model, with its results.
 
-Fine-tunes on emotions, with a second run with replay on request, and evaluates base and tuned
-alike. The report is in `tui.commands.demo_report`.
+Fine-tunes on emotions and evaluates base and tuned alike: one run, or with `--long` several ways of
+fine-tuning and a second stage, of which a report is written. What is trained and measured is in
+`tui.commands.demo_plan`; `tui.commands.demo_jobs` does the jobs.
 """
 
 import argparse
+import os
+import shlex
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 from engine import atomic, output_file
-from engine.bundled import SUITES
 from engine.compare import samples
-from engine.errors import EngineError, JobFailed
+from engine.errors import EngineError
+from engine.impact.changes.table_json import table_to_json
+from engine.impact.changes.verdicts import DELTA
+from engine.impact.report.report_folder import check_folder, write_report
 from engine.impact.results.evaluation_results import read_results
-from engine.impact.suites.evaluation_plan import LABELS, PROMPTS
-from engine.jobs import launch
 from engine.jobs.directory import JobDirectory, read_json
-from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching import evaluation, training
-from engine.recipes import recipe
-from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
+from engine.recipes.recipe import TrainRecipe
+from engine.text import one_line
 from tui.cli_options import FORCE_HINT, add_force
-from tui.commands.demo_report import OPEN, as_text, summarise
-from tui.commands.follow import follow
+from tui.commands import demo_report
+from tui.commands.demo_jobs import DemoJobs
+from tui.commands.demo_plan import (
+    ITEMS,
+    LONG,
+    REPLAY,
+    TUNED,
+    DemoRun,
+    make_evaluation,
+    make_run,
+    name_task,
+)
+from tui.commands.impact import print_table, read_table
 from tui.commands.recipe_options import add_changes
 
-ITEMS = 100
-"""Of each suite: enough to see a change, few enough for two cores."""
-REPLAY = ("replay.data=bundled:rehearsal", "replay.share=0.3")
-"""The changes to the recipe of the second run of `--replay`."""
+REPORT = "demo-report"
+"""The folder of the report; with a number where it is there."""
+MEASURED = "measured"
+"""What the evaluation is called beside the runs."""
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -43,9 +57,22 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser.add_argument(
         "--items", type=int, default=ITEMS, help=f"items per skill (default {ITEMS})"
     )
-    parser.add_argument(
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument(
         "--replay", action="store_true",
         help="train a second run with replay data, and compare",
+    )  # fmt: skip
+    size.add_argument(
+        "--long", action="store_true",
+        help="train by LoRA, in full, by LoRA with replay, and a second stage; write a report",
+    )  # fmt: skip
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR",
+        help=f"write the report of --long here (default: {REPORT}, numbered if it is there)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--job", action="append", default=[], dest="jobs", metavar="NAME=JOB",
+        help="take over a job of a demo that was stopped; repeatable",
     )  # fmt: skip
     add_force(parser)
     add_changes(parser, "training.epochs=2")
@@ -56,80 +83,101 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 def _demo(options: argparse.Namespace) -> int:
     if options.json:
         output_file.check(options.json, force=options.force, hint=FORCE_HINT)
-    started = time.monotonic()
-    root = open_store(options.runs, remember=True).root
-    plans = {"tuned": [*options.changes]}
-    if options.replay:
-        plans["replay"] = [*REPLAY, *options.changes]
-    steps = len(plans) + 1
-    jobs: dict[str, JobDirectory] = {}
-    for number, (arm, changes) in enumerate(plans.items(), 1):
-        jobs[arm] = _train(changes, root, f"{number}/{steps} training")
-    trained = time.monotonic()
-    measuring = _launch_evaluation(jobs, root, options.items)
-    _wait(measuring, f"{steps}/{steps} measuring base and tuned")
-    results = read_results(cast("dict[str, Any]", read_json(measuring.results)))
-    answers = samples.read(measuring.samples)
-    table = summarise(results, answers, jobs, trained - started, time.monotonic() - started)
-    if options.json:
-        pieces = [atomic.encode_json(table)]
-        output_file.write(options.json, pieces, force=options.force, hint=FORCE_HINT)
-    print(as_text(table))
+    report = _choose_report(options)
+    runs = LONG if options.long else (TUNED, REPLAY) if options.replay else (TUNED,)
+    store = open_store(options.runs, remember=True)
+    kinds = {**{run.arm: "train" for run in runs}, MEASURED: "evaluate"}
+    jobs = DemoJobs(kinds, options.jobs, store)
+    try:
+        _do(options, runs, jobs, store.root, report)
+    except KeyboardInterrupt:
+        print(_say_how_to_continue(options, jobs), file=sys.stderr)
+        raise
+    except EngineError as error:
+        error.hint = "\n".join(filter(None, (error.hint, _say_how_to_continue(options, jobs))))
+        raise
     return 0
 
 
-def _train(changes: Sequence[str], root: Path, what: str) -> JobDirectory:
-    from engine.bundled import RECIPE
-
-    wanted = recipe.read(RECIPE, changes)
-    assert isinstance(wanted, TrainRecipe), "the bundled recipe trains"
-    job = training.launch_training(wanted, root)
-    _wait(job, f"{what} {job.path.name}")
-    return job
-
-
-def _launch_evaluation(jobs: dict[str, JobDirectory], root: Path, items: int) -> JobDirectory:
-    """Evaluate base and tuned models in one job, so under the same conditions."""
-    wanted = next(iter(jobs.values())).recipe()
-    assert isinstance(wanted, TrainRecipe), "it is the one that was launched"
-    table = {
-        "kind": "evaluate",
-        "name": f"{wanted.name}-measured",
-        "device": wanted.device,
-        "arms": [
-            f"base={wanted.model.checkpoint}",
-            *(f"{arm}=run:{job.path.name}" for arm, job in jobs.items()),
-        ],
-        "suites": [
-            *(f"bundled:{path.stem}?limit={items}" for path in sorted(SUITES.glob("*.jsonl"))),
-            f"{LABELS}={_held_out(next(iter(jobs.values())), wanted)}",
-            f"{PROMPTS}={OPEN}",
-        ],
-        "decode": {"max_new_tokens": 64},
-    }
-    parents = [f"run:{job.path.name}" for job in jobs.values()]
-    measured = recipe.parse(table)
-    assert isinstance(measured, EvaluateRecipe), "the table says so"
-    return evaluation.launch_evaluation(measured, root, parents=parents)
-
-
-def _held_out(job: JobDirectory, wanted: TrainRecipe) -> str:
-    """The rows that a run did not train on. Raises EngineError where there are none."""
-    if not job.held_out.is_file():
+def _do(
+    options: argparse.Namespace,
+    runs: Sequence[DemoRun],
+    jobs: DemoJobs,
+    root: Path,
+    report: Path | None,
+) -> None:
+    """Train, measure, and say what came of it."""
+    started = time.monotonic()
+    for run in runs:
+        jobs.do(run.arm, partial(_train, run, options.changes, jobs, root), "training")
+    trained = time.monotonic()
+    measure = partial(_measure, runs, jobs, root, options.items)
+    measuring = jobs.do(MEASURED, measure, "measuring base and tuned")
+    first = jobs.known[runs[0].arm].recipe()
+    assert isinstance(first, TrainRecipe), "it was trained"
+    results = read_results(cast("dict[str, Any]", read_json(measuring.results)))
+    trainings = {run.arm: jobs.known[run.arm] for run in runs}
+    if missing := {"base", *trainings} ^ set(results.arms):
         raise EngineError(
-            "The run held no rows out: there is nothing to measure it on.",
-            f"{job.path}\ndata.eval_fraction = {wanted.data.eval_fraction:g}",
-            "Increase data.eval_fraction, or set data.eval.",
+            "The evaluation is not of these runs.",
+            f"{measuring.path}: {', '.join(map(one_line, sorted(missing)))}",
+            f"Leave out --job {MEASURED}=...",
         )
-    return f"run:{job.path.name}"
+    table, summary = read_table([measuring], (), DELTA)
+    if report is not None:
+        write_report([measuring], report, runs=trainings.values())
+    numbers = demo_report.summarise(
+        results, samples.read(measuring.samples), trainings, name_task(first),
+        trained - started, time.monotonic() - started,
+    )  # fmt: skip
+    numbers |= {"impact": table_to_json(table, summary), "report": str(report or "") or None}
+    if options.json:
+        pieces = [atomic.encode_json(numbers)]
+        output_file.write(options.json, pieces, force=options.force, hint=FORCE_HINT)
+    if options.long:
+        print_table(table, summary, is_whole=False)
+        print(demo_report.as_ending(numbers))
+    else:
+        print(demo_report.as_text(numbers))
 
 
-def _wait(job: JobDirectory, what: str) -> None:
-    try:
-        last = follow(job, what)
-    except KeyboardInterrupt:
-        print("Stopping; saving a checkpoint.", file=sys.stderr)
-        launch.stop(job, grace=20)
-        raise
-    if last.state is not State.DONE:
-        raise JobFailed("The demo was stopped.", str(job.path), f"finetop resume {job.path.name}")
+def _train(run: DemoRun, changes: Sequence[str], jobs: DemoJobs, root: Path) -> JobDirectory:
+    return training.launch_training(make_run(run, changes, jobs.known), root)
+
+
+def _measure(runs: Sequence[DemoRun], jobs: DemoJobs, root: Path, items: int) -> JobDirectory:
+    parents = [f"run:{jobs.known[run.arm].path.name}" for run in runs]
+    return evaluation.launch_evaluation(
+        make_evaluation(runs, jobs.known, items), root, parents=parents
+    )
+
+
+def _choose_report(options: argparse.Namespace) -> Path | None:
+    """Where the report will be; None: none is written. Raises EngineError where it cannot be."""
+    if options.out is not None and not options.long:
+        raise EngineError("Only --long writes a report.", "", "Add --long, or remove --out.")
+    if not options.long:
+        return None
+    number, chosen = 1, options.out or Path(REPORT)
+    while options.out is None and os.path.lexists(chosen):
+        number += 1
+        chosen = Path(f"{REPORT}-{number}")
+    check_folder(chosen, force=options.force, hint=FORCE_HINT)
+    return chosen.absolute()
+
+
+def _say_how_to_continue(options: argparse.Namespace, jobs: DemoJobs) -> str:
+    """The command that continues with what is done; empty where nothing is."""
+    if not jobs.known:
+        return ""
+    words = ["finetop", "demo"]
+    words += [f"--{name}" for name in ("long", "replay", "force") if getattr(options, name)]
+    for name in ("runs", "json", "out"):
+        if (value := getattr(options, name)) is not None:
+            words += [f"--{name}", str(value)]
+    if options.items != ITEMS:
+        words += ["--items", str(options.items)]
+    for change in options.changes:
+        words += ["--set", change]
+    words += jobs.list_options()
+    return f"To continue with what is there: {one_line(shlex.join(words))}"

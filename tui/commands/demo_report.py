@@ -1,10 +1,11 @@
 """What fine-tuning gained and what it lost, as a table: the numbers of `finetop demo`.
 
-Measures nothing: it reads the results of one evaluation of base and tuned models.
+Measures nothing: it reads the results of one evaluation of base and tuned models. Of several ways
+of fine-tuning, whose table is that of `finetop impact`, it says what stands below that table.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from math import isfinite
 from typing import Any
 
@@ -19,7 +20,7 @@ from engine.impact.results.evaluation_results import (
     ArmSuite,
     EvaluationResults,
 )
-from engine.impact.suites.evaluation_plan import LABELS, PROMPTS
+from engine.impact.suites.evaluation_plan import PROMPTS
 from engine.jobs.directory import JobDirectory
 from engine.jobs.summary import short_ref
 from engine.number_format import write_number
@@ -29,9 +30,6 @@ from engine.statistics import wilson
 from engine.text import clean, one_line
 from tui.commands.follow import duration
 
-OPEN = "bundled:general"
-"""Prompts outside of the task and of the base's training, to read."""
-
 _CELL = 20
 
 
@@ -39,10 +37,14 @@ def summarise(
     results: EvaluationResults,
     samples: Sequence[Sample],
     jobs: Mapping[str, JobDirectory],
+    task: str,
     training_seconds: float,
     seconds: float,
 ) -> dict[str, Any]:
-    """The numbers of all arms, the base first: on labels, on each skill with flips, on prose."""
+    """The numbers of all arms, the base first: on labels, on each skill with flips, on prose.
+
+    `task` is the suite of labels that the first run held out.
+    """
     arms = {name: results.arms[name] for name in ("base", *jobs)}
     base = arms["base"]
     recipes = {name: job.recipe() for name, job in jobs.items()}
@@ -50,7 +52,7 @@ def summarise(
     assert isinstance(first, TrainRecipe)
     skills = {}
     for name, suite in base.suites.items():
-        if name not in (LABELS, PROMPTS) and (before := suite.measures.get(STRICT)):
+        if name not in (task, PROMPTS) and (before := suite.measures.get(STRICT)):
             after = {arm: one.suites[name].measures[STRICT] for arm, one in arms.items()}
             flips = {arm: find_flips(before, after[arm]) for arm in jobs}
             skills[name] = {
@@ -59,8 +61,8 @@ def summarise(
                 "lost": {arm: len(one.lost) for arm, one in flips.items()},
                 "gained": {arm: len(one.gained) for arm, one in flips.items()},
             }
-    labels = {arm: one.suites[LABELS].measures for arm, one in arms.items()}
-    golds = Counter(item.gold for item in results.suites[LABELS].items.values())
+    labels = {arm: one.suites[task].measures for arm, one in arms.items()}
+    golds = Counter(item.gold for item in results.suites[task].items.values())
     return {
         "runs": {name: str(job.path) for name, job in jobs.items()},
         "recipes": {name: recipe.to_table(one) for name, one in recipes.items()},
@@ -77,7 +79,7 @@ def summarise(
         "skills": skills,
         "prose": {arm: _read_prose(one.suites["prose"]) for arm, one in arms.items()},
         "data": first.data.train,
-        "answers": _answers(samples, list(arms)),
+        "answers": _answers(samples, list(arms), task),
     }
 
 
@@ -108,17 +110,32 @@ def as_text(table: Mapping[str, Any]) -> str:
     lines.append(
         f"  {'perplexity of plain prose':28}{cells}  over {prose['base']['tokens']:,} tokens"
     )
-    for answer in table["answers"]:
-        lines += ["", f"> {one_line(answer['prompt'])}"]
-        lines += [f"  {arm:6}  {_short(answer[arm])}" for arm in arms]
     lines += [
+        *_list_answers(table),
         "",
         "Accuracy with 95% Wilson intervals; lost/gained (-/+): flipped items.",
-        f"Training took {duration(table['training_seconds'])}, in total "
-        f"{duration(table['seconds'])}.",
-        *(f"{arm:6}  {one_line(path)}" for arm, path in table["runs"].items()),
+        *_list_runs(table),
     ]
     return "\n".join(lines)
+
+
+def as_ending(table: Mapping[str, Any]) -> str:
+    """What stands below a table of all arms: answers to read, the runs, where the report is."""
+    lines = [*_list_answers(table), "", *_list_runs(table)]
+    lines += ["", f"The report of all this: {one_line(table['report'])}"]
+    return "\n".join(lines)
+
+
+def _list_answers(table: Mapping[str, Any]) -> Iterator[str]:
+    for answer in table["answers"]:
+        yield from ("", f"> {one_line(answer['prompt'])}")
+        yield from (f"  {arm:6}  {_short(answer[arm])}" for arm in table["prose"])
+
+
+def _list_runs(table: Mapping[str, Any]) -> Iterator[str]:
+    training, whole = table["training_seconds"], table["seconds"]
+    yield f"Training took {duration(training)}, in total {duration(whole)}."
+    yield from (f"{arm:6}  {one_line(path)}" for arm, path in table["runs"].items())
 
 
 def _share(scores: Mapping[str, float]) -> dict[str, Any]:
@@ -136,7 +153,7 @@ def _read_prose(suite: ArmSuite) -> dict[str, Any]:
     return {"perplexity": value if isfinite(value) else None, "tokens": tokens}
 
 
-def _answers(samples: Sequence[Sample], arms: Sequence[str]) -> list[dict[str, str]]:
+def _answers(samples: Sequence[Sample], arms: Sequence[str], task: str) -> list[dict[str, str]]:
     """Two prompts with every answer: a held-out one of the task, and an open one outside of it."""
     found: dict[str, dict[str, str]] = {}
     for sample in samples:
@@ -145,7 +162,7 @@ def _answers(samples: Sequence[Sample], arms: Sequence[str]) -> list[dict[str, s
     whole = {name: one for name, one in sorted(found.items()) if all(arm in one for arm in arms)}
     first = (
         next((one for name, one in whole.items() if name.startswith(f"{suite}/")), None)
-        for suite in (LABELS, PROMPTS)
+        for suite in (task, PROMPTS)
     )
     return [one for one in first if one is not None]
 

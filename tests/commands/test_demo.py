@@ -1,0 +1,165 @@
+"""`finetop demo`: what it refuses before anything starts, what it trains, and the long demo with
+tiny runs to its report, with a job that was stopped, and on Ctrl-C."""
+
+import json
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from engine.jobs import status
+from engine.jobs.directory import JobDirectory, create
+from engine.jobs.status import State, Status
+from engine.jobs.store import Store
+from engine.recipes.recipe import TrainRecipe
+from tests.conftest import Eventually
+from tui.cli import main
+from tui.commands.demo_plan import LONG, REPLAY, make_evaluation, make_run
+
+REPOSITORY = Path(__file__).parents[2]
+TINY = (
+    "device=cpu", "data.limit=24", "data.max_length=96", "training.max_steps=3",
+    "training.batch_size=2", "training.evaluations=1", "training.saves=1", "samples.count=1",
+    "samples.max_new_tokens=4", "forgetting.tokens=64",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--long", "--replay"], "not allowed with"),
+        (["--out", "there"], "Only --long writes a report"),
+        (["--long", "--out", "full"], "The folder is not empty"),
+        (["--long", "--out", "no/folder"], "The folder does not exist"),
+        (["--job", "full=x"], "Names of this demo: tuned, measured."),
+        (["--long", "--job", "full"], "Names of this demo: lora, full, replay, second, measured."),
+        (["--long", "--job", "full=nothing"], "No run 'nothing'"),
+        (["--long", "--job", "measured=one"], "train, not evaluate"),
+        (["--set", "training.epoch=1"], "training.epoch"),
+    ],
+)
+def test_it_refuses_before_anything_starts(
+    arguments: list[str],
+    words: str,
+    root: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "mine.txt").write_text("mine")
+    one = create(root, TrainRecipe(name="one"))
+    try:
+        code: object = main(["demo", *arguments, "--runs", str(root)])
+    except SystemExit as ending:  # of what the parser refuses
+        code = ending.code
+    assert code == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert "Traceback" not in error
+    assert "To continue" not in error
+    assert list(root.iterdir()) == [one.path]
+
+
+def test_each_run_of_the_long_demo_is_another_way_to_tune(root: Path) -> None:
+    jobs = {run.arm: create(root, TrainRecipe(name=run.arm)) for run in LONG}
+    made = {run.arm: make_run(run, ["training.seed=3"], jobs) for run in LONG}
+    assert {arm: one.method.kind for arm, one in made.items()} == {
+        "lora": "lora", "full": "full", "replay": "lora", "second": "lora"
+    }  # fmt: skip
+    assert {arm for arm, one in made.items() if one.replay.data} == {"replay"}
+    assert {one.training.seed for one in made.values()} == {3}
+    assert len({one.name for one in made.values()}) == 4
+    assert made["second"].model.checkpoint == f"run:{jobs['lora'].path.name}"
+    assert made["second"].data.train == "bundled:counsel"
+
+
+def test_a_change_of_the_users_holds_but_for_what_a_second_stage_is(root: Path) -> None:
+    jobs = {run.arm: create(root, TrainRecipe(name=run.arm)) for run in LONG}
+    changes = ["data.train=mine.jsonl", "model.checkpoint=other", "replay.share=0.5"]
+    made = {run.arm: make_run(run, changes, jobs) for run in LONG}
+    assert made["full"].data.train == "mine.jsonl"
+    assert made["second"].data.train == "bundled:counsel"
+    assert made["second"].model.checkpoint == f"run:{jobs['lora'].path.name}"
+    assert make_run(REPLAY, changes, jobs).replay.share == 0.5
+
+
+def test_the_last_arm_is_the_second_stage_and_both_tasks_are_measured(root: Path) -> None:
+    jobs: dict[str, JobDirectory] = {}
+    for run in LONG:
+        jobs[run.arm] = create(root, make_run(run, [], jobs))
+        jobs[run.arm].held_out.write_text("")
+    wanted = make_evaluation(LONG, jobs, 40)
+    names = [arm.partition("=")[0] for arm in wanted.arms]
+    assert names == ["base", "lora", "full", "replay", "second"]
+    assert f"emotion=run:{jobs['lora'].path.name}" in wanted.suites
+    assert f"counsel=run:{jobs['second'].path.name}?limit=40" in wanted.suites
+
+
+@pytest.mark.worker
+def test_the_long_demo_takes_over_a_stopped_run_and_writes_its_report(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    stopped = create(root, make_run(LONG[0], TINY, {}))
+    status.write(stopped, Status(State.STOPPED, step=0, total=3))
+    given = ["demo", "--long", "--items", "2", "--runs", str(root)]
+    given += [word for change in TINY for word in ("--set", change)]
+    taken = ["--job", f"lora={stopped.path.name}"]
+    assert main([*given, *taken, "--json", "numbers.json"]) == 0
+    out = capsys.readouterr().out
+    assert out.split("\n")[0].split()[:2] == ["skill", "n"]
+    assert str(tmp_path / "demo-report") in out
+    assert (tmp_path / "demo-report" / "report.html").is_file()
+    numbers = json.loads((tmp_path / "numbers.json").read_text())
+    assert list(numbers["runs"]) == [run.arm for run in LONG]
+    assert numbers["runs"]["lora"] == str(stopped.path)
+    assert numbers["report"] == str(tmp_path / "demo-report")
+    assert numbers["impact"]["stages"] == ["base", "lora", "second"]
+    assert numbers["impact"]["summary"]["trained"] == {"lora": ["emotion"], "second": ["counsel"]}
+    assert numbers["impact"]["summary"]["backward_transfer"]["skills"] == ["emotion"]
+    assert set(numbers["skills"]["facts"]["lost"]) == {run.arm for run in LONG}
+    jobs = {job.path for job in Store(root).jobs()}
+    assert len(jobs) == len(LONG) + 1  # one measures them all
+    (measured,) = jobs - set(map(Path, numbers["runs"].values()))
+    taken = [f"{arm}={Path(path).name}" for arm, path in numbers["runs"].items()]
+    taken = [word for one in (*taken, f"measured={measured.name}") for word in ("--job", one)]
+    assert main([*given, *taken]) == 0
+    assert {job.path for job in Store(root).jobs()} == jobs  # nothing is done again
+    assert str(tmp_path / "demo-report-2") in capsys.readouterr().out
+
+
+@pytest.mark.worker
+def test_ctrl_c_stops_the_running_job_and_says_how_to_continue(
+    root: Path, tmp_path: Path, eventually: Eventually
+) -> None:
+    given = ["demo", "--long", "--runs", str(root), "--out", "a report"]
+    endless = [*TINY, "training.max_steps=100000"]
+    given += [word for change in endless for word in ("--set", change)]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tui.cli", *given],
+        cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    eventually(lambda: any(_steps(job) for job in Store(root).jobs()), "the first run makes steps")
+    running.send_signal(signal.SIGINT)
+    out, error = running.communicate()
+    (stopped,) = Store(root).jobs()
+    assert running.returncode == 130, error
+    assert not out
+    assert status.derive(stopped, status.read(stopped)) is State.STOPPED
+    words = shlex.split(error.splitlines()[-1].removeprefix("To continue with what is there: "))
+    assert words[:3] == ["finetop", "demo", "--long"]
+    assert words[words.index("--out") + 1] == "a report"
+    assert words[-2:] == ["--job", f"lora={stopped.path.name}"]
+    assert words.count("--set") == len(endless)
+
+
+def _steps(job: JobDirectory) -> int:
+    now = status.read(job)
+    return now.step if now is not None else 0

@@ -1,0 +1,104 @@
+"""What `finetop demo` trains and measures: its runs, and how much of everything.
+
+Every size of the demo is here, but for those of its first run: `engine/demo/recipe.toml`, which
+all its runs change. How they were chosen is told in `engine/demo/README.md`. Starts nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.bundled import RECIPE, SUITES
+from engine.errors import EngineError
+from engine.impact.suites.evaluation_plan import LABELS, PROMPTS
+from engine.jobs.directory import JobDirectory
+from engine.recipes import recipe
+from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
+
+ITEMS = 100
+"""Of each bundled suite, and of what a second stage holds out: enough to see a change, few enough
+for two cores. What the first run holds out is measured whole."""
+NEW_TOKENS = 64
+"""Of an answer."""
+OPEN = "bundled:general"
+"""Prompts outside of the task and of the base's training, to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemoRun:
+    """One run of the demo, which is also an arm of its evaluation."""
+
+    arm: str
+    changes: tuple[str, ...] = ()
+    """Of the bundled recipe. The user's own come after these, in every run."""
+    parent: str = ""
+    """The arm of the run whose result a second stage starts from."""
+    data: str = ""
+    """What a second stage trains on, whatever the user's own data is; its suite has its name."""
+
+
+_REPLAY = ("replay.data=bundled:rehearsal", "replay.share=0.3", "training.learning_rate=2.5e-4")
+TUNED = DemoRun("tuned")
+REPLAY = DemoRun("replay", _REPLAY)
+"""The second run of `--replay`."""
+LONG = (
+    DemoRun("lora"),
+    DemoRun("full", ("name=emotion-full", "method.kind=full", "training.learning_rate=3e-4")),
+    DemoRun("replay", ("name=emotion-replay", *_REPLAY)),
+    DemoRun("second", ("name=counsel-second",), parent="lora", data="counsel"),
+)
+"""The runs of `--long`. The last one is a second stage on the first: what does it forget of it?"""
+
+
+def make_run(run: DemoRun, changes: Sequence[str], jobs: Mapping[str, JobDirectory]) -> TrainRecipe:
+    """The recipe of a run; `changes` are the user's, `jobs` those that are done by arm."""
+    stage: tuple[str, ...] = ()
+    if run.parent:
+        parent = jobs[run.parent].path.name
+        stage = (f"model.checkpoint=run:{parent}", f"data.train=bundled:{run.data}")
+    made = recipe.read(RECIPE, [*run.changes, *changes, *stage])
+    assert isinstance(made, TrainRecipe), "the bundled recipe trains"
+    return made
+
+
+def make_evaluation(
+    runs: Sequence[DemoRun], jobs: Mapping[str, JobDirectory], items: int
+) -> EvaluateRecipe:
+    """The evaluation of base and runs alike. Raises EngineError where a run held nothing out."""
+    first = jobs[runs[0].arm].recipe()
+    assert isinstance(first, TrainRecipe), "it is the one that was launched"
+    stages = [run for run in runs if run.parent]
+    table = {
+        "kind": "evaluate",
+        "name": f"{first.name}-measured",
+        "device": first.device,
+        "arms": [
+            f"base={first.model.checkpoint}",
+            *(f"{run.arm}=run:{jobs[run.arm].path.name}" for run in runs),
+        ],
+        "suites": [
+            *(f"bundled:{path.stem}?limit={items}" for path in sorted(SUITES.glob("*.jsonl"))),
+            f"{name_task(first)}={_held_out(jobs[runs[0].arm], first)}",
+            *(f"{run.data}=run:{jobs[run.arm].path.name}?limit={items}" for run in stages),
+            *([] if stages else [f"{PROMPTS}={OPEN}"]),
+        ],
+        "decode": {"max_new_tokens": NEW_TOKENS},
+    }
+    measured = recipe.parse(table)
+    assert isinstance(measured, EvaluateRecipe), "the table says so"
+    return measured
+
+
+def name_task(first: TrainRecipe) -> str:
+    """The suite of what the first run held out: of the user's own data it is called labels."""
+    return "emotion" if first.data.train == "bundled:emotion" else LABELS
+
+
+def _held_out(job: JobDirectory, wanted: TrainRecipe) -> str:
+    """The rows that a run did not train on. Raises EngineError where there are none."""
+    if not job.held_out.is_file():
+        raise EngineError(
+            "The run held no rows out: there is nothing to measure it on.",
+            f"{job.path}\ndata.eval_fraction = {wanted.data.eval_fraction:g}",
+            "Increase data.eval_fraction, or set data.eval.",
+        )
+    return f"run:{job.path.name}"
