@@ -20,12 +20,12 @@ from engine.compare import samples
 from engine.errors import EngineError
 from engine.impact.changes.table_json import table_to_json
 from engine.impact.changes.verdicts import DELTA
-from engine.impact.report.report_folder import check_folder, write_report
 from engine.impact.results.evaluation_results import read_results
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.store import open_store
 from engine.launching import evaluation, training
 from engine.recipes.recipe import TrainRecipe
+from engine.report.report_folder import check_folder, write_report
 from engine.text import one_line
 from tui.cli_options import FORCE_HINT, add_force
 from tui.commands import demo_report
