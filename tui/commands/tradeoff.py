@@ -3,7 +3,6 @@
 Owns the widths and the order of the lines; what they say is computed in `engine.impact`.
 """
 
-import json
 import os
 import sys
 import textwrap
@@ -20,8 +19,9 @@ from engine.impact.changes.tradeoff_words import (
     say_pairs,
     write_measure,
 )
+from engine.json_output import format_json
 from engine.launching.arm_settings import describe_arms
-from engine.text import escape_json, one_line
+from engine.text import one_line
 from tui import glyphs
 from tui.styled_text import fit, pad
 
@@ -40,8 +40,7 @@ def print_tradeoff(
         content = tradeoff_to_json(tradeoff, table)
         for point in content["points"]:
             point["settings"] = list(settings.get(point["arm"], ()))
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        print(escape_json(text))
+        print(format_json(content))
         return
     drawn = glyphs.detect(os.environ, sys.stdout.encoding)
     for line in list_lines(tradeoff, table, settings, drawn):

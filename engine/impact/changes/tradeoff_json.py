@@ -3,13 +3,13 @@
 Owns the keys. All changes are shares of a score; what is not defined, or not bounded, is null.
 """
 
-import math
 from typing import Any
 
 from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.skill_rows import SkillTable
 from engine.impact.changes.tradeoff import ArmDifference, ArmPair, Tradeoff, TradeoffPoint
 from engine.impact.changes.tradeoff_words import list_notes, say_alike, say_front, say_pairs
+from engine.json_output import finite_or_none
 
 
 def tradeoff_to_json(tradeoff: Tradeoff, table: SkillTable) -> dict[str, Any]:
@@ -63,9 +63,8 @@ def _pair(pair: ArmPair) -> dict[str, Any]:
 
 
 def _difference(difference: ArmDifference) -> dict[str, Any]:
-    ends = (difference.low, difference.high)
     return {
         "difference": difference.value,
-        "interval": [end if math.isfinite(end) else None for end in ends],
+        "interval": [finite_or_none(end) for end in (difference.low, difference.high)],
         "confidence": difference.confidence,
     }
