@@ -201,17 +201,8 @@ def _job(options: argparse.Namespace) -> JobDirectory:
 
 def _two(job: JobDirectory, arms: str | None) -> "tuple[Collection, str, str]":
     """The job's answers, and the two requested arms, or the first two."""
-    from engine.compare.answer_pairs import names, of_job
+    from engine.compare.answer_pairs import of_job, pick_arms
 
-    found = of_job(job)
-    found.poll()
-    by_name = {name: arm for arm, name in names(found.arms).items()}
-    wanted = arms.split(",") if arms else list(by_name)[:2]
-    missing = [name for name in wanted if name not in by_name]
-    if missing or len(wanted) != 2:
-        raise EngineError(
-            f"Unknown arm {missing[0]!r}." if missing else "Two arms are required.",
-            f"Arms with answers: {', '.join(by_name) or 'none'}.",
-            "Name two of them: --arms A,B.",
-        )
-    return found, by_name[wanted[0]], by_name[wanted[1]]
+    collection = of_job(job)
+    collection.poll()
+    return collection, *pick_arms(collection, arms.split(",") if arms else ())
