@@ -11,7 +11,6 @@ from engine.impact.changes.verdicts import DELTA
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.json_output import format_json
-from engine.text import one_line
 from tui import glyphs
 
 if TYPE_CHECKING:
@@ -108,21 +107,12 @@ def _make_table(
     from engine.impact.changes.skill_table import build_table
     from engine.impact.results.fewshot_arms import add_fewshot_arms
     from engine.impact.results.job_results import read_job_results
-    from engine.impact.results.merged_results import merge_results
+    from engine.impact.results.merged_results import choose_arms, merge_results
 
     results = merge_results([read_job_results(job) for job in jobs])
     if with_fewshot:
         results = add_fewshot_arms(results)
-    unknown = [name for name in arms if name not in results.arms]
-    if unknown or len(set(arms)) < len(arms):
-        raise EngineError(
-            f"Unknown arm {one_line(unknown[0])!r}." if unknown else "An arm is named twice.",
-            f"Arms: {', '.join(map(one_line, results.arms))}.",
-            "Name them in order: --arms A,B.",
-        )
-    if not results.arms:
-        raise EngineError("The results have no arms.", str(jobs[0].results))
-    return build_table(results, arms, delta)
+    return build_table(results, choose_arms(results, arms), delta)
 
 
 def print_table(table: "SkillTable", summary: "StageSummary", *, is_whole: bool) -> None:
