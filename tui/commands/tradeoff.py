@@ -5,7 +5,6 @@ Owns the widths and the order of the lines; what they say is computed in `engine
 
 import os
 import sys
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -23,9 +22,9 @@ from engine.json_output import format_json
 from engine.launching.arm_settings import describe_arms
 from engine.text import one_line
 from tui import glyphs
+from tui.commands.wrapped_lines import wrap
 from tui.styled_text import fit, pad
 
-WIDTH = 80
 _ARM, _POINTS = 24, 22
 
 
@@ -64,14 +63,10 @@ def list_lines(
         )
         yield ("".join(cells) + (drawn.done if point.is_on_front else "")).rstrip()
         if facts := settings.get(point.arm):
-            yield from _wrap(", ".join(map(one_line, facts)), "    ")
+            yield from wrap(f"    {', '.join(map(one_line, facts))}", "    ")
     yield ""
     for text in (say_front(tradeoff), *say_pairs(tradeoff), say_alike(tradeoff)):
-        yield from _wrap(one_line(text))
+        yield from wrap(one_line(text), "")
     yield ""
     for note in list_notes(tradeoff, table):
-        yield from _wrap(one_line(note))
-
-
-def _wrap(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+        yield from wrap(one_line(note), "")

@@ -150,8 +150,8 @@ def _summary(table: SkillTable, summary: StageSummary) -> dict[str, Any]:
         "primary": [table.arms[-1], table.arms[0]],
         "correction": "holm",
         "verdicts": dict(summary.words),
-        "general_change": _measure(summary.general),
-        **{one.name.replace(" ", "_"): _measure(one) for one in summary.others},
+        "general_change": mean_to_json(summary.general),
+        **{one.name.replace(" ", "_"): mean_to_json(one) for one in summary.others},
         "seen": UNKNOWN if summary.seen is None else summary.seen,
         "trained": {
             stage: list(names) for stage, names in find_trained(table.results, table.stages).items()
@@ -159,7 +159,8 @@ def _summary(table: SkillTable, summary: StageSummary) -> dict[str, Any]:
     }
 
 
-def _measure(measure: StageMeasure) -> dict[str, Any]:
+def mean_to_json(measure: StageMeasure) -> dict[str, Any]:
+    """A mean over skills: its value, interval and skills, and why one of the first two is null."""
     return {
         "value": measure.value,
         "interval": _pair(
