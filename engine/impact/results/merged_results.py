@@ -16,7 +16,7 @@ from engine.impact.results.evaluation_results import (
     SuiteFacts,
     SuiteItem,
 )
-from engine.text import one_line
+from engine.text import number_name, one_line
 
 _Value = TypeVar("_Value")
 
@@ -109,10 +109,8 @@ def _is_same(first: SuiteItem, other: SuiteItem, *, is_whole: bool) -> bool:
 
 
 def _name_arm(arm: ArmResults, arms: Mapping[str, ArmResults]) -> str:
-    name, number = arm.name, 2
-    while name in arms and arms[name].spec != arm.spec:
-        name, number = f"{arm.name} ({number})", number + 1
-    return name
+    others = {name for name, other in arms.items() if other.spec != arm.spec}
+    return number_name(arm.name, others)
 
 
 def _drop(suite: ArmSuite, items: frozenset[str]) -> ArmSuite:
