@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.recipes.diff import NOT_SET, flatten, said, value_at
+from engine.recipes.diff import NOT_SET, flatten, value_at, write_setting
 from engine.recipes.versions import current_key
 from engine.text import one_line
 from tui.snapshots import RunRow
@@ -89,7 +89,7 @@ def grouped(rows: Sequence[RunRow], setting: str, noun: str = "run") -> list[Run
     setting = current_key(setting)
     groups: dict[str, list[RunRow]] = {}
     for row in rows:
-        groups.setdefault(one_line(said(setting_of(row, setting))), []).append(row)
+        groups.setdefault(one_line(write_setting(setting_of(row, setting))), []).append(row)
     lines: list[RunRow | Heading] = []
     for value, members in groups.items():
         lines += [Heading(one_line(setting), value, noun, len(members)), *members]
