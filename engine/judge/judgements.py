@@ -20,7 +20,7 @@ from engine.judge.verdicts import (
     read_likelihoods,
 )
 from engine.recipes.recipe import JudgeRecipe
-from engine.safe_open import open_file
+from engine.safe_open import read_lines
 
 RUN = "run:"
 LIKELIHOOD = "likelihood"
@@ -121,18 +121,10 @@ def _likelihoods(
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects of a file; a line that was cut is left out. Raises EngineError."""
-    try:
-        with open_file(path) as file:
-            for line in file:
-                try:
-                    table = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(table, dict):
-                    yield table
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise EngineError(
-            "The answers of the judge cannot be read.", f"{path}: {error.strerror}"
-        ) from error
+    for line in read_lines(path, "The answers of the judge"):
+        try:
+            table = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(table, dict):
+            yield table
