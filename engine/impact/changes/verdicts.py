@@ -124,8 +124,8 @@ def judge_family(
         name: judge(
             test,
             None if name in without_delta else delta,
-            1 - levels.get(name, level),
-            is_primary=name in levels,
+            1 - levels[name],
+            is_primary=name in family,
         )
         for name, test in tests.items()
     }
