@@ -9,6 +9,10 @@ from collections.abc import Sequence
 
 NOISE = 1e-15
 """Below it a value is what rounding in float64 left of a zero."""
+_NO_POINTS = 1e-9
+"""Points that float64 leaves of no change of a mean."""
+_LEAST_POINTS = 0.05
+"""Points that one decimal shows."""
 _MOST_DIGITS = 6
 """To which a value close to 1 is written."""
 
@@ -32,6 +36,17 @@ def write_number(value: float, digits: int, *, signed: bool = False) -> str:
     if digits and abs(value) < 1 == abs(float(text)):
         return f">{sign}0.{'9' * digits}" if value > 0 else f"<-0.{'9' * digits}"
     return text
+
+
+def write_points(change: float) -> str:
+    """A change of a share in points, with its sign: +50.8, -0.4; one that a decimal would make 0
+    with one digit, -0.03. NaN and infinity by name."""
+    points = 100 * change
+    if not math.isfinite(points):
+        return write_number(points, 1, signed=True)
+    if abs(points) < _NO_POINTS:
+        return "0.0"
+    return f"{points:+.1f}" if abs(points) >= _LEAST_POINTS else f"{points:+.1g}"
 
 
 def apportion(amounts: Sequence[int], unit: int) -> list[int]:

@@ -5,6 +5,7 @@ the user's terminal. They are replaced by visible marks, never silently removed.
 """
 
 import re
+from collections.abc import Collection
 
 # C0 but newline and tab, DEL, C1, the bidirectional controls, and what takes no cell: spaces and
 # marks of width zero, and tags. A joiner has a use only after letters and signs beyond ASCII.
@@ -36,6 +37,14 @@ def clean(text: str) -> str:
 def one_line(text: str) -> str:
     """`clean`, with newlines and tabs made visible too: for table cells, titles and names."""
     return clean(text).replace("\n", "⏎").replace("\t", " ")
+
+
+def number_name(name: str, taken: Collection[str]) -> str:
+    """The name; with the first number from 2 on that makes it unlike those that are taken."""
+    numbered, number = name, 2
+    while numbered in taken:
+        numbered, number = f"{name} ({number})", number + 1
+    return numbered
 
 
 def spreadsheet_cell(text: str) -> str:

@@ -13,6 +13,7 @@ from engine.number_format import (
     write_exponent,
     write_number,
     write_percent,
+    write_points,
     write_share,
     write_share_change,
 )
@@ -90,3 +91,10 @@ def test_parts_add_up_to_the_rounded_sum(amounts: list[int], unit: int) -> None:
     whole = apportion(amounts, unit)
     assert sum(whole) == (2 * sum(amounts) + unit) // (2 * unit)
     assert all(abs(one * unit - amount) < unit for one, amount in zip(whole, amounts, strict=True))
+
+
+def test_points_have_one_decimal_and_are_0_for_no_change_alone() -> None:
+    changes = (0.508, -0.004, 0.0104, 0.0003, -0.00004, 0.0, 1e-12, math.nan, -math.inf)
+    assert [write_points(one) for one in changes] == [
+        "+50.8", "-0.4", "+1.0", "+0.03", "-0.004", "0.0", "0.0", "NaN", "-inf",
+    ]  # fmt: skip

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.text import clean, escape_json, is_safe, one_line, spreadsheet_cell
+from engine.text import clean, escape_json, is_safe, number_name, one_line, spreadsheet_cell
 
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
@@ -64,3 +64,9 @@ def test_json_means_the_same_and_drives_no_terminal(text: str) -> None:
     written = escape_json(json.dumps([text], ensure_ascii=False))
     assert json.loads(written) == [text]
     assert is_safe(written)
+
+
+def test_a_name_gets_the_first_number_that_is_free() -> None:
+    assert number_name("a", ["b"]) == "a"
+    assert number_name("a", ["a"]) == "a (2)"
+    assert number_name("a", {"a", "a (2)", "a (4)"}) == "a (3)"

@@ -201,3 +201,19 @@ def names(arms: Sequence[str]) -> dict[str, str]:
         except EngineError:
             names_by_arm[arm] = arm
     return names_by_arm
+
+
+def pick_arms(collection: Collection, wanted: Sequence[str] = ()) -> tuple[str, str]:
+    """Two arms that have answered, in the grammar; `wanted` names them so or by name, the first two
+    where it names none. Raises EngineError."""
+    by_name = {name: arm for arm, name in names(collection.arms).items()}
+    chosen = list(wanted) or list(by_name)[:2]
+    missing = [name for name in chosen if name not in by_name and name not in collection.arms]
+    if missing or len(chosen) != 2 or chosen[0] == chosen[1]:
+        raise EngineError(
+            f"Unknown arm {missing[0]!r}." if missing else "Two arms are required.",
+            f"Arms with answers: {', '.join(by_name) or 'none'}.",
+            "Name two of them: --arms A,B.",
+        )
+    left, right = (by_name.get(name, name) for name in chosen)
+    return left, right

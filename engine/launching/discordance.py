@@ -6,9 +6,9 @@ that cannot be read tells nothing.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from engine.compare.arms import Arm, format_arm, parse_arms
+from engine.compare.arms import Arm, format_nameless, parse_arms
 from engine.errors import EngineError
 from engine.impact.changes.skill_changes import find_change_flips, pair_items
 from engine.impact.changes.verdicts import LEAST_ITEMS
@@ -54,15 +54,10 @@ def _find_names(job: JobDirectory, before: Arm, after: Arm) -> tuple[str, str] |
     recipe = job.recipe()
     if not isinstance(recipe, EvaluateRecipe):
         return None
-    names = {_key(arm): arm.name for arm in parse_arms(recipe.arms)}
-    if {_key(before), _key(after)} <= names.keys():
-        return names[_key(before)], names[_key(after)]
+    names = {format_nameless(arm): arm.name for arm in parse_arms(recipe.arms)}
+    if {format_nameless(before), format_nameless(after)} <= names.keys():
+        return names[format_nameless(before)], names[format_nameless(after)]
     return None
-
-
-def _key(arm: Arm) -> str:
-    """The arm but for its name."""
-    return format_arm(replace(arm, name="arm"))
 
 
 def _measure(results: EvaluationResults, before: str, after: str) -> dict[str, float]:

@@ -9,11 +9,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.checkpoints.run_outputs import find_producer
-from engine.compare.arms import Arm, format_arm, parse_arms
+from engine.compare.arms import Arm, format_arm, format_nameless, parse_arms
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store
 from engine.recipes.recipe import TrainRecipe
+from engine.text import number_name
 
 _RUN = "run:"
 _BASE = "base"
@@ -26,9 +27,9 @@ def list_tree_arms(run: str, arms: Sequence[str], store: Store) -> list[str]:
     One of `arms` that is the base or a stage gives it its name. Raises EngineError where the run is
     not there or no training run, and where an earlier stage is missing.
     """
-    chosen = {_key(arm): arm for arm in parse_arms(arms)}
+    chosen = {format_nameless(arm): arm for arm in parse_arms(arms)}
     stages = _list_stages(run, store)
-    keys = [_key(arm) for arm in stages]
+    keys = [format_nameless(arm) for arm in stages]
     others = [arm for key, arm in chosen.items() if key not in keys]
     taken = {arm.name for arm in chosen.values()}
     named = []
@@ -82,12 +83,5 @@ def _name_apart(arm: Arm, taken: set[str]) -> str:
     """The arm's name; with its ref's last part, or a number, where another arm has it."""
     if arm.name not in taken:
         return arm.name
-    name, number = arm.checkpoint.removeprefix(_RUN), 2
-    while name in taken:
-        name, number = f"{arm.name} ({number})", number + 1
-    return name
-
-
-def _key(arm: Arm) -> str:
-    """The arm but for its name."""
-    return format_arm(replace(arm, name="arm"))
+    short = arm.checkpoint.removeprefix(_RUN)
+    return number_name(arm.name, taken) if short in taken else short

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.compare import endpoint_keys, votes
-from engine.compare.answer_pairs import Collection, names, of_job
+from engine.compare.answer_pairs import names, of_job, pick_arms
 from engine.compare.arms import format_arm, needs_device, parse_arm
 from engine.errors import EngineError
 from engine.jobs import launch, status
@@ -39,7 +39,7 @@ def launch_judge(original: JudgeRecipe, judged: JobDirectory) -> JobDirectory:
         )
     collection = of_job(judged)
     collection.poll()
-    arms = _pick_arms(collection, original.arms)
+    arms = pick_arms(collection, original.arms)
     rubrics = pick_rubrics(judged, original.rubrics)
     judge, reading = _locate_judge(original, judged.path.parent)
     pairs = collection.pairs(*arms)
@@ -93,21 +93,6 @@ def _locate_judge(recipe: JudgeRecipe, root: Path, run: str = "") -> tuple[str, 
         )
     runs = [job.path for job in open_store(root).jobs()]
     return format_arm(find_weights(arm, runs)), reading
-
-
-def _pick_arms(collection: Collection, wanted: Sequence[str]) -> tuple[str, str]:
-    """Two arms that have answered, by name or in the grammar; the first two where none is named."""
-    by_name = {name: arm for arm, name in names(collection.arms).items()}
-    chosen = list(wanted) or list(by_name)[:2]
-    missing = [name for name in chosen if name not in by_name and name not in collection.arms]
-    if missing or len(chosen) != 2 or chosen[0] == chosen[1]:
-        raise EngineError(
-            f"Unknown arm {missing[0]!r}." if missing else "Two arms are required.",
-            f"Arms with answers: {', '.join(by_name) or 'none'}.",
-            "Name two of them: --arms A,B.",
-        )
-    left, right = (by_name.get(name, name) for name in chosen)
-    return left, right
 
 
 def pick_rubrics(judged: JobDirectory, wanted: Sequence[str]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from engine.compare.votes import Vote, judges_of, tally_all
 from engine.errors import EngineError
 from engine.impact.results.evaluation_results import ArmResults, ArmSuite, EvaluationResults
 from engine.impact.results.job_results import read_job_results
-from engine.impact.results.merged_results import merge_results
+from engine.impact.results.merged_results import choose_arms, merge_results
 from engine.impact.suites.suite_specs import parse_suite
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import EvaluateRecipe
@@ -49,12 +49,13 @@ def collect_inputs(
     each = [read_job_results(job) for job in by_id.values()]
     merged = merge_results(each)
     renamed = _rename_arms(merged)
-    shown = _check_arms(merged, arms, renamed)
+    own = {after: before for before, after in renamed.items()}
+    shown = choose_arms(merged, [arm if arm in merged.arms else own.get(arm, arm) for arm in arms])
     if delta <= 0:
         raise EngineError("Delta must be above 0.", f"{delta}")
     names = ShortNames()
     results = _clear_results(_choose_arms(merged, shown), renamed, names)
-    shown = [renamed[arm] for arm in shown]
+    shown = tuple(renamed[arm] for arm in shown)
     by_text = [
         {one.spec: renamed[_find_name(merged, one)] for one in own.arms.values()} for own in each
     ]
@@ -75,7 +76,7 @@ def collect_inputs(
     facts = CollectedFacts(
         VERSION,
         tuple(_describe_job(job, names) for job in by_id.values()),
-        tuple(shown),
+        shown,
         delta,
         tuple(read_run(job, names) for job in found),
         tuple(missing),
@@ -85,24 +86,6 @@ def collect_inputs(
         tuple(vote for of_job in votes for vote in of_job),
     )
     return ReportInputs(facts, results)
-
-
-def _check_arms(
-    results: EvaluationResults, arms: Sequence[str], renamed: Mapping[str, str]
-) -> list[str]:
-    """The arms by the names of the results; a report names them by its own."""
-    own = {after: before for before, after in renamed.items()}
-    arms = [arm if arm in results.arms else own.get(arm, arm) for arm in arms]
-    unknown = [arm for arm in arms if arm not in results.arms]
-    if unknown or len(set(arms)) < len(arms):
-        raise EngineError(
-            f"Unknown arm {unknown[0]!r}." if unknown else "An arm is named twice.",
-            f"Arms: {', '.join(results.arms)}.",
-            "Name them in order: --arms A,B.",
-        )
-    if not results.arms:
-        raise EngineError("The results have no arms.")
-    return [*arms] or [*results.arms]
 
 
 def _rename_arms(results: EvaluationResults) -> dict[str, str]:

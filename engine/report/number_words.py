@@ -6,6 +6,7 @@ from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillResult, SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.number_format import write_exponent, write_number
+from engine.number_format import write_points as write_points
 from engine.report.blocks import GridCell, Tone
 
 NONE = "–"
@@ -48,13 +49,8 @@ def digits_of(low: float, high: float) -> int:
     return 4 if reach < 0.01 else 3 if reach < 0.1 else 2
 
 
-def write_points(value: float) -> str:
-    """A change of a share in points, with its sign: +50.8; -0.4."""
-    return write_number(100 * value, 1, signed=True)
-
-
 def write_change(row: SkillRow, change: SkillChange) -> str:
-    """A change with its interval and unit, and the interval's level where that is not 95%."""
+    """A change with its interval and unit, and the interval's level."""
     ends = (change.difference, change.low, change.high)
     if row.unit == "score":
         value, low, high = (write_points(one) for one in ends)
@@ -63,7 +59,12 @@ def write_change(row: SkillRow, change: SkillChange) -> str:
         value, low, high = (write_number(one, 3, signed=True) for one in ends)
         unit = f" {row.unit}" if row.unit != "value" else ""
         text = f"{value}{unit} [{low}, {high}]"
-    return text if change.confidence == 0.95 else f"{text} at {100 * change.confidence:.3g}%"
+    return f"{text}{write_level(change)}"
+
+
+def write_level(change: SkillChange) -> str:
+    """The level of a change's interval, where that is not 95%."""
+    return "" if change.confidence == 0.95 else f" at {100 * change.confidence:.3g}%"
 
 
 def write_p(value: float) -> str:

@@ -18,8 +18,9 @@ from engine.charts.intervals import (
 from engine.events.event_tags import FORGETTING_TAGS, SKILL
 from engine.impact.changes.skill_rows import SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
+from engine.number_format import write_points
 from engine.report.blocks import Plot
-from engine.report.number_words import tone_of, write_points
+from engine.report.number_words import tone_of
 from engine.report.report_values import ReportValues
 from engine.report.run_facts import RunFacts
 

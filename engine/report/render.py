@@ -4,12 +4,12 @@ Owns the names of the files. Reads no clock, no locale, no disk and no environme
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from engine.charts.svg import draw
 from engine.impact.changes.table_json import table_to_json
+from engine.json_output import format_json
 from engine.report.blocks import Plot, Section
 from engine.report.csv_files import CSV_FILES, write_csv
 from engine.report.html_page import write_html
@@ -20,7 +20,6 @@ from engine.report.report_inputs import VERSION, ReportInputs, decode_inputs
 from engine.report.report_values import ReportValues, compute_values
 from engine.report.sections import list_sections
 from engine.report.sentences import list_sentences
-from engine.text import escape_json
 
 SUMS = "SHA256SUMS"
 """Of every other file, as `sha256sum -c` reads it."""
@@ -97,5 +96,4 @@ def _encode(values: ReportValues) -> str:
         "detectable": {row.name: least for row, _, least in list_detectable(values)},
         "limits": list(list_limits(values)),
     }  # fmt: skip
-    text = json.dumps(round_numbers(table), indent=1, ensure_ascii=False, allow_nan=False)
-    return escape_json(text) + "\n"
+    return format_json(round_numbers(table)) + "\n"

@@ -14,9 +14,16 @@ from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillRow, SkillTable
 from engine.impact.changes.stage_summary import StageSummary
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.number_format import write_number
+from engine.number_format import write_number, write_points
 from engine.report.job_answers import ArmAspects, AspectChange
-from engine.report.number_words import digits_of, write_digits, write_interval, write_value
+from engine.report.number_words import (
+    digits_of,
+    write_change,
+    write_digits,
+    write_interval,
+    write_level,
+    write_value,
+)
 from engine.report.report_values import ReportValues
 
 _MOST_ASPECTS = 3
@@ -123,7 +130,7 @@ def _clearness(one: AspectChange) -> float:
 
 def _say_mean(measure: StageMeasure) -> str:
     assert measure.value is not None, measure.reason
-    points = f"{write_number(100 * measure.value, 1, signed=True)} points"
+    points = f"{write_points(measure.value)} points"
     if measure.low is None or measure.high is None:
         return f"{points} (no interval: {measure.reason.removeprefix('no interval: ')})"
     return f"{points} {write_interval(100 * measure.low, 100 * measure.high, 1, signed=True)}"
@@ -144,17 +151,17 @@ def _say_verdict(row: SkillRow, change: SkillChange) -> str:
         nats = row.unit == "nats per token"
         what = f"{'less' if word == 'higher' else 'more'} likely" if nats else word
         return (
-            f"became {what} under {change.after}: {_signed(row, change)} on {count} "
+            f"became {what} under {change.after}: {write_change(row, change)} on {count} "
             f"({_say_scores(row, change)})"
         )
     if word in ("the same within", "changed within"):
         return (
             f"{'is ' if word.startswith('the') else ''}{change.verdict.words}: "
-            f"{_signed(row, change)} on {count} ({_say_scores(row, change)})"
+            f"{write_change(row, change)} on {count} ({_say_scores(row, change)})"
         )
     needed = change.verdict.items_needed
     more = f", and about {needed:,} would do" if needed is not None else ""
-    return f"gives not enough evidence of a change: {_signed(row, change)} on {count}{more}"
+    return f"gives not enough evidence of a change: {write_change(row, change)} on {count}{more}"
 
 
 def _say_part(row: SkillRow, change: SkillChange) -> str:
@@ -166,19 +173,7 @@ def _say_amount(change: SkillChange) -> str:
     ends = sorted(abs(one) * (1 if one * change.difference > 0 else -1)
                   for one in (change.low, change.high))  # fmt: skip
     amount = write_number(100 * abs(change.difference), 1)
-    return f"{amount} points {write_interval(100 * ends[0], 100 * ends[1], 1)}{_level(change)}"
-
-
-def _signed(row: SkillRow, change: SkillChange) -> str:
-    scale, digits = (100.0, 1) if row.unit == "score" else (1.0, 3)
-    unit = "points" if row.unit == "score" else row.unit
-    value = write_number(scale * change.difference, digits, signed=True)
-    interval = write_interval(scale * change.low, scale * change.high, digits, signed=True)
-    return f"{value} {unit} {interval}{_level(change)}"
-
-
-def _level(change: SkillChange) -> str:
-    return "" if change.confidence == 0.95 else f" at {100 * change.confidence:.3g}%"
+    return f"{amount} points {write_interval(100 * ends[0], 100 * ends[1], 1)}{write_level(change)}"
 
 
 def _say_scores(row: SkillRow, change: SkillChange) -> str:

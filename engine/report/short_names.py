@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.errors import EngineError
 from engine.jobs.summary import hub_name
+from engine.text import number_name
 
 ENDPOINT = "endpoint"
 """In place of a server's address."""
@@ -37,11 +38,7 @@ class ShortNames:
         if not ref:
             return ""
         if ref not in self._names:
-            short, taken = shorten_ref(ref), set(self._names.values())
-            name, number = short, 2
-            while name in taken:
-                name, number = f"{short} ({number})", number + 1
-            self._names[ref] = name
+            self._names[ref] = number_name(shorten_ref(ref), self._names.values())
         return self._names[ref]
 
     def name_arm(self, spec: str, name: str = "") -> str:
@@ -105,8 +102,4 @@ def name_endpoint(arm: Arm, taken: Collection[str]) -> str:
     parts = urlsplit(arm.checkpoint)
     if arm.name not in (parts.netloc, parts.hostname):
         return arm.name
-    short = arm.model or ENDPOINT
-    name, number = short, 2
-    while name in taken:
-        name, number = f"{short} ({number})", number + 1
-    return name
+    return number_name(arm.model or ENDPOINT, taken)

@@ -17,6 +17,7 @@ from engine.events.log_dir import LogDir
 from engine.impact.changes.forgetting import StageMeasure, general_change, trained_change
 from engine.impact.changes.skill_table import build_table
 from engine.impact.changes.stage_summary import build_matrix
+from engine.impact.changes.table_json import mean_to_json
 from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.results.evaluation_results import EvaluationResults
 from engine.impact.results.job_results import read_job_results
@@ -210,20 +211,8 @@ def _row_to_json(row: SweepRow) -> dict[str, Any]:
         "state": row.state,
         "reason": row.reason or None,
         "eval_loss": value_of(row, "eval_loss"),
-        "gained": _measure_to_json(row.gained),
-        "retained": _measure_to_json(row.retained),
-    }
-
-
-def _measure_to_json(measure: StageMeasure | None) -> dict[str, Any] | None:
-    if measure is None:
-        return None
-    interval = None if measure.low is None else [measure.low, measure.high]
-    return {
-        "value": measure.value,
-        "interval": interval,
-        "skills": list(measure.skills),
-        "reason": measure.reason or None,
+        "gained": row.gained and mean_to_json(row.gained),
+        "retained": row.retained and mean_to_json(row.retained),
     }
 
 

@@ -45,7 +45,7 @@ from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import Row, ScoreLog, ScoreMemory
 from engine.worker.inference.shared_prefix import ROWS
 from engine.worker.inference.suite_measures import SuiteMeasurer, count_work
-from engine.worker.inference.weight_files import stamped
+from engine.worker.inference.weight_files import identify_weights
 from engine.worker.model.loading import pick_device
 
 _DIGITS = 16
@@ -228,10 +228,8 @@ def _load_encoder(attempt: Attempt, written: str) -> BertScorer | None:
 def _identify(one: _Pass, weights: ArmWeights, device: torch.device) -> list[object]:
     """What an arm's rows are known again by: its words, its weights as written, and the device. A
     control has rows of its own: it is never answered by what was measured of the arm itself."""
-    paths = [weights.base, *([weights.adapter] if weights.adapter else [])]
-    stamps = [[str(stamp.path), stamp.written] for stamp in map(stamped, paths)]
     kind = [one.control.kind] if one.control else []
-    return [format_arm(one.arm), stamps, device.type, *kind]
+    return [format_arm(one.arm), identify_weights(weights), device.type, *kind]
 
 
 def _options_of(suite: Suite) -> list[object]:

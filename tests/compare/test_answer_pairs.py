@@ -8,8 +8,9 @@ import pytest
 
 from engine.chat import Message
 from engine.compare import samples as files
-from engine.compare.answer_pairs import FILTERS, Collection, lets_through, names
+from engine.compare.answer_pairs import FILTERS, Collection, lets_through, names, pick_arms
 from engine.compare.samples import Finish, Sample, Timings
+from engine.errors import EngineError
 from engine.recipes.settings import Decode
 
 BASE, TUNED = "base=bundled:demo-base", "tuned=run:x"
@@ -94,3 +95,16 @@ def test_filters(path: Path) -> None:
 
 def test_names_of_arms() -> None:
     assert names([BASE, "x=?y"]) == {BASE: "base", "x=?y": "x=?y"}
+
+
+def test_two_arms_are_picked_by_name_or_in_the_grammar(path: Path) -> None:
+    files.append(path, [sample("a", TUNED, "joy"), sample("a", "third=run:y", "fear")])
+    found = Collection(path)
+    found.poll()
+    assert pick_arms(found) == (BASE, TUNED)
+    assert pick_arms(found, ("third", BASE)) == ("third=run:y", BASE)
+    with pytest.raises(EngineError, match="Unknown arm 'fourth'"):
+        pick_arms(found, ("base", "fourth"))
+    for few in (("base",), ("base", "base"), ("base", "tuned", "third")):
+        with pytest.raises(EngineError, match="Two arms are required"):
+            pick_arms(found, few)

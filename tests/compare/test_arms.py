@@ -10,6 +10,7 @@ from engine.compare.arms import (
     STRONGEST,
     Arm,
     format_arm,
+    format_nameless,
     parse_arm,
     parse_arms,
 )
@@ -145,3 +146,9 @@ def test_arms_of_one_comparison_have_names_of_their_own() -> None:
     assert [arm.name for arm in parse_arms(["a=x/y", "b=x/y"])] == ["a", "b"]
     with pytest.raises(EngineError, match="Two arms have the name 'a'"):
         parse_arms(["a=x/y", "a=x/z"])
+
+
+def test_arms_that_differ_in_their_name_alone_are_one_without_it() -> None:
+    one, other = parse_arm("a=run:x@0.5?temperature=0"), parse_arm("b=run:x@0.5?temperature=0")
+    assert format_nameless(one) == format_nameless(other)
+    assert format_nameless(one) != format_nameless(parse_arm("a=run:x@0.25?temperature=0"))

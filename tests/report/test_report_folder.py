@@ -67,7 +67,7 @@ def test_the_same_jobs_elsewhere_give_the_same_bytes(tmp_path: Path) -> None:
     environment = {
         **os.environ, "LC_ALL": "tr_TR.UTF-8", "LANG": "C", "TZ": "Asia/Kathmandu",
         "PYTHONHASHSEED": "4711", "FINETOP_RUNS": str(tmp_path / "none"), "USER": "else",
-        "PYTHONPATH": str(Path(__file__).parents[3]), "COLUMNS": "40",
+        "PYTHONPATH": str(Path(__file__).parents[2]), "COLUMNS": "40",
         "OPENBLAS_CORETYPE": "Nehalem",
         "NPY_DISABLE_CPU_FEATURES": "X86_V4 X86_V3 AVX512_ICL AVX512_SPR",
     }  # fmt: skip
@@ -244,7 +244,7 @@ def test_a_kill_between_writing_and_renaming_leaves_the_old_report(tmp_path: Pat
         "write_report([").replace("Path(sys.argv[2])", "Path(sys.argv[2]), force=True")  # fmt: skip
     ended = subprocess.run(
         [sys.executable, "-c", killed, str(job.path), str(out)],
-        check=False, timeout=600, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        check=False, timeout=600, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
     )  # fmt: skip
     assert ended.returncode == -signal.SIGKILL
     assert read_folder(out) == before

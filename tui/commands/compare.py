@@ -2,18 +2,17 @@
 
 import argparse
 import dataclasses
-import json
-import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
+from engine.json_output import format_json, replace_not_finite
 from engine.recipes.recipe import AnswersRecipe
 from engine.statistics import COVERAGE
-from engine.text import escape_json, one_line
+from engine.text import one_line
 from tui.cli_options import FORCE_HINT, add_force
 
 if TYPE_CHECKING:
@@ -110,7 +109,7 @@ def _numbers(options: argparse.Namespace) -> int:
         table = dataclasses.asdict(found)
         for row, told in zip(found.rows, table["rows"], strict=True):
             told |= {"difference": row.difference, "detectable": row.detectable}
-        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
+        print(format_json(replace_not_finite(table)))
         return 0
     from engine.compare.answer_pairs import names
 
@@ -166,7 +165,7 @@ def _votes(options: argparse.Namespace) -> int:
             },
             "agreement": votes.agreement(judges),
         }
-        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
+        print(format_json(replace_not_finite(table)))
     else:
         print("\n".join(outcome(judges, one, other)))
         if by_models := read_judge_lines(job, "·", (left, right)):
@@ -184,7 +183,7 @@ def _shift(options: argparse.Namespace) -> int:
     collection, left, right = _two(job, options.arms)
     table = compare_shift.run(collection.pairs(left, right), str(job.path.parent), options.bins)
     if options.json:
-        print(escape_json(json.dumps(_finite(table), indent=1, ensure_ascii=False)))
+        print(format_json(replace_not_finite(table)))
     else:
         known = names([left, right])
         print("\n".join(compare_shift.lines(table, one_line(known[left]), one_line(known[right]))))
@@ -202,26 +201,8 @@ def _job(options: argparse.Namespace) -> JobDirectory:
 
 def _two(job: JobDirectory, arms: str | None) -> "tuple[Collection, str, str]":
     """The job's answers, and the two requested arms, or the first two."""
-    from engine.compare.answer_pairs import names, of_job
+    from engine.compare.answer_pairs import of_job, pick_arms
 
-    found = of_job(job)
-    found.poll()
-    by_name = {name: arm for arm, name in names(found.arms).items()}
-    wanted = arms.split(",") if arms else list(by_name)[:2]
-    missing = [name for name in wanted if name not in by_name]
-    if missing or len(wanted) != 2:
-        raise EngineError(
-            f"Unknown arm {missing[0]!r}." if missing else "Two arms are required.",
-            f"Arms with answers: {', '.join(by_name) or 'none'}.",
-            "Name two of them: --arms A,B.",
-        )
-    return found, by_name[wanted[0]], by_name[wanted[1]]
-
-
-def _finite(value: Any) -> Any:
-    """JSON cannot represent infinity: an interval without a bound has null there."""
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    collection = of_job(job)
+    collection.poll()
+    return collection, *pick_arms(collection, arms.split(",") if arms else ())

@@ -2,12 +2,12 @@
 loss is found, and how far the arm stands out of null adapters. Owns the words and the widths."""
 
 import math
-import textwrap
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from engine.number_format import write_number
 from engine.text import one_line
+from tui.commands.wrapped_lines import wrap
 from tui.glyphs import Glyphs
 from tui.styled_text import fit, pad
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from engine.impact.changes.planted_loss import FoundShare, PowerTable, SkillPower
     from engine.impact.changes.skill_rows import SkillRow, SkillTable
 
-WIDTH = 80
 _NAME, _COUNT, _AGAIN, _ALARM, _FOUND, _NULL, _Z = 15, 6, 6, 7, 12, 15, 7
 """Of the columns, each with the space before it."""
 
@@ -99,7 +98,7 @@ def _explain_again(controls: Sequence["ControlRow"]) -> Iterator[str]:
         (one.row, each) for one in controls if one.row.is_primary for each in one.identity
     ]
     if not passes:
-        yield from _wrap(
+        yield from wrap(
             "again: not measured. The first arm a second time: finetop evaluate --controls-of JOB."
         )
         return
@@ -107,7 +106,7 @@ def _explain_again(controls: Sequence["ControlRow"]) -> Iterator[str]:
     scored = [each for row, each in passes if row.unit == "score"]
     changed = sum(len(each.changed) for each in scored)
     items = sum(each.items for each in scored)
-    yield from _wrap(
+    yield from wrap(
         f"again: {of} measured a second time, computed anew in another order and smaller batches: "
         f"{changed:,} of {items:,} scores changed."
     )
@@ -115,16 +114,17 @@ def _explain_again(controls: Sequence["ControlRow"]) -> Iterator[str]:
         if each.changed:
             word = each.verdict.words if each.verdict else "diverged, no verdict"
             unit = " nats/token" if row.unit == "nats per token" else ""
-            yield from _wrap(
+            yield from wrap(
                 f"  {one_line(row.name)}: {len(each.changed):,} of {each.items:,} changed, by at "
-                f"most {each.largest:.2g}{unit}; verdict: {word}"
+                f"most {each.largest:.2g}{unit}; verdict: {word}",
+                "    ",
             )
 
 
 def _explain_power(power: "PowerTable") -> Iterator[str]:
     first, last = map(one_line, power.arms)
     low, high = (f"{100 * one:.1f}" for one in power.any_false_alarm.interval)
-    yield from _wrap(
+    yield from wrap(
         f"alarm: the verdict says that the score changed where it did not, in {power.draws:,} "
         f"draws: the pairs of {first} and {last} exchanged at random, so that as many items flip "
         f"and nothing is lost. Of any skill {100 * power.any_false_alarm.share:.1f}% "
@@ -133,7 +133,7 @@ def _explain_power(power: "PowerTable") -> Iterator[str]:
     shown = next((one for one in power.skills if any(one.planted.values())), None)
     if shown is not None:
         loss, share = next((loss, one) for loss, one in shown.planted.items() if one)
-        yield from _wrap(
+        yield from wrap(
             "lose: so many points are planted on average, right items turned wrong at random "
             "among the flips that leave no change (as many lost as gained), and the verdict says "
             "lost, after the correction over all skills; then the interval that the draws leave. "
@@ -143,20 +143,20 @@ def _explain_power(power: "PowerTable") -> Iterator[str]:
         )
     for one in power.skills:
         if one.reason:
-            yield from _wrap(f"  {one_line(one.name)}: {one_line(one.reason)}")
+            yield from wrap(f"  {one_line(one.name)}: {one_line(one.reason)}", "    ")
 
 
 def _explain_nulls(controls: Sequence["ControlRow"]) -> Iterator[str]:
     nulls = [one.nulls[-1] for one in controls if one.row.is_primary and one.nulls]
     if not nulls:
-        yield from _wrap(
+        yield from wrap(
             "null: not measured. Random adapters of the norms of the last arm's: "
             "finetop evaluate --controls-of JOB --null-adapters 20."
         )
         return
     null = nulls[0]
     items = sorted({one.items for one in nulls})
-    yield from _wrap(
+    yield from wrap(
         f"null: mean and sd of the changes that {len(null.changes):,} random adapters make, with "
         f"the rank and norm of {one_line(null.of)}'s in each layer, on "
         f"{items[0]:,}{f' to {items[-1]:,}' if len(items) > 1 else ''} items a skill, in points "
@@ -166,8 +166,3 @@ def _explain_nulls(controls: Sequence["ControlRow"]) -> Iterator[str]:
         "These are real changes of the weights, no noise: |z| near 0 says that the arm lost what "
         "any change of its size loses."
     )
-
-
-def _wrap(text: str) -> list[str]:
-    indent = "    " if text.startswith("  ") else "  "
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)

@@ -7,7 +7,6 @@ layout is in `tui.commands.data_report`.
 import argparse
 import asyncio
 import dataclasses
-import json
 import os
 import shutil
 import sys
@@ -16,9 +15,9 @@ from typing import Any
 
 from engine.errors import EngineError
 from engine.jobs.store import open_store
+from engine.json_output import format_json
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
-from engine.text import escape_json
 from tui import glyphs
 from tui.commands.data_report import ReportStyle
 
@@ -76,7 +75,7 @@ def _inspect(options: argparse.Namespace) -> int:
     (done,) = asyncio.run(ask_companion(runs, ("inspect", request)))
     report = done["report"]
     if options.json:
-        print(escape_json(json.dumps(report, indent=1, ensure_ascii=False)))
+        print(format_json(report))
         return 0
     width = shutil.get_terminal_size((80, 24)).columns
     coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")

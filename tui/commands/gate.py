@@ -1,7 +1,6 @@
 """`finetop gate`: whether a run keeps to limits of what it may lose and must gain; for scripts."""
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -13,9 +12,10 @@ from engine.errors import EngineError, JobFailed
 from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store, open_store
+from engine.json_output import format_json
 from engine.recipes import recipe
 from engine.recipes.recipe import EvaluateRecipe
-from engine.text import escape_json, one_line
+from engine.text import one_line
 from tui.cli_options import FORCE_HINT, add_force
 from tui.commands.evaluate import follow_evaluation
 from tui.commands.follow import failure
@@ -210,8 +210,7 @@ def _print(options: argparse.Namespace, report: "GateReport", job: JobDirectory)
 
     if options.json:
         table = encode_report(report, job.path.name)
-        text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False)
-        print(escape_json(text))
+        print(format_json(table))
         return
     for line in list_report_lines(report):
         print(line)

@@ -1,6 +1,5 @@
 """What `finetop gate` says: before it measures, on stderr, and its table, 80 columns wide."""
 
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,12 +8,12 @@ from engine.impact.changes.gate_plan import DISCORDANT, plan_limit
 from engine.impact.suites.evaluation_plan import Suite
 from engine.number_format import write_percent
 from engine.text import one_line
+from tui.commands.wrapped_lines import wrap
 from tui.styled_text import fit, pad
 
 if TYPE_CHECKING:
     from engine.launching.discordance import Discordance
 
-WIDTH = 80
 _NAME, _COUNT, _VALUE, _LIMIT = 14, 7, 9, 18
 _SIGNS = {"lost at most": "lost <=", "gained at least": "gained >="}
 
@@ -28,7 +27,7 @@ def list_plan_lines(
     that can be read here, and what earlier evaluations tell of them."""
     for limit in limits:
         text = _say_plan(limit, suites.get(limit.suite), discordance.get(limit.suite))
-        yield from _wrap(f"{one_line(limit.suite)}, {limit.words}: {text}", "")
+        yield from wrap(f"{one_line(limit.suite)}, {limit.words}: {text}")
 
 
 def _say_plan(limit: Limit, suite: Suite | None, measured: "Discordance | None") -> str:
@@ -62,16 +61,15 @@ def list_report_lines(report: GateReport) -> Iterator[str]:
     for judged in report.outcomes:
         yield _outcome_line(judged)
         for note in (*_list_facts(judged), *map(one_line, judged.notes)):
-            yield from _wrap(note, "  ")
+            yield from wrap(f"  {note}", "    ")
     yield ""
-    yield from _wrap(
+    yield from wrap(
         f"{one_line(report.title)}: {report.outcome}. "
         "Changes are in points, of perplexities in percent; each bound holds with 95% on its one "
-        "side (of a failed limit the other one), and every limit must be kept.",
-        "",
+        "side (of a failed limit the other one), and every limit must be kept."
     )
     for note in report.notes:
-        yield from _wrap(one_line(note), "")
+        yield from wrap(one_line(note))
 
 
 def _outcome_line(judged: GateOutcome) -> str:
@@ -94,9 +92,3 @@ def _list_facts(judged: GateOutcome) -> Iterator[str]:
             f"Without the items that were seen in training: {judged.unseen.outcome}, {change} "
             f"(n = {judged.unseen.items:,})."
         )
-
-
-def _wrap(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text, WIDTH, initial_indent=indent, subsequent_indent=f"{indent}  ", break_on_hyphens=False
-    )

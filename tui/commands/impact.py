@@ -1,17 +1,16 @@
 """`finetop impact`: the skill table of an evaluation that is done, or of several of them."""
 
 import argparse
-import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.impact.changes.verdicts import DELTA
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
-from engine.text import escape_json, one_line
+from engine.json_output import format_json
 from tui import glyphs
 
 if TYPE_CHECKING:
@@ -108,21 +107,12 @@ def _make_table(
     from engine.impact.changes.skill_table import build_table
     from engine.impact.results.fewshot_arms import add_fewshot_arms
     from engine.impact.results.job_results import read_job_results
-    from engine.impact.results.merged_results import merge_results
+    from engine.impact.results.merged_results import choose_arms, merge_results
 
     results = merge_results([read_job_results(job) for job in jobs])
     if with_fewshot:
         results = add_fewshot_arms(results)
-    unknown = [name for name in arms if name not in results.arms]
-    if unknown or len(set(arms)) < len(arms):
-        raise EngineError(
-            f"Unknown arm {one_line(unknown[0])!r}." if unknown else "An arm is named twice.",
-            f"Arms: {', '.join(map(one_line, results.arms))}.",
-            "Name them in order: --arms A,B.",
-        )
-    if not results.arms:
-        raise EngineError("The results have no arms.", str(jobs[0].results))
-    return build_table(results, arms, delta)
+    return build_table(results, choose_arms(results, arms), delta)
 
 
 def print_table(table: "SkillTable", summary: "StageSummary", *, is_whole: bool) -> None:
@@ -137,12 +127,7 @@ def encode_table(table: "SkillTable", summary: "StageSummary") -> str:
     """JSON without any terminal control."""
     from engine.impact.changes.table_json import table_to_json
 
-    return _encode(table_to_json(table, summary))
-
-
-def _encode(table: Mapping[str, Any]) -> str:
-    text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False)
-    return escape_json(text) + "\n"
+    return format_json(table_to_json(table, summary)) + "\n"
 
 
 def _impact(options: argparse.Namespace) -> int:
@@ -178,7 +163,7 @@ def _print_controls(table: "SkillTable", *, as_json: bool, is_whole: bool) -> No
 
     controls, power = read_controls(table), measure_power(table)
     if as_json:
-        print(_encode(controls_to_json(controls, power)), end="")
+        print(format_json(controls_to_json(controls, power)))
         return
     drawn = glyphs.detect(os.environ, sys.stdout.encoding)
     for line in list_lines(table, controls, power, drawn, is_whole=is_whole):

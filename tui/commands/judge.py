@@ -1,7 +1,6 @@
 """`finetop judge`: a model judges pairs of answers that a job holds; `judge show` prints it."""
 
 import argparse
-import json
 import sys
 
 from engine.compare.arms import parse_arm
@@ -10,9 +9,10 @@ from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import open_store
+from engine.json_output import format_json
 from engine.recipes import recipe
 from engine.recipes.recipe import JudgeRecipe
-from engine.text import escape_json, one_line
+from engine.text import one_line
 from tui.commands.endpoint_keys import allow_typed
 from tui.commands.follow import follow
 from tui.commands.left_out import print_left_out, read_left_out
@@ -133,6 +133,6 @@ def _print(jobs: list[JobDirectory], *, as_json: bool) -> None:
     reports = [read_report(job) for job in jobs]
     if as_json:
         table = [report_to_json(report) for report in reports]
-        print(escape_json(json.dumps(table, indent=1, ensure_ascii=False)))
+        print(format_json(table))
         return
     print("\n\n".join("\n".join(report_lines(report, "·")) for report in reports))

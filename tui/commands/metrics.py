@@ -6,7 +6,6 @@ Reads finetop's runs and whatever `finetop watch` lists below a folder; writes n
 import argparse
 import contextlib
 import json
-import math
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from engine import output_file
 from engine.errors import EngineError
 from engine.jobs.store import open_store
+from engine.json_output import replace_not_finite
 from engine.number_format import write_number
 from engine.recipes.recipe import TrainRecipe
 from engine.text import clean, one_line
@@ -216,16 +216,7 @@ def _as_table(
         "gap": between and {**asdict(between), "difference": between.difference},
         "perplexity": perplexities,
     }
-    return dict(_finite(whole))
-
-
-def _finite(value: Any) -> Any:
-    """JSON cannot represent NaN and infinity: they become null."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    return value
+    return dict(replace_not_finite(whole))
 
 
 def _as_text(source: Source, curves: "dict[str, Series]", options: argparse.Namespace) -> str:

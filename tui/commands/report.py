@@ -2,15 +2,15 @@
 
 import argparse
 import dataclasses
-import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store, open_store
-from engine.text import escape_json, one_line
+from engine.json_output import format_json
+from engine.text import one_line
 from tui.cli_options import FORCE_HINT
 from tui.commands.impact import add_base_options
 
@@ -66,7 +66,7 @@ def _report(options: argparse.Namespace) -> int:
         [store.find(name) for name in options.jobs], options.out, arms, options.delta,
         runs=store.jobs(), force=options.force, hint=FORCE_HINT, progress=_say,
     )  # fmt: skip
-    print(_encode({"path": str(path)}) if options.json else one_line(str(path)))
+    print(format_json({"path": str(path)}) if options.json else one_line(str(path)))
     return 0
 
 
@@ -77,7 +77,7 @@ def _verify(folder: Path, store: Store, *, as_json: bool) -> int:
     for job in store.jobs():
         known.setdefault(job.path.name, job)
     check = verify_report(folder, known, _say)
-    print(_encode(dataclasses.asdict(check)) if as_json else "\n".join(list_check(check)))
+    print(format_json(dataclasses.asdict(check)) if as_json else "\n".join(list_check(check)))
     return 1 if check.differences else 0
 
 
@@ -91,11 +91,6 @@ def list_check(check: "ReportCheck") -> list[str]:
     count = len(check.differences)
     verdict = f"{count} differ" if count > 1 else "1 differs" if count else "all equal"
     return [*lines, f"{check.files} files: {verdict}."]
-
-
-def _encode(table: dict[str, Any]) -> str:
-    """JSON without any terminal control."""
-    return escape_json(json.dumps(table, indent=1, ensure_ascii=False))
 
 
 def _say(word: str) -> None:

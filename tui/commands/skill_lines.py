@@ -2,7 +2,6 @@
 them. Owns the words and the widths; what they say is computed in `engine.impact`."""
 
 import math
-import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from engine.impact.results.evaluation_results import GOLD_NLL, NLL
 from engine.impact.scores.measure_kinds import RIGHT_OR_WRONG
 from engine.number_format import write_exponent, write_number
 from engine.text import one_line
+from tui.commands.wrapped_lines import WIDTH, wrap
 from tui.glyphs import Glyphs
 from tui.styled_text import fit, pad, width_of
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from engine.impact.changes.skill_rows import SkillResult, SkillRow, SkillTable
     from engine.impact.changes.stage_summary import StageSummary
 
-WIDTH = 80
 _NAME, _COUNT = 17, 6
 _WIDE, _NARROW = 19, 8
 """Of a score with its interval, and of one alone, with the space before it."""
@@ -49,12 +48,12 @@ def list_lines(
             yield from lines.row(row, f" {one_line(row.measure)}")
     yield ""
     yield from _list_measures(summary, glyphs.arrow)
-    yield from _wrap(_say_method(table, glyphs))
+    yield from wrap(_say_method(table, glyphs))
     if summary.seen is not None:
         verb = "item was" if summary.seen == 1 else "items were"
-        yield from _wrap(f"{summary.seen:,} {verb} seen by {one_line(table.arms[-1])} in training.")
+        yield from wrap(f"{summary.seen:,} {verb} seen by {one_line(table.arms[-1])} in training.")
     if not is_whole and (table.secondary or len(table.arms) > 2):
-        yield from _wrap("Every measure and change: finetop impact JOB --all.")
+        yield from wrap("Every measure and change: finetop impact JOB --all.")
     yield from _list_notes(table, summary, is_whole=is_whole)
 
 
@@ -225,15 +224,15 @@ def _join_parts(parts: Iterable[str]) -> Iterator[str]:
     for at, part in enumerate(parts):
         glued = part if not at else f"; {part}"
         if width_of(line) + width_of(glued) >= WIDTH and line.strip():
-            yield from _wrap(line + ";", "    ")
+            yield from wrap(line + ";", "    ")
             line, glued = "    ", part
         line += glued
-    yield from _wrap(line, "    ")
+    yield from wrap(line, "    ")
 
 
 def _list_measures(summary: "StageSummary", arrow: str) -> Iterator[str]:
     if len(summary.stages) > 2:
-        yield from _wrap(f"stages: {f' {arrow} '.join(map(one_line, summary.stages))}")
+        yield from wrap(f"stages: {f' {arrow} '.join(map(one_line, summary.stages))}")
     for measure in summary.measures:
         if measure.value is not None:
             yield f"{measure.name}: {say_measure(measure)}"
@@ -275,11 +274,7 @@ def _say_method(table: "SkillTable", glyphs: Glyphs) -> str:
 
 def _list_notes(table: "SkillTable", summary: "StageSummary", *, is_whole: bool) -> Iterator[str]:
     for note in (*summary.notes, *table.notes):
-        yield from _wrap(one_line(note))
+        yield from wrap(one_line(note))
     rows = (*table.skills, *table.secondary) if is_whole else table.skills
     for note in skill_notes.of_rows(table.results, rows):
-        yield from _wrap(one_line(note))
-
-
-def _wrap(text: str, indent: str = "  ") -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=indent, break_on_hyphens=False)
+        yield from wrap(one_line(note))

@@ -4,12 +4,10 @@ The sweep goes on in the background as a run does; following it is only looking.
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from engine.errors import EngineError, JobFailed
 from engine.estimates.advice import gigabytes
@@ -18,6 +16,7 @@ from engine.impact.suites.suite_specs import GRAMMAR, parse_suites
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store, open_store
+from engine.json_output import format_json
 from engine.launching import sweep
 from engine.launching.sweep import SweepEstimate
 from engine.recipes import recipe as recipes
@@ -25,7 +24,7 @@ from engine.recipes.recipe import SweepRecipe, TrainRecipe
 from engine.sweeps import grid
 from engine.sweeps.grid import SweepPoint
 from engine.sweeps.sweep_table import read_sweep_table, table_to_json
-from engine.text import escape_json, one_line
+from engine.text import one_line
 from tui.commands.follow import follow
 from tui.commands.recipe_options import add_train_recipe, read_train_recipe
 from tui.commands.sweep_lines import list_points, list_table
@@ -141,7 +140,7 @@ def _changed(base: TrainRecipe, changes: Sequence[str]) -> TrainRecipe:
 
 def _print_points(points: Sequence[SweepPoint], estimate: SweepEstimate, *, as_json: bool) -> None:
     if as_json:
-        _print_json({
+        print(format_json({
             "points": [
                 {"name": one.name, "settings": dict(one.settings), "seed": one.seed}
                 for one in points
@@ -150,7 +149,7 @@ def _print_points(points: Sequence[SweepPoint], estimate: SweepEstimate, *, as_j
             "disk_needed": estimate.disk_needed,
             "disk_free": estimate.disk_free,
             "unfit": dict(estimate.unfit),
-        })  # fmt: skip
+        }))  # fmt: skip
         return
     for line in list_points(points):
         print(line)
@@ -182,13 +181,8 @@ def _print_table(job: JobDirectory, store: Store, *, as_json: bool) -> int:
     """0, or 1 where a point has no run that is done."""
     table = read_sweep_table(job, store)
     if as_json:
-        _print_json(table_to_json(table))
+        print(format_json(table_to_json(table)))
     else:
         for line in list_table(table):
             print(line)
     return int(any(row.state != State.DONE for row in table.rows))
-
-
-def _print_json(table: dict[str, Any]) -> None:
-    text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False)
-    print(escape_json(text))

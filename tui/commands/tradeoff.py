@@ -3,10 +3,8 @@
 Owns the widths and the order of the lines; what they say is computed in `engine.impact`.
 """
 
-import json
 import os
 import sys
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -20,12 +18,13 @@ from engine.impact.changes.tradeoff_words import (
     say_pairs,
     write_measure,
 )
+from engine.json_output import format_json
 from engine.launching.arm_settings import describe_arms
-from engine.text import escape_json, one_line
+from engine.text import one_line
 from tui import glyphs
+from tui.commands.wrapped_lines import wrap
 from tui.styled_text import fit, pad
 
-WIDTH = 80
 _ARM, _POINTS = 24, 22
 
 
@@ -40,8 +39,7 @@ def print_tradeoff(
         content = tradeoff_to_json(tradeoff, table)
         for point in content["points"]:
             point["settings"] = list(settings.get(point["arm"], ()))
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        print(escape_json(text))
+        print(format_json(content))
         return
     drawn = glyphs.detect(os.environ, sys.stdout.encoding)
     for line in list_lines(tradeoff, table, settings, drawn):
@@ -65,14 +63,10 @@ def list_lines(
         )
         yield ("".join(cells) + (drawn.done if point.is_on_front else "")).rstrip()
         if facts := settings.get(point.arm):
-            yield from _wrap(", ".join(map(one_line, facts)), "    ")
+            yield from wrap(f"    {', '.join(map(one_line, facts))}", "    ")
     yield ""
     for text in (say_front(tradeoff), *say_pairs(tradeoff), say_alike(tradeoff)):
-        yield from _wrap(one_line(text))
+        yield from wrap(one_line(text), "")
     yield ""
     for note in list_notes(tradeoff, table):
-        yield from _wrap(one_line(note))
-
-
-def _wrap(text: str, indent: str = "") -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent)
+        yield from wrap(one_line(note), "")

@@ -11,6 +11,7 @@ from engine.text import one_line
 from tui.background import run_in_background
 from tui.impact.arm_paths import Against, find_reference, has_stages
 from tui.impact.cell_lines import cell_lines, clip, summary_lines
+from tui.impact.chosen_cell import ChosenCell
 from tui.impact.evaluation_reader import EvaluationSnapshot, read_evaluation
 from tui.impact.evaluations import (
     COLUMNS,
@@ -30,7 +31,6 @@ from tui.impact.headlines import (
 from tui.impact.item_preview import ItemPreview
 from tui.impact.matrix import MatrixView
 from tui.impact.report_writing import ReportProgressed, ReportWriting
-from tui.impact.verdict_words import change_of, is_worse, loss_words
 from tui.keymap import Key
 from tui.screens.judge_lines import fit_judge_lines
 from tui.screens.page import bindings_of
@@ -42,8 +42,7 @@ from tui.widgets.pager import Pager
 from tui.widgets.table import Table
 
 if TYPE_CHECKING:
-    from engine.impact.changes.skill_changes import SkillChange
-    from engine.impact.changes.skill_rows import SkillRow, SkillTable
+    from engine.impact.changes.skill_rows import SkillTable
 
 FRAMED_FROM = 30
 """Rows of a terminal from which the matrix stands in a frame."""
@@ -152,19 +151,19 @@ class ImpactPage(RunActions):
             return True  # it says what is missing
         table = self.table
         if action == "open_items":
-            return self.ready and (
-                self._cell is not None if self._shown else self.chosen is not None
-            )
+            return self._is_measured if self._shown else self.ready and self.chosen is not None
         if action == "open_lost":
-            return self.ready and self._cell is not None
-        if action in ("classification", "format"):
-            return self.ready and self._has_page(action)
+            return self._is_measured
+        if action == "classification":
+            return self._cell is not None and self._cell.has_labels
+        if action == "format":
+            return self._cell is not None and self._cell.has_formats
         if action == "notes":
-            return self.ready and table is not None and self._matrix.skill is not None
+            return self._cell is not None
         if action in ("move_column", "browse", "tradeoff"):
             return table is not None
         if action == "remedies":
-            return self.ready and self._change is not None
+            return self._cell is not None and self._cell.change is not None
         if action == "write_report":
             return table is not None and not self._report.words
         if action == "turn_reference":
@@ -179,9 +178,7 @@ class ImpactPage(RunActions):
         if key.action == "open_items" and self._shown is None:
             return "open"
         if key.action == "remedies":
-            cell, change = self._cell, self._change
-            is_lost = cell is not None and change is not None and is_worse(cell[0], change)
-            return key.label if is_lost else ""
+            return key.label if self._cell is not None and self._cell.is_worse else ""
         if key.action == "turn_reference":
             return f"against {'base' if self._against == 'parent' else 'parent'}"
         return super().label_of(key)
@@ -190,35 +187,28 @@ class ImpactPage(RunActions):
         if self._shown is None:
             if self.chosen is not None:
                 self._show_evaluation(self.chosen.key)
-        else:
-            self._open_items("")
+        elif self._cell is not None:
+            self._cell.open_items(self, "")
 
     def action_open_lost(self) -> None:
-        self._open_items("lost")
+        if self._cell is not None:
+            self._cell.open_items(self, "lost")
 
     def action_classification(self) -> None:
-        from tui.impact.classification_page import ClassificationPage
-
-        if self.table is not None and self._matrix.skill is not None:
-            page = ClassificationPage(self.table.results, self._matrix.skill.name)
-            self.app.push_screen(page)
+        if self._cell is not None:
+            self._cell.open_classification(self)
 
     def action_format(self) -> None:
-        from tui.impact.format_page import FormatPage
-
-        table, skill = self.table, self._matrix.skill
-        if table is not None and skill is not None:
-            page = FormatPage(table.results, skill.name, delta=table.delta)
-            self.app.push_screen(page)
+        if self._cell is not None:
+            self._cell.open_format(self)
 
     def action_notes(self) -> None:
-        from tui.impact.notes_page import NotesPage
+        if self._cell is not None:
+            self._cell.open_notes(self)
 
-        evaluation, table = self._evaluation, self.table
-        skill, arm = self._matrix.skill, self._matrix.arm
-        if evaluation is not None and table is not None and skill is not None and arm is not None:
-            page = NotesPage(table, evaluation.summary, skill, arm, self._against)
-            self.app.push_screen(page)
+    def action_remedies(self) -> None:
+        if self._cell is not None and self.chosen is not None:
+            self._cell.open_remedies(self, self.chosen)
 
     def action_tradeoff(self) -> None:
         from tui.impact.tradeoff_page import open_tradeoff
@@ -226,17 +216,6 @@ class ImpactPage(RunActions):
         row = self.chosen
         if row is not None and self.table is not None:
             open_tradeoff(self, row, self._matrix.arm, self._open_column)
-
-    def action_remedies(self) -> None:
-        from tui.impact.remedy_window import open_remedies
-
-        row, table, cell, change = self.chosen, self.table, self._cell, self._change
-        if row is None or table is None or cell is None or change is None:
-            return
-        if is_worse(cell[0], change):
-            open_remedies(self, row, table.results, change.after, loss_words(cell[0], change))
-        else:
-            self.services.notify_user("Nothing was lost here: x is for a cell that lost items.")
 
     def action_move_column(self, by: int) -> None:
         self._matrix.move_column(by)
@@ -291,27 +270,19 @@ class ImpactPage(RunActions):
         return self.query_one(MatrixView)
 
     @property
-    def _cell(self) -> "tuple[SkillRow, str] | None":
-        """The skill and the arm under the cursor, where they were measured."""
-        matrix = self._matrix
-        skill, arm = matrix.skill, matrix.arm
-        if self.table is None or skill is None or arm is None or arm not in skill.results:
+    def _cell(self) -> ChosenCell | None:
+        """The cell under the cursor."""
+        evaluation, table = self._current, self.table
+        if not self.ready or evaluation is None or table is None:
             return None
-        return skill, arm
+        skill, arm = self._matrix.skill, self._matrix.arm
+        if skill is None or arm is None:
+            return None
+        return ChosenCell(evaluation, table, skill, arm, self._against)
 
     @property
-    def _change(self) -> "SkillChange | None":
-        """What the arm under the cursor changed."""
-        cell = self._cell
-        return change_of(*cell, self._against) if cell is not None else None
-
-    def _has_page(self, action: str) -> bool:
-        """Whether the skill under the cursor has labels, or measures that tell its format."""
-        evaluation, skill = self._current, self._matrix.skill
-        if evaluation is None or skill is None:
-            return False
-        is_labels = action == "classification"
-        return skill.name in (evaluation.label_suites if is_labels else evaluation.format_suites)
+    def _is_measured(self) -> bool:
+        return self._cell is not None and self._cell.is_measured
 
     def _follow(self) -> None:
         """Show the evaluation of the run that another page has chosen since."""
@@ -358,15 +329,6 @@ class ImpactPage(RunActions):
             self._draw()
             if self.ready and self._wanted_arm and self._matrix.choose_arm(self._wanted_arm):
                 self._wanted_arm = ""
-
-    def _open_items(self, wanted: str) -> None:
-        from tui.impact.items_page import ItemsPage
-
-        if self._cell is not None and self._evaluation is not None:
-            skill, arm = self._cell
-            self.app.push_screen(
-                ItemsPage(self._evaluation, skill.name, arm, self._against, wanted)
-            )
 
     def _draw(self) -> None:
         if not self.ready:
@@ -447,23 +409,22 @@ class ImpactPage(RunActions):
         ]
 
     def _update_cell(self) -> None:
-        table, lines = self.table, list[Line]()
-        skill, arm = self._matrix.skill, self._matrix.arm
-        separator, width = self.glyphs.separator, self.size.width
-        if table is not None and skill is not None and arm is not None:
-            lines = cell_lines(table, skill, arm, self._against, separator, width)
+        chosen, lines, width = self._cell, list[Line](), self.size.width
+        if chosen is not None:
+            skill, arm, separator = chosen.skill, chosen.arm, self.glyphs.separator
+            lines = cell_lines(chosen.table, skill, arm, self._against, separator, width)
         cell = self.query_one("#cell", Lines)
         most = _CELL_LINES - (width >= WIDE)
         cell.styles.height = most
         cell.show(*clip(lines, most, width, self.glyphs))
 
     def _update_preview(self) -> None:
-        table, cell = self.table, self._cell
-        preview = self.query_one(ItemPreview)
-        preview.display = table is not None and self._is_framed
-        results = table.results if table is not None and cell is not None else None
-        skill, arm = (cell[0].name, cell[1]) if cell is not None else ("", "")
-        preview.show(results, skill, arm, self._against)
+        chosen, preview = self._cell, self.query_one(ItemPreview)
+        preview.display = self.table is not None and self._is_framed
+        if chosen is not None and chosen.is_measured:
+            preview.show(chosen.table.results, chosen.skill.name, chosen.arm, self._against)
+        else:
+            preview.show(None, "", "", self._against)
 
     def _update_summary(self) -> None:
         evaluation, table, lines = self._evaluation, self.table, list[Line]()

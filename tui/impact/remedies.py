@@ -29,7 +29,7 @@ from engine.launching.remedy_arms import (
 )
 from engine.recipes.recipe import EvaluateRecipe, SweepRecipe, TrainRecipe
 from engine.recipes.settings import Decode
-from engine.text import one_line
+from engine.text import number_name, one_line
 from tui.formatting import estimated_span
 from tui.snapshots import RunRow
 
@@ -233,8 +233,7 @@ class _Remedies:
             return _refuse(key, label, "all scores of this evaluation were imported")
         # The base comes first, and no two arms have one name.
         base = parse_arm(self._base)
-        others = [replace(arm, name=f"{arm.name} (2)") if arm.name == base.name else arm
-                  for arm in arms]  # fmt: skip
+        others = [replace(arm, name=number_name(arm.name, [base.name])) for arm in arms]
         suites = list(map(format_suite, self._specs))
         recipe = self._make_recipe([self._base, *map(format_arm, others)], option, suites)
         run = self._job.path.name if self._job is not None else ""

@@ -1,12 +1,12 @@
 """Controls as JSON: what `finetop impact --controls --json` prints. Owns the keys; what is not
 finite, and what was not measured, is null."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 from engine.impact.changes.controls import ControlRow, IdentityControl, NullControl
 from engine.impact.changes.planted_loss import FoundShare, PowerTable, SkillPower
+from engine.json_output import finite_or_none
 
 
 def controls_to_json(controls: Sequence[ControlRow], power: PowerTable) -> dict[str, Any]:
@@ -59,7 +59,11 @@ def _power(power: SkillPower | None) -> dict[str, Any]:
 def _share(share: FoundShare | None) -> dict[str, Any] | None:
     if share is None:
         return None
-    return {"share": _finite(share.share), "interval": list(share.interval), "draws": share.draws}
+    return {
+        "share": finite_or_none(share.share),
+        "interval": list(share.interval),
+        "draws": share.draws,
+    }
 
 
 def _identity(identity: IdentityControl) -> dict[str, Any]:
@@ -68,7 +72,7 @@ def _identity(identity: IdentityControl) -> dict[str, Any]:
         "of": identity.of,
         "items": identity.items,
         "changed": list(identity.changed),
-        "largest": _finite(identity.largest),
+        "largest": finite_or_none(identity.largest),
         "verdict": verdict.word if verdict else None,
     }
 
@@ -85,7 +89,3 @@ def _null(null: NullControl) -> dict[str, Any]:
         "z": null.z,
         "degrees": null.degrees,
     }
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

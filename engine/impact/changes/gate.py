@@ -24,7 +24,7 @@ from engine.impact.changes.skill_table import build_table
 from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.results.evaluation_results import ArmSuite, EvaluationResults, SuiteFacts
 from engine.impact.scores.measure_kinds import RIGHT_OR_WRONG, Unit, unit_of
-from engine.number_format import write_number
+from engine.number_format import write_number, write_points
 from engine.one_sided_bounds import bound_change, items_needed, least_items
 
 CONFIDENCE = 0.95
@@ -269,5 +269,5 @@ def write_change(outcome: GateOutcome, value: float) -> str:
     if not math.isfinite(value):
         return write_number(value, 1)
     if outcome.unit == "score":
-        return write_number(100 * value, 1, signed=True)
+        return write_points(value)
     return f"{write_number(100 * math.expm1(min(value, 700.0)), 1, signed=True)}%"

@@ -4,7 +4,6 @@ Both follow from the outcomes alone: no time and no place is in them. Text of su
 untrusted; in XML what the standard does not allow is replaced.
 """
 
-import math
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +17,7 @@ from engine.impact.changes.gate import (
     Limit,
     write_change,
 )
+from engine.json_output import finite_or_none
 from engine.text import clean, one_line
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -57,9 +57,9 @@ def _encode_outcome(judged: GateOutcome) -> dict[str, Any]:
         "measure": judged.measure,
         "unit": judged.unit,
         "items": judged.items,
-        "change": _finite(judged.change),
-        "lower_bound": _finite(judged.low),
-        "upper_bound": _finite(judged.high),
+        "change": finite_or_none(judged.change),
+        "lower_bound": finite_or_none(judged.low),
+        "upper_bound": finite_or_none(judged.high),
         "outcome": judged.outcome,
         "reason": judged.reason or None,
         "items_needed": judged.items_needed,
@@ -140,7 +140,3 @@ def _finish(suite: ElementTree.Element) -> bytes:
 
 def _xml(text: str) -> str:
     return _NOT_XML.sub("�", text)
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

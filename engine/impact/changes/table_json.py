@@ -3,8 +3,6 @@
 Owns the keys. What is not finite, and what is not defined, is null.
 """
 
-import math
-from collections.abc import Mapping
 from typing import Any
 
 from engine.impact.changes.forgetting import StageMeasure
@@ -13,6 +11,7 @@ from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillResult, SkillRow, SkillTable
 from engine.impact.changes.stage_path import find_trained
 from engine.impact.changes.stage_summary import StageSummary
+from engine.json_output import finite_or_none, replace_not_finite
 from engine.statistics import PairedTest
 
 UNKNOWN = "unknown"
@@ -35,7 +34,7 @@ def _skill(table: SkillTable, row: SkillRow) -> dict[str, Any]:
     others = [one for one in table.measures_of(row.name) if not one.is_primary]
     facts = table.results.suites[row.name]
     asked = {
-        arm: _finite_parts(suite.asked)
+        arm: replace_not_finite(suite.asked)
         for arm in table.arms
         if (suite := table.results.arms[arm].suites.get(row.name)) is not None
     }
@@ -63,7 +62,7 @@ def _row(row: SkillRow) -> dict[str, Any]:
 
 def _arm(row: SkillRow, arm: str, result: SkillResult) -> dict[str, Any]:
     table: dict[str, Any] = {
-        "score": _finite(result.score),
+        "score": finite_or_none(result.score),
         **_estimate(result.estimate),
         "vs_base": _change(row.changes.get(arm)),
         "vs_parent": _change(row.stage_changes.get(arm)),
@@ -73,7 +72,7 @@ def _arm(row: SkillRow, arm: str, result: SkillResult) -> dict[str, Any]:
     }
     if row.is_perplexity:
         table["bits_per_byte"] = (
-            None if result.bits_per_byte is None else _finite(result.bits_per_byte)
+            None if result.bits_per_byte is None else finite_or_none(result.bits_per_byte)
         )
     return table
 
@@ -81,7 +80,7 @@ def _arm(row: SkillRow, arm: str, result: SkillResult) -> dict[str, Any]:
 def _estimate(estimate: ScoreEstimate) -> dict[str, Any]:
     interval = estimate.interval
     return {
-        "interval": None if interval is None else [_finite(one) for one in interval],
+        "interval": None if interval is None else [finite_or_none(one) for one in interval],
         "method": estimate.method or None,
         "items": estimate.items,
     }
@@ -93,7 +92,7 @@ def _contamination(result: SkillResult) -> Any:
     unseen = result.unseen
     return {
         "seen": list(result.seen),
-        "unseen_score": None if unseen is None else _finite(unseen.value),
+        "unseen_score": None if unseen is None else finite_or_none(unseen.value),
         "unseen_interval": None if unseen is None else _estimate(unseen)["interval"],
     }
 
@@ -104,12 +103,12 @@ def _change(change: SkillChange | None) -> dict[str, Any] | None:
     verdict, flips = change.verdict, change.flips
     return {
         "arm": change.before,
-        "difference": _finite(change.difference),
-        "interval": [_finite(change.low), _finite(change.high)],
+        "difference": finite_or_none(change.difference),
+        "interval": [finite_or_none(change.low), finite_or_none(change.high)],
         "confidence": change.confidence,
         "lost": list(change.lost),
         "gained": list(change.gained),
-        "p": _finite(change.p),
+        "p": finite_or_none(change.p),
         "test": change.test.name,
         "verdict": verdict.word if verdict else None,
         "beyond_delta": verdict.is_beyond if verdict else None,
@@ -139,9 +138,9 @@ def _test(test: PairedTest | None) -> dict[str, Any] | None:
         return None
     return {
         "items": test.items,
-        "difference": _finite(test.difference),
-        "interval": [_finite(one) for one in test.interval()],
-        "p": _finite(test.p_value()),
+        "difference": finite_or_none(test.difference),
+        "interval": [finite_or_none(one) for one in test.interval()],
+        "p": finite_or_none(test.p_value()),
         "test": test.name,
     }
 
@@ -151,8 +150,8 @@ def _summary(table: SkillTable, summary: StageSummary) -> dict[str, Any]:
         "primary": [table.arms[-1], table.arms[0]],
         "correction": "holm",
         "verdicts": dict(summary.words),
-        "general_change": _measure(summary.general),
-        **{one.name.replace(" ", "_"): _measure(one) for one in summary.others},
+        "general_change": mean_to_json(summary.general),
+        **{one.name.replace(" ", "_"): mean_to_json(one) for one in summary.others},
         "seen": UNKNOWN if summary.seen is None else summary.seen,
         "trained": {
             stage: list(names) for stage, names in find_trained(table.results, table.stages).items()
@@ -160,7 +159,8 @@ def _summary(table: SkillTable, summary: StageSummary) -> dict[str, Any]:
     }
 
 
-def _measure(measure: StageMeasure) -> dict[str, Any]:
+def mean_to_json(measure: StageMeasure) -> dict[str, Any]:
+    """A mean over skills: its value, interval and skills, and why one of the first two is null."""
     return {
         "value": measure.value,
         "interval": _pair(
@@ -173,16 +173,3 @@ def _measure(measure: StageMeasure) -> dict[str, Any]:
 
 def _pair(pair: tuple[float, float] | None) -> list[float] | None:
     return None if pair is None else list(pair)
-
-
-def _finite_parts(value: Any) -> Any:
-    """What a job wrote of how it asked, without NaN and infinity."""
-    if isinstance(value, Mapping):
-        return {str(key): _finite_parts(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_finite_parts(one) for one in value]
-    return _finite(value) if isinstance(value, float) else value
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -3,13 +3,13 @@
 Owns the keys. All changes are shares of a score; what is not defined, or not bounded, is null.
 """
 
-import math
 from typing import Any
 
-from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.skill_rows import SkillTable
+from engine.impact.changes.table_json import mean_to_json
 from engine.impact.changes.tradeoff import ArmDifference, ArmPair, Tradeoff, TradeoffPoint
 from engine.impact.changes.tradeoff_words import list_notes, say_alike, say_front, say_pairs
+from engine.json_output import finite_or_none
 
 
 def tradeoff_to_json(tradeoff: Tradeoff, table: SkillTable) -> dict[str, Any]:
@@ -35,19 +35,10 @@ def _point(table: SkillTable, point: TradeoffPoint) -> dict[str, Any]:
     return {
         "arm": point.arm,
         "spec": table.results.arms[point.arm].spec,
-        "gained": _measure(point.gained),
-        "retained": _measure(point.retained),
+        "gained": mean_to_json(point.gained),
+        "retained": mean_to_json(point.retained),
         "front": point.is_on_front,
         "not_told_apart_from": list(point.same_as),
-    }
-
-
-def _measure(measure: StageMeasure) -> dict[str, Any]:
-    is_bounded = measure.low is not None and measure.high is not None
-    return {
-        "value": measure.value,
-        "interval": [measure.low, measure.high] if is_bounded else None,
-        "reason": measure.reason or None,
     }
 
 
@@ -63,9 +54,8 @@ def _pair(pair: ArmPair) -> dict[str, Any]:
 
 
 def _difference(difference: ArmDifference) -> dict[str, Any]:
-    ends = (difference.low, difference.high)
     return {
         "difference": difference.value,
-        "interval": [end if math.isfinite(end) else None for end in ends],
+        "interval": [finite_or_none(end) for end in (difference.low, difference.high)],
         "confidence": difference.confidence,
     }

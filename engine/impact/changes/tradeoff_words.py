@@ -4,29 +4,16 @@ Owns the words of the front, of pairs of arms at equal gain, and of what is miss
 be named. Names come from files and are not cleaned: that is for whoever shows them.
 """
 
-import math
 from collections.abc import Iterator, Sequence
 
 from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.skill_notes import SCOPE, say_manners
 from engine.impact.changes.skill_rows import SkillTable
 from engine.impact.changes.tradeoff import ArmDifference, ArmPair, Tradeoff
-from engine.number_format import write_number
+from engine.number_format import write_number, write_points
 
-_NOISE = 1e-9
-"""Points that float64 left of no change."""
-_LEAST = 0.05
-"""Points that one decimal shows."""
 _MOST_PAIRS = 6
 """That are named one by one."""
-
-
-def write_points(share: float) -> str:
-    """A change of a score in points: +12.3; one that is none only because of its digits: -0.03."""
-    points = 100 * share
-    if not math.isfinite(points) or abs(points) < _NOISE:
-        return "0" if math.isfinite(points) else write_number(points, 1, signed=True)
-    return f"{points:+.1f}" if abs(points) >= _LEAST else f"{points:+.1g}"
 
 
 def write_difference(difference: ArmDifference) -> str:

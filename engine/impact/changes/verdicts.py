@@ -119,7 +119,7 @@ def judge_family(
     `without_delta` are judged without one.
     """
     family = {name: test.p_value() for name, test in tests.items() if test.items >= LEAST_ITEMS}
-    levels = dict.fromkeys(tests, level) | holm_levels(family, level)
+    levels = holm_levels(family, level)
     return {
         name: judge(
             test,

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
+from engine.errors import EngineError
 from engine.impact.results.evaluation_results import (
     ArmResults,
     ArmSuite,
@@ -15,6 +16,7 @@ from engine.impact.results.evaluation_results import (
     SuiteFacts,
     SuiteItem,
 )
+from engine.text import number_name, one_line
 
 _Value = TypeVar("_Value")
 
@@ -32,6 +34,21 @@ def merge_results(evaluations: Sequence[EvaluationResults]) -> EvaluationResults
     for other in others:
         merged = _merge(merged, other)
     return merged
+
+
+def choose_arms(results: EvaluationResults, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The arms of these names, in their order; all where none is named. Raises EngineError for a
+    name that no arm has, or that is named twice, and for results without arms."""
+    unknown = [name for name in wanted if name not in results.arms]
+    if unknown or len(set(wanted)) < len(wanted):
+        raise EngineError(
+            f"Unknown arm {one_line(unknown[0])!r}." if unknown else "An arm is named twice.",
+            f"Arms: {', '.join(map(one_line, results.arms))}.",
+            "Name them in order: --arms A,B.",
+        )
+    if not results.arms:
+        raise EngineError("The results have no arms.")
+    return tuple(wanted) or tuple(results.arms)
 
 
 def _merge(first: EvaluationResults, other: EvaluationResults) -> EvaluationResults:
@@ -92,10 +109,8 @@ def _is_same(first: SuiteItem, other: SuiteItem, *, is_whole: bool) -> bool:
 
 
 def _name_arm(arm: ArmResults, arms: Mapping[str, ArmResults]) -> str:
-    name, number = arm.name, 2
-    while name in arms and arms[name].spec != arm.spec:
-        name, number = f"{arm.name} ({number})", number + 1
-    return name
+    others = {name for name, other in arms.items() if other.spec != arm.spec}
+    return number_name(arm.name, others)
 
 
 def _drop(suite: ArmSuite, items: frozenset[str]) -> ArmSuite:

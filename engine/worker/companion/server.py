@@ -11,7 +11,6 @@ input closes.
 import contextlib
 import importlib
 import json
-import math
 import os
 import queue
 import sys
@@ -21,6 +20,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from engine.errors import EngineError
+from engine.json_output import replace_not_finite
 from engine.worker.companion.protocol import PROTOCOL, WAITING, Event, Request
 from engine.worker.environment import set_environment
 
@@ -79,7 +79,7 @@ class Server:
 
     def send(self, identity: object, event: str, **fields: Any) -> None:
         """One event to the client, whole. A client that is gone ends the process."""
-        message = _finite({"id": identity, "event": event, **fields})
+        message = replace_not_finite({"id": identity, "event": event, **fields})
         text = json.dumps(message, ensure_ascii=False, allow_nan=False)
         data = text.encode("utf-8", "backslashreplace") + b"\n"
         with self._writing:
@@ -167,14 +167,3 @@ class Server:
     def _refuse(self, identity: object, error: EngineError) -> None:
         reason = {"title": error.title, "detail": error.detail, "hint": error.hint}
         self.send(identity, "error", error=reason)
-
-
-def _finite(value: Any) -> Any:
-    """The value with every number that JSON has no word for as None."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, dict):
-        return {key: _finite(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(one) for one in value]
-    return value

@@ -8,6 +8,7 @@ from typing import Any
 import psutil
 import torch
 
+from engine.compare.arm_weights import ArmWeights
 from engine.worker.model import loading
 
 
@@ -24,6 +25,13 @@ def stamped(path: Path) -> Stamped:
     """The weights in a directory, as they are now."""
     times = [file.stat().st_mtime_ns for file in path.glob("*.safetensors")]
     return Stamped(path, max(times, default=0))
+
+
+def identify_weights(weights: ArmWeights) -> list[list[object]]:
+    """What an arm's weights are known again by, as JSON knows it: where they lie, and when they
+    were written."""
+    stamps = [stamped(path) for path in (weights.base, weights.adapter) if path is not None]
+    return [[str(stamp.path), stamp.written] for stamp in stamps]
 
 
 def detach(model: Any, name: str) -> None:

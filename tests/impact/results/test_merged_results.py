@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from engine.errors import EngineError
 from engine.impact.changes.skill_table import build_table
 from engine.impact.results.evaluation_results import EvaluationResults, read_results
-from engine.impact.results.merged_results import merge_results
+from engine.impact.results.merged_results import choose_arms, merge_results
 from tests.impact.made_results import measured, results_of, scores_of, suite_of, table_of
 
 
@@ -91,3 +92,15 @@ def test_version_1_is_known_by_its_prompts() -> None:
 def test_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="no evaluations"):
         merge_results([])
+
+
+def test_arms_are_chosen_in_the_order_in_which_they_are_named() -> None:
+    results = _one(base=BASE, tuned=BASE)
+    assert choose_arms(results, ()) == ("base", "tuned")
+    assert choose_arms(results, ("tuned", "base")) == ("tuned", "base")
+    with pytest.raises(EngineError, match="Unknown arm 'other'"):
+        choose_arms(results, ("base", "other"))
+    with pytest.raises(EngineError, match="named twice"):
+        choose_arms(results, ("base", "base"))
+    with pytest.raises(EngineError, match="no arms"):
+        choose_arms(EvaluationResults({}, {}), ())
