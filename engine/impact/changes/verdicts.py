@@ -124,7 +124,7 @@ def judge_family(
         name: judge(
             test,
             None if name in without_delta else delta,
-            1 - levels[name],
+            1 - levels.get(name, level),
             is_primary=name in family,
         )
         for name, test in tests.items()
