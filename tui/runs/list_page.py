@@ -11,21 +11,16 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from engine.jobs.status import State
-from engine.recipes.recipe import (
-    EvaluateRecipe,
-    GenerateRecipe,
-    JudgeRecipe,
-    SweepRecipe,
-    TrainRecipe,
-)
+from engine.recipes.recipe import JudgeRecipe, TrainRecipe
 from engine.text import one_line
 from tui.formatting import FILTER_HINT, name_of
 from tui.keymap import KEYS, Key, keys_of
 from tui.runs.list_protocols import ListedRuns, ListMemory, ListTable
+from tui.runs.opened_page import LABELS, find_page
 from tui.screens.page import bindings_of
 from tui.screens.run_actions import RunActions
 from tui.screens.sort_order import SortOrder
-from tui.screens.tree_and_groups import Heading, find_in_sweep, kept, parent_of, settings_of
+from tui.screens.tree_and_groups import Heading, kept, parent_of, settings_of
 from tui.snapshots import RunRow, RunsSnapshot
 from tui.widgets.header import Header
 from tui.widgets.key_bar import KeyBar
@@ -138,13 +133,8 @@ class RunListPage(RunActions):
 
     def label_of(self, key: Key) -> str:
         if key.action == "watch" and self.chosen is not None:
-            if _has_answers(self.chosen) or _is_judge(self.chosen):
-                return "browse"
-            shown = self._shown_of(self.chosen)
-            if shown is not None and _is_evaluation(shown):
-                return "impact"
-            if shown is None:
-                return "overview"
+            page, _ = find_page(self.chosen, self._snapshot.rows)
+            return LABELS.get(page) or super().label_of(key)
         return super().label_of(key)
 
     def apply_filter(self, text: str) -> None:
@@ -165,20 +155,19 @@ class RunListPage(RunActions):
             self.memory.keep_filter(self.filter_text)
 
     async def action_watch(self) -> None:
-        row = self.chosen
-        if row is None:
+        if self.chosen is None:
             return
-        shown = self._shown_of(row)
-        if shown is None:
+        page, row = find_page(self.chosen, self._snapshot.rows)
+        if page == "overview":
             self.services.show_overview(row)
-        elif _has_answers(shown):
-            self.services.show_browse(shown.path)
-        elif _is_evaluation(shown):
-            await self.services.show_impact(shown.key)
-        elif _is_judge(shown):
-            self._show_judged(shown)
+        elif page == "browse":
+            self.services.show_browse(row.path)
+        elif page == "impact":
+            await self.services.show_impact(row.key)
+        elif page == "judges":
+            self._show_judged(row)
         else:
-            await self.services.show_watch(shown.key)
+            await self.services.show_watch(row.key)
 
     def _show_judged(self, row: RunRow) -> None:
         """The answers that a judge judged, with what it made of them."""
@@ -346,12 +335,6 @@ class RunListPage(RunActions):
         self._snapshot = self.services.runs
         self._refresh_rows()
 
-    def _shown_of(self, row: RunRow) -> RunRow | None:
-        """What is shown of a job: itself, but of a sweep one of its jobs, or None as yet."""
-        if row.log is None and isinstance(row.view.recipe, SweepRecipe):
-            return find_in_sweep(self._snapshot.rows, row)
-        return row
-
     @property
     def _filter_error(self) -> str:
         return "" if self._run_filter is None else self._run_filter.error
@@ -419,18 +402,6 @@ def _newest_at_work(rows: Sequence[RunRow]) -> str | None:
     live = [row for row in live if not row.view.notes.hidden]
     live.sort(key=lambda row: (row.view.state is State.QUEUED, -row.view.record.created))
     return live[0].key if live else None
-
-
-def _has_answers(row: RunRow) -> bool:
-    return row.log is None and isinstance(row.view.recipe, GenerateRecipe)
-
-
-def _is_judge(row: RunRow) -> bool:
-    return row.log is None and isinstance(row.view.recipe, JudgeRecipe)
-
-
-def _is_evaluation(row: RunRow) -> bool:
-    return row.log is None and isinstance(row.view.recipe, EvaluateRecipe)
 
 
 def _has_settings(row: RunRow) -> bool:

@@ -4,9 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.jobs.status import State
 from engine.recipes.diff import NOT_SET, flatten, said, value_at
-from engine.recipes.recipe import EvaluateRecipe
 from engine.recipes.versions import current_key
 from engine.text import one_line
 from tui.snapshots import RunRow
@@ -117,20 +115,6 @@ def setting_of(row: RunRow, name: str) -> Any:
     """One of `settings_of`; None where there is none such."""
     value = None if row.view.recipe is None else value_at(row.view.recipe, name)
     return row.log.settings.get(name) if value is None and row.log is not None else value
-
-
-def find_in_sweep(rows: Sequence[RunRow], sweep: RunRow) -> RunRow | None:
-    """What there is to see of a sweep: its newest evaluation that is done, else a run of it that
-    is at work, else None."""
-    own = [row for row in rows if row.view.record.sweep == sweep.view.record.id]
-    own.sort(key=lambda row: -row.view.record.created)
-    evaluations = (
-        row
-        for row in own
-        if isinstance(row.view.recipe, EvaluateRecipe) and row.view.state is State.DONE
-    )
-    at_work = (row for row in own if row.view.state in (State.STARTING, State.RUNNING))
-    return next(evaluations, None) or next(at_work, None)
 
 
 def _add(

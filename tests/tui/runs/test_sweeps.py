@@ -1,12 +1,21 @@
 """Sweeps on the Runs screen: their runs below them, and what a key opens."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from engine.jobs.status import State
 from engine.jobs.store import Store
-from engine.recipes.recipe import SweepRecipe, TrainRecipe, to_toml
+from engine.recipes.recipe import (
+    EvaluateRecipe,
+    GenerateRecipe,
+    JudgeRecipe,
+    Recipe,
+    SweepRecipe,
+    TrainRecipe,
+    to_toml,
+)
 from engine.recipes.settings import Training
 from tests.sweeps.made_sweep import make_results, write_sweep
 from tests.tui.conftest import screen_text, see, until
@@ -162,7 +171,8 @@ def test_settings_of_the_base_are_marked_where_they_are_not_the_default() -> Non
 def test_a_run_of_a_sweep_builds_on_no_sweep(root: Path) -> None:
     """What it is compared with, or measured beside, is the run or model that it begins with."""
     from engine.jobs.summary import view
-    from tui.screens.tree_and_groups import find_in_sweep, parent_of
+    from tui.runs.opened_page import find_in_sweep
+    from tui.screens.tree_and_groups import parent_of
 
     write_sweep(root, results=make_results())
     views = [found for job in Store(root).jobs() if (found := view(job)) is not None]
@@ -170,6 +180,34 @@ def test_a_run_of_a_sweep_builds_on_no_sweep(root: Path) -> None:
     run = next(row for row in rows if row.path.name == "grid-run0")
     assert parent_of(run) == ""
     assert find_in_sweep(rows, run) is None
+
+
+@pytest.mark.parametrize(
+    ("recipe", "page"),
+    [
+        (TrainRecipe(), "watch"), (GenerateRecipe(), "browse"), (JudgeRecipe(), "judges"),
+        (EvaluateRecipe(), "impact"), (SweepRecipe(), "overview"), (None, "watch"),
+    ],
+)  # fmt: skip
+def test_each_kind_of_job_opens_its_page(root: Path, recipe: Recipe | None, page: str) -> None:
+    from engine.jobs.summary import view
+    from tui.runs.opened_page import find_page
+
+    found = view(write_sweep(root, states=[None] * 4))
+    assert found is not None
+    row = RunRow(replace(found, recipe=recipe))
+    assert find_page(row, [row]) == (page, row)
+
+
+def test_a_sweep_opens_what_its_evaluation_opens(root: Path) -> None:
+    from engine.jobs.summary import view
+    from tui.runs.opened_page import find_page
+
+    write_sweep(root, results=make_results())
+    rows = [RunRow(one) for job in Store(root).jobs() if (one := view(job)) is not None]
+    (sweep,) = (row for row in rows if row.view.record.kind == "sweep")
+    page, shown = find_page(sweep, rows)
+    assert (page, shown.view.record.kind) == ("impact", "evaluate")
 
 
 def test_a_sweep_that_ended_early_counts_runs(root: Path) -> None:
