@@ -42,6 +42,8 @@ def finetop(root: Path, *arguments: str) -> int:
         (["--over", "training.epochs"], "--over KEY=A,B"),
         (["--seeds", "0"], "not above 0"),
         (["--seeds", "201"], "--force"),
+        (["--seeds", "1000000000", "--force"], "At most 10,000"),
+        (["--seeds", "10000", "--over", RATES, "--force"], "At most 10,000"),
         (["--seeds", "x"], "invalid int"),
         (["--over", RATES, "--on", "bundled:poems"], "poems"),
         (["--over", RATES, "--on", "a=x", "--on", "a=y"], "Two suites"),
