@@ -125,8 +125,8 @@ def _find_name(merged: EvaluationResults, arm: ArmResults) -> str:
 
 
 def _choose_arms(results: EvaluationResults, shown: Sequence[str]) -> EvaluationResults:
-    """The arms that are shown, and of those between them the parents alone; the suites that one of
-    them was measured on."""
+    """The arms that are shown with their controls, and of those between them the parents alone; the
+    suites that one of them was measured on."""
     kept: dict[str, ArmResults] = {arm: results.arms[arm] for arm in shown}
     for name in shown:
         parent = results.arms[name].parent
@@ -135,7 +135,9 @@ def _choose_arms(results: EvaluationResults, shown: Sequence[str]) -> Evaluation
             parent = results.arms[parent].parent
     measured = {suite for arm in kept.values() for suite in arm.suites}
     return EvaluationResults(
-        kept, {name: facts for name, facts in results.suites.items() if name in measured}
+        kept,
+        {name: facts for name, facts in results.suites.items() if name in measured},
+        {name: arm for name, arm in results.controls.items() if arm.of in shown},
     )
 
 
@@ -147,6 +149,13 @@ def _clear_results(
         name: names.name_arm(arm.spec, renamed[name] if renamed[name] != name else "")
         for name, arm in results.arms.items()
     }
+
+    def rename(control: ArmResults) -> str:
+        own, of = control.name, control.of
+        name = f"{renamed[of]}{own.removeprefix(of)}" if own.startswith(of) else own
+        while name in renamed.values():
+            name += "'"
+        return name
 
     def clear(text: str) -> str:
         text = names.clear_text(text)
@@ -164,11 +173,24 @@ def _clear_results(
             notes=tuple(map(clear, arm.notes)),
             suites={suite: _clear_suite(each, clear) for suite, each in arm.suites.items()},
         )
+    controls = {
+        name: replace(
+            arm,
+            name=name,
+            spec=arms[renamed[arm.of]].spec,  # what it is made of is that of its arm
+            of=renamed[arm.of],
+            parent="",
+            notes=tuple(map(clear, arm.notes)),
+            suites={suite: _clear_suite(each, clear) for suite, each in arm.suites.items()},
+        )
+        for arm in results.controls.values()
+        for name in [rename(arm)]
+    }
     suites = {
         name: replace(facts, notes=tuple(map(clear, facts.notes)))
         for name, facts in results.suites.items()
     }
-    return EvaluationResults(arms, suites)
+    return EvaluationResults(arms, suites, controls)
 
 
 def _clear_suite(suite: ArmSuite, clear: Callable[[str], str]) -> ArmSuite:

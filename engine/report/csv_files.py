@@ -89,6 +89,21 @@ def list_aspects(values: ReportValues) -> Iterator[Iterable[Cell]]:
                    row.after - row.before, row.low, row.high, row.items)  # fmt: skip
 
 
+def list_tradeoff(values: ReportValues) -> Iterator[Iterable[Cell]]:
+    """A row for each arm but the base: what it gained and retained, in shares of a score."""
+    yield ("arm", "base", "gained", "gained_low", "gained_high", "retained", "retained_low",
+           "retained_high", "front", "target_skills", "other_skills", "n")  # fmt: skip
+    if values.tradeoff is None:
+        return
+    found = values.tradeoff.tradeoff
+    skills = (len(found.targets), len(found.others), found.items)
+    for point in found.points:
+        ends = (
+            end for one in (point.gained, point.retained) for end in (one.value, one.low, one.high)
+        )
+        yield (point.arm, found.base, *ends, _yes(point.is_on_front), *skills)
+
+
 def list_curves(values: ReportValues) -> Iterator[Iterable[Cell]]:
     """A row for each point that is drawn."""
     yield ("run", "tag", "step", "value")
@@ -104,6 +119,7 @@ CSV_FILES: Mapping[str, Callable[[ReportValues], Iterator[Iterable[Cell]]]] = {
     "tables/items.csv": list_items,
     "tables/labels.csv": list_labels,
     "tables/aspects.csv": list_aspects,
+    "tables/tradeoff.csv": list_tradeoff,
     "tables/curves.csv": list_curves,
 }
 """By name, in the order of the folder."""

@@ -10,6 +10,7 @@ from engine.impact.changes.skill_rows import SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.results.evaluation_results import ArmSuite
 from engine.number_format import NOISE, write_number
+from engine.report.control_section import say_power
 from engine.report.job_answers import LONGEST
 from engine.report.report_values import ReportValues
 from engine.statistics import COVERAGE, paired_proportions
@@ -56,6 +57,7 @@ def list_limits(values: ReportValues) -> Iterator[str]:
     table, facts = values.table, values.facts
     yield f"All of it is about {SCOPE}: another seed or another recipe of the same kind may differ."
     yield from _say_family(values)
+    yield from say_power(values)
     yield _say_manner(values)
     yield from _say_contamination(values)
     yield from values.summary.notes

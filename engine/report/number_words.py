@@ -2,6 +2,7 @@
 
 import math
 
+from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillResult, SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
@@ -9,6 +10,8 @@ from engine.number_format import write_exponent, write_number
 from engine.report.blocks import GridCell, Tone
 
 NONE = "–"
+_NO_POINTS = 1e-9
+"""What float64 left of no change."""
 
 
 def write_value(value: float, row: SkillRow) -> str:
@@ -49,8 +52,23 @@ def digits_of(low: float, high: float) -> int:
 
 
 def write_points(value: float) -> str:
-    """A change of a share in points, with its sign: +50.8; -0.4."""
-    return write_number(100 * value, 1, signed=True)
+    """A change of a share in points, with its sign: +50.8; -0.4; one that is none only because of
+    its digits has more of them: -0.03."""
+    points = 100 * value
+    if not math.isfinite(points) or abs(points) < _NO_POINTS:
+        return write_number(points, 1, signed=True) if not math.isfinite(points) else "0.0"
+    text = f"{points:+.1f}"
+    return text if float(text) else f"{points:+.1g}"
+
+
+def write_mean(measure: StageMeasure) -> str:
+    """A mean change in points with its interval, where it has one: -1.9 [-3.1, -0.8]."""
+    if measure.value is None:
+        return NONE
+    text = write_points(measure.value)
+    if measure.low is None or measure.high is None:
+        return text
+    return f"{text} [{write_points(measure.low)}, {write_points(measure.high)}]"
 
 
 def write_change(row: SkillRow, change: SkillChange) -> str:

@@ -9,7 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from engine.charts.svg import draw
+from engine.impact.changes.control_json import controls_to_json
 from engine.impact.changes.table_json import table_to_json
+from engine.impact.changes.tradeoff_json import tradeoff_to_json
 from engine.report.blocks import Plot, Section
 from engine.report.csv_files import CSV_FILES, write_csv
 from engine.report.html_page import write_html
@@ -94,6 +96,10 @@ def _encode(values: ReportValues) -> str:
         "aspects": to_json(values.facts.aspects),
         "votes": to_json(values.facts.votes),
         "telling": to_json(values.telling),
+        "tradeoff": tradeoff_to_json(values.tradeoff.tradeoff, values.tradeoff.table)
+        if values.tradeoff
+        else None,
+        "controls": controls_to_json(values.controls, values.power),
         "detectable": {row.name: least for row, _, least in list_detectable(values)},
         "limits": list(list_limits(values)),
     }  # fmt: skip

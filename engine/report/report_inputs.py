@@ -128,12 +128,16 @@ def _results_to_json(results: EvaluationResults) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "suites": {name: facts.to_json() for name, facts in results.suites.items()},
-        "arms": {name: _arm_to_json(arm) for name, arm in results.arms.items()},
+        "arms": {
+            name: _arm_to_json(arm) for name, arm in {**results.arms, **results.controls}.items()
+        },
     }
 
 
 def _arm_to_json(arm: ArmResults) -> dict[str, Any]:
+    control = {"control": arm.control, "of": arm.of} if arm.control else {}
     return {
+        **control,
         "arm": arm.spec,
         "parent": arm.parent,
         "trained": list(arm.trained),

@@ -19,6 +19,7 @@ from engine.report.blocks import (
     clip,
     grid,
 )
+from engine.report.control_section import show_controls
 from engine.report.job_answers import ItemAnswer
 from engine.report.limits import list_detectable, list_limits
 from engine.report.number_words import (
@@ -43,6 +44,7 @@ from engine.report.table_sections import (
     show_texts,
 )
 from engine.report.telling_items import RULE, TellingItem
+from engine.report.tradeoff_section import show_tradeoff
 
 LONGEST_PROMPT = 600
 """Characters of a question, and of a right answer, that are shown."""
@@ -234,6 +236,7 @@ SECTIONS: tuple[ShowSection, ...] = (
     show_question,
     show_skills,
     show_stages,
+    show_tradeoff,
     show_format,
     show_answers,
     show_votes,
@@ -243,6 +246,7 @@ SECTIONS: tuple[ShowSection, ...] = (
     show_aspects,
     show_other_arms,
     show_measures,
+    show_controls,
     show_limits,
 )
 

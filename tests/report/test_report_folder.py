@@ -43,8 +43,9 @@ def test_a_report_is_a_folder_of_pages_tables_figures_and_its_own_inputs(tmp_pat
         "report.md", "report.html", "report.json", "SHA256SUMS",
         "data/inputs.json", "data/results.json",
         "tables/skills.csv", "tables/changes.csv", "tables/items.csv", "tables/labels.csv",
-        "tables/aspects.csv", "tables/curves.csv",
+        "tables/aspects.csv", "tables/curves.csv", "tables/tradeoff.csv",
         "figures/changes.svg", "figures/scores.svg", "figures/loss-1.svg", "figures/loss-2.svg",
+        "figures/tradeoff.svg",
     }  # fmt: skip
 
 

@@ -197,4 +197,4 @@ def test_what_was_not_measured_is_reported_as_that() -> None:
     assert "The suite has no items: nothing was measured." in texts
     alone = replace(results, arms={"base": results.arms["base"]})
     keys = [one.key for one in list_sections(compute_values(inputs_of(alone)))]
-    assert keys == ["headline", "question", "skills", "measures", "limits"]
+    assert keys == ["headline", "question", "skills", "measures", "controls", "limits"]
