@@ -1,7 +1,7 @@
 """From the directories of jobs to the inputs of a report.
 
-Owns what is taken from where: results of all jobs as one, the runs behind the arms, answers, votes.
-Refuses to compute a table: that is rendering.
+Owns what is taken from where: results of all jobs as one, the runs behind the arms, answers, votes,
+judges. Refuses to compute a table: that is rendering.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +18,7 @@ from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import EvaluateRecipe
 from engine.report.job_answers import read_job_answers
 from engine.report.json_values import round_numbers
+from engine.report.judge_facts import read_judges
 from engine.report.report_inputs import (
     VERSION,
     CollectedFacts,
@@ -63,14 +64,18 @@ def collect_inputs(
         [*by_id.values()], by_text, results, shown, [(one.skill, one.item) for one in telling]
     )
     refs = {renamed[arm.name]: _list_refs(arm) for arm in merged.arms.values()}
-    found, missing = list_runs(
-        [ref for arm in shown for ref in refs[arm]], _index_runs([*by_id.values()], runs)
-    )
+    known = _index_runs([*by_id.values()], runs)
+    found, missing = list_runs([ref for arm in shown for ref in refs[arm]], known)
     arm_runs = {
         arm: run for arm in shown if (run := next(filter(None, map(find_run_id, refs[arm])), ""))
     }
     votes = [
         _list_votes(job, texts, shown) for job, texts in zip(by_id.values(), by_text, strict=True)
+    ]
+    places = [job.path for job in known.values()]
+    judges = [
+        [*read_judges(job, texts, shown, names, places)]
+        for job, texts in zip(by_id.values(), by_text, strict=True)
     ]
     facts = CollectedFacts(
         VERSION,
@@ -83,6 +88,7 @@ def collect_inputs(
         tuple(answers),
         tuple(aspects),
         tuple(vote for of_job in votes for vote in of_job),
+        tuple(judge for of_job in judges for judge in of_job),
     )
     return ReportInputs(facts, results)
 

@@ -3,6 +3,7 @@ often it shows a change where there is none, and what identity and null adapters
 
 from collections.abc import Iterator
 
+from engine.impact.changes.controls import IdentityControl
 from engine.impact.changes.planted_loss import FoundShare
 from engine.impact.changes.skill_rows import SkillRow
 from engine.number_format import write_number, write_percent
@@ -108,12 +109,7 @@ def _points(loss: float) -> str:
 def _list_controls(values: ReportValues) -> Iterator[Grid]:
     """By the skills' own measures; the others are in `report.json`."""
     own = [one for one in values.controls if one.row.is_primary]
-    passes = [
-        (one.row.name, each.of, f"{each.items:,}", f"{len(each.changed):,}",
-         write_digits(each.largest) if each.changed else "0", each.verdict.words if each.verdict else "diverged")
-        for one in own
-        for each in one.identity
-    ]  # fmt: skip
+    passes = [(one.row.name, *_write_identity(each)) for one in own for each in one.identity]
     if passes:
         columns = ("skill", "arm", "n", "changed", "by at most", "verdict")
         yield grid(columns, passes, (0, 1, 5), "An arm measured a second time")
@@ -129,6 +125,14 @@ def _list_controls(values: ReportValues) -> Iterator[Grid]:
                 "degrees")  # fmt: skip
         title = "Null adapters: changes of scores in points, of texts in nats per token"
         yield grid(head, nulls, (0, 1), title)
+
+
+def _write_identity(one: IdentityControl) -> Iterator[str]:
+    yield one.of
+    yield f"{one.items:,}"
+    yield f"{len(one.changed):,}"
+    yield write_digits(one.largest) if one.changed else "0"
+    yield one.verdict.words if one.verdict else "diverged"
 
 
 def _write(row: SkillRow, value: float | None) -> str:

@@ -18,6 +18,7 @@ from engine.impact.results.evaluation_results import (
 )
 from engine.report.job_answers import ArmAspects, ItemAnswer
 from engine.report.json_values import from_json, to_json
+from engine.report.judge_facts import JudgeFacts
 from engine.report.run_facts import RunFacts
 
 VERSION = 1
@@ -72,6 +73,7 @@ class CollectedFacts:
     answers: tuple[ItemAnswer, ...]
     aspects: tuple[ArmAspects, ...]
     votes: tuple[VoteResult, ...]
+    judges: tuple[JudgeFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

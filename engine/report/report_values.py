@@ -13,6 +13,8 @@ from engine.impact.changes.skill_table import build_table
 from engine.impact.changes.stage_summary import StageSummary, summarize
 from engine.impact.changes.tradeoff import Tradeoff, measure_tradeoff
 from engine.impact.results.fewshot_arms import add_fewshot_arms
+from engine.judge.judge_result import JudgeResult
+from engine.report.judge_facts import measure_facts
 from engine.report.report_inputs import CollectedFacts, ReportInputs
 from engine.report.telling_items import TellingItem, choose_items
 
@@ -45,6 +47,8 @@ class ReportValues:
     """What was measured of them; empty: none."""
     power: PowerTable
     """What the first arm and the last can show, by planted losses."""
+    judges: tuple[JudgeResult, ...]
+    """Of each judge of `facts`, in their order."""
     tradeoff: TradeoffTable | None
     """Gained against retained."""
     no_tradeoff: str
@@ -73,6 +77,7 @@ def compute_values(inputs: ReportInputs) -> ReportValues:
         tuple(_classify(table)),
         read_controls(table),
         measure_power(table, draws=DRAWS),
+        tuple(map(measure_facts, facts.judges)),
         tradeoff,
         no_tradeoff,
     )

@@ -21,6 +21,7 @@ from engine.report.blocks import (
 )
 from engine.report.control_section import show_controls
 from engine.report.job_answers import ItemAnswer
+from engine.report.judge_section import show_judges
 from engine.report.limits import list_detectable, list_limits
 from engine.report.number_words import (
     NONE,
@@ -240,6 +241,7 @@ SECTIONS: tuple[ShowSection, ...] = (
     show_format,
     show_answers,
     show_votes,
+    show_judges,
     show_classes,
     show_texts,
     show_runs,
