@@ -2,7 +2,7 @@
 which are shown beside. Owns no number of it: these are `engine.judge.judge_result`'s."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from engine.impact.changes.score_estimate import ScoreEstimate
 from engine.judge.human_votes import Agreement
@@ -22,8 +22,13 @@ def show_judges(values: ReportValues) -> Section | None:
     judges = [*zip(values.facts.judges, values.judges, strict=True)]
     if not judges:
         return None
+    names = [name_judge(facts) for facts in values.facts.judges]
+    labels = {
+        facts.id: f"{name}, {facts.id}" if names.count(name) > 1 else name
+        for facts, name in zip(values.facts.judges, names, strict=True)
+    }
     wins = [
-        (name_judge(facts), f"{facts.right} against {facts.left}", one.rubric, f"{one.pairs:,}",
+        (labels[facts.id], f"{facts.right} against {facts.left}", one.rubric, f"{one.pairs:,}",
          f"{one.wins:,}", f"{one.losses:,}", f"{one.pairs - one.wins - one.losses:,}",
          _write_test(one.difference))
         for facts, one in _list_rubrics(judges)
@@ -34,12 +39,14 @@ def show_judges(values: ReportValues) -> Section | None:
                      f"{decided:,}", f"{vote.wins:,}", f"{vote.losses:,}",
                      f"{vote.ties + vote.both_bad:,}", NONE))  # fmt: skip
     errors = [
-        (name_judge(facts), one.rubric, _write_share(one.consistency), f"{one.by_position:,}",
+        (labels[facts.id], one.rubric, _write_share(one.consistency), f"{one.by_position:,}",
          _write_share(one.first_shown), _write_share(one.length.share if one.length else None),
          f"{one.incomplete:,}")
         for facts, one in _list_rubrics(judges)
     ]  # fmt: skip
-    agreement = [row for facts, result in judges for row in _list_agreement(facts, result)]
+    agreement = [
+        row for facts, result in judges for row in _list_agreement(labels[facts.id], result)
+    ]
     blocks: list[Block] = [
         Paragraph(CAUTION),
         grid(
@@ -49,15 +56,15 @@ def show_judges(values: ReportValues) -> Section | None:
         grid(
             ("judge", "rubric", "both orders agree", "same place in both", "first shown preferred",
              "longer preferred", "without a verdict"),
-            errors, (0, 1), "Errors of the judges: without any, both orders agree, and 50% of the "
-            "answers that are preferred are the first shown",
+            errors, (0, 1), "Errors of the judges; one without a bias to the place agrees in both "
+            "orders, and prefers the first shown in 50%",
         ),
     ]  # fmt: skip
     if agreement:
         head = ("judge", "rubric", "beside", "pairs", "the same", "alpha, 95% interval", "why none")
         title = "Agreement with the votes of people, as Krippendorff's alpha"
         blocks.append(grid(head, agreement, (0, 1, 2, 6), title))
-    blocks.append(Bullets(tuple(_list_notes(judges))))
+    blocks.append(Bullets(tuple(_list_notes(judges, labels))))
     return Section("judges", "What models judged", tuple(blocks))
 
 
@@ -74,7 +81,7 @@ def _list_rubrics(
             yield facts, one
 
 
-def _list_agreement(facts: JudgeFacts, result: JudgeResult) -> Iterator[tuple[str, ...]]:
+def _list_agreement(label: str, result: JudgeResult) -> Iterator[tuple[str, ...]]:
     voters = "the voter" if result.voters == 1 else f"most of {result.voters:,} voters"
     for one in result.rubrics:
         for agreement, beside in (
@@ -83,17 +90,20 @@ def _list_agreement(facts: JudgeFacts, result: JudgeResult) -> Iterator[tuple[st
             (one.ratings, f"{voters}, their ratings"),
         ):
             if agreement is not None:
-                yield name_judge(facts), one.rubric, beside, *_write_agreement(agreement)
+                yield label, one.rubric, beside, *_write_agreement(agreement)
     if result.among_voters is not None:
         yield "people", "vote", "each other", *_write_agreement(result.among_voters)
 
 
-def _list_notes(judges: list[tuple[JudgeFacts, JudgeResult]]) -> Iterator[str]:
+def _list_notes(
+    judges: list[tuple[JudgeFacts, JudgeResult]], labels: Mapping[str, str]
+) -> Iterator[str]:
     for facts, result in judges:
-        name = f"{name_judge(facts)}, {facts.id}"
+        name = labels[facts.id]
         reading = _READINGS.get(facts.reading, facts.reading)
         state = "" if facts.state == "done" else f"; the job is {facts.state}"
-        yield f"{name}: verdict is {reading}; wording of the questions {facts.prompt[:8]}{state}."
+        wording = f"wording of the questions {facts.prompt[:8]}"
+        yield f"{name}: job {facts.id}, verdict is {reading}; {wording}{state}."
         for note in facts.notes:
             yield f"{name}: {note}."
         for one in result.rubrics:

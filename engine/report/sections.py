@@ -20,6 +20,7 @@ from engine.report.blocks import (
     grid,
 )
 from engine.report.control_section import show_controls
+from engine.report.headline import show_headline, show_sentences
 from engine.report.job_answers import ItemAnswer
 from engine.report.judge_section import show_judges
 from engine.report.limits import list_detectable, list_limits
@@ -33,7 +34,7 @@ from engine.report.number_words import (
 from engine.report.plots import plot_curves
 from engine.report.report_values import ReportValues
 from engine.report.run_facts import RunFacts
-from engine.report.sentences import say_aspects, say_others, say_primary, say_shifts
+from engine.report.sentences import say_aspects
 from engine.report.table_sections import (
     name_row,
     show_classes,
@@ -49,20 +50,6 @@ from engine.report.tradeoff_section import show_tradeoff
 
 LONGEST_PROMPT = 600
 """Characters of a question, and of a right answer, that are shown."""
-
-
-def show_headline(values: ReportValues) -> Section | None:
-    """What changed, in sentences."""
-    blocks: list[Block] = []
-    for intro, sentences in (
-        (f"{values.last} against {values.base}, corrected for the number of skills:",
-         say_primary(values)),
-        ("Each other step, exploratory:", say_others(values)),
-        ("Real or only format, exploratory:", say_shifts(values)),
-    ):  # fmt: skip
-        if found := tuple(sentences):
-            blocks += [Paragraph(intro), Bullets(found)]
-    return Section("headline", "What changed", tuple(blocks))
 
 
 def show_question(values: ReportValues) -> Section | None:
@@ -236,6 +223,7 @@ SECTIONS: tuple[ShowSection, ...] = (
     show_headline,
     show_question,
     show_skills,
+    show_sentences,
     show_stages,
     show_tradeoff,
     show_format,

@@ -6,14 +6,12 @@ import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from engine.compare.votes import Book, Choice, Vote, book_of
 from engine.jobs.directory import JobDirectory
 from engine.judge.judge_report import read_report, result_to_json
-from engine.judge.questions import Question
+from engine.judge.judgements import read_judgements
 from engine.report.blocks import Grid, Section
 from engine.report.collect import collect_inputs
 from engine.report.json_values import round_numbers
@@ -21,43 +19,7 @@ from engine.report.report_folder import verify_report, write_report
 from engine.report.report_inputs import decode_inputs, encode_inputs
 from engine.report.report_values import compute_values
 from engine.report.sections import list_sections
-from tests.judge.judged import judge_job
-from tests.report.reported import read_folder, write_jobs
-from tests.tui.impact.evaluated import BASE, COUNSEL, add_samples
-
-HOST = "http://gpu.lan:8000/v1?model=small-judge"
-RUBRICS = {"helpful": "Does it help?", "<b>|safe": "Is it harmless?"}
-
-
-def answer_in_turn(question: Question) -> str:
-    """Prefers the longer answer, the first one, neither, or gives no verdict."""
-    at = int(question.pair.rpartition("-")[2].partition("#")[0] or 0)
-    longer = "A" if question.first_size > question.second_size else "B"
-    return (longer, longer, longer, "A", "tie", "I <b>cannot</b> say")[at % 6]
-
-
-def write_judged(root: Path, *, by_likelihood: bool = False, judge: str = HOST) -> JobDirectory:
-    """The evaluation of `write_jobs` with thirty more answers, two voters and a judge."""
-    job = write_jobs(root)
-    texts = {BASE: "Yes.", COUNSEL: "It is so, I believe."}
-    add_samples(job, [(arm, "french", f"french-{at}", text * (1 + at % 3))
-                      for at in range(30) for arm, text in texts.items()])  # fmt: skip
-    answer = (lambda question: "A") if by_likelihood else answer_in_turn
-    judged = judge_job(job, answer, RUBRICS, name="judge-1", judge=judge, arms=(BASE, COUNSEL),
-                       by_likelihood=by_likelihood)  # fmt: skip
-    pairs = [one.pair for one in next(iter(read_pairs(judged).values()))]
-    for voter, step in (("Zoe Person", 2), ("ana", 3)):
-        book = Book(book_of(job.path, voter))
-        for at, pair in enumerate(pairs):
-            choice: Choice = "left" if at % step else "right"
-            book.cast(Vote(pair, pair, BASE, COUNSEL, choice, judge=voter))
-    return judged
-
-
-def read_pairs(judge: JobDirectory) -> Any:
-    from engine.judge.judgements import read_judgements
-
-    return read_judgements(judge).pairs
+from tests.report.reported import read_folder, write_judged
 
 
 @pytest.fixture
@@ -138,7 +100,7 @@ def test_inputs_come_back_and_every_verdict_is_in_a_table(
     assert encode_inputs(decode_inputs(files)) == files
     out = write_report([job_of(judge)], tmp_path / "report")
     rows = [*csv.DictReader(io.StringIO((out / "tables/judgements.csv").read_text()))]
-    pairs = read_pairs(judge)
+    pairs = read_judgements(judge).pairs
     assert len(rows) == sum(map(len, pairs.values())) == 72
     first = pairs["helpful"][0]
     assert (rows[0]["pair"], rows[0]["left_first"]) == (first.pair, first.readings[0].verdict or "")
