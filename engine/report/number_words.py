@@ -6,7 +6,7 @@ from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillResult, SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.number_format import write_exponent, write_number
+from engine.number_format import NOISE, write_exponent, write_number
 from engine.report.blocks import GridCell, Tone
 
 NONE = "–"
@@ -85,7 +85,8 @@ def write_change(row: SkillRow, change: SkillChange) -> str:
 
 
 def write_p(value: float) -> str:
-    return write_number(value, 3)
+    """A p-value to three decimals; what float64 cannot tell from 0 is no 0."""
+    return f"<{write_exponent(NOISE)}" if value < NOISE else write_number(value, 3)
 
 
 def verdict_cell(row: SkillRow, change: SkillChange | None) -> GridCell:

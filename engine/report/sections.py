@@ -145,7 +145,8 @@ def show_aspects(values: ReportValues) -> Section | None:
     blocks: list[Block] = [
         Paragraph(
             "Numbers of the answers' texts, without reasoning and tool calls, paired by item with "
-            f"those of {values.base}. All are exploratory; an interval of few answers is left out."
+            f"those of {values.base}. All are exploratory; an interval of few answers is left out, "
+            "and what is 0 of both arms."
         )
     ]
     for one in values.facts.aspects:
@@ -154,6 +155,8 @@ def show_aspects(values: ReportValues) -> Section | None:
     for one in values.facts.aspects:
         rows = []
         for row in one.rows:
+            if row.before == row.after == 0:
+                continue
             is_known = row.low == row.low and row.high == row.high
             digits = digits_of(row.low, row.high)
             interval = write_interval(row.low, row.high, digits, signed=True) if is_known else NONE

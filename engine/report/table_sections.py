@@ -282,7 +282,7 @@ def _list_classes(one: ClassifiedSuite, base: str, last: str) -> Iterator[Block]
         f"change of macro-F1 from {next(iter(one.arms))}",
         "no label",
     )
-    yield grid(head, cells, title=f"{one.name}, by {way}")
+    yield grid(head, cells, title=f"{one.name} by arm, by {way}")
     arms = [arm for arm in dict.fromkeys((base, last)) if arm in one.arms]
     scores = {arm: one.arms[arm].by_label() for arm in arms}
     rows = []

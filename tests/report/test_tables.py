@@ -17,6 +17,7 @@ from engine.impact.changes.stage_summary import summarize
 from engine.impact.changes.table_json import table_to_json
 from engine.impact.results.evaluation_results import EvaluationResults, read_results
 from engine.report.json_values import round_numbers
+from engine.report.number_words import write_p
 from engine.report.report_folder import write_report
 from engine.report.report_inputs import (
     INPUTS,
@@ -201,3 +202,18 @@ def test_what_was_not_measured_is_reported_as_that() -> None:
     alone = replace(results, arms={"base": results.arms["base"]})
     keys = [one.key for one in list_sections(compute_values(inputs_of(alone)))]
     assert keys == ["headline", "question", "skills", "measures", "controls", "limits"]
+
+
+def test_no_p_value_is_written_as_nothing() -> None:
+    assert [write_p(one) for one in (0.0, 1e-16, 1e-9, 0.04)] == [
+        "<1.0e-15", "<1.0e-15", "1.0e-9", "0.040",
+    ]  # fmt: skip
+
+
+def test_aspects_that_are_nothing_in_both_arms_are_left_out(folder: Path) -> None:
+    text = (folder / "report.md").read_text()
+    aspects = text.partition("## How the answers are worded")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in aspects.splitlines() if line.startswith("| ")]
+    assert len(rows) > 10
+    assert not [row for row in rows if row[3:5] == ["0.00", "0.00"]]
+    assert "| refusals |" not in aspects
