@@ -32,8 +32,9 @@ def show_controls(values: ReportValues) -> Section | None:
         Paragraph(
             f"By simulation, {power.draws:,} draws with fixed seeds, from the pairs of {pairs}: a "
             "false alarm says that the score changed where pairs were exchanged at random; a loss "
-            "is planted by turning right items wrong, and found where the verdict says lost, after "
-            "the correction over all skills. In brackets what the number of draws leaves open."
+            "of so much on average is planted by turning right items wrong, and found where the "
+            "verdict says lost, after the correction over all skills. In brackets what the number "
+            "of draws leaves open."
         ),
         grid(head, rows, (0, len(head) - 1)),
         Bullets(tuple(say_controls(values))),
@@ -73,14 +74,19 @@ def say_controls(values: ReportValues) -> Iterator[str]:
             "At least one skill shows a change where there is none in "
             f"{write_share(share)} of cases; the correction allows 5%."
         )
-    passes = [each for one in values.controls if one.row.is_primary for each in one.identity]
+    passes = [
+        each
+        for one in values.controls
+        if one.row.is_primary and one.row.unit == "score"
+        for each in one.identity
+    ]
     for of in dict.fromkeys(each.of for each in passes):
         own = [each for each in passes if each.of == of]
         changed, items = (sum(sizes) for sizes in zip(
             *((len(each.changed), each.items) for each in own), strict=True))  # fmt: skip
         yield (
             f"{of} measured a second time, in another order and smaller batches: {changed:,} of "
-            f"{items:,} items changed."
+            f"{items:,} scores changed."
         )
     nulls = [each for one in values.controls for each in one.nulls]
     for of in dict.fromkeys(each.of for each in nulls):
@@ -88,9 +94,9 @@ def say_controls(values: ReportValues) -> Iterator[str]:
         yield (
             f"{count:,} null adapter{'s' * (count != 1)} of {of}, random with the rank and norm of "
             "its layers: real changes of the weights, which give z = (value - mean) / sd with "
-            f"{count - 1:,} degrees of freedom, and no verdict."
+            f"{count - 1:,} degrees of freedom, and no verdict; no z where they do not differ."
         )
-    if not passes and not nulls:
+    if not any(one.identity for one in values.controls) and not nulls:
         yield "Neither an arm's second pass nor null adapters were measured."
 
 
