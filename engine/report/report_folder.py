@@ -185,7 +185,8 @@ def _collect_again(
     """The inputs anew: the jobs' ids, or why not, and the files."""
     facts = decode_inputs(found).facts
     ids = tuple(job.id for job in facts.jobs)
-    missing = [name for name in (*ids, *(run.id for run in facts.runs)) if name not in known]
+    needed = (*ids, *(run.id for run in facts.runs), *(judge.id for judge in facts.judges))
+    missing = [name for name in needed if name not in known]
     if missing:
         return (), f"not here: {', '.join(map(one_line, missing))}", {}
     try:
