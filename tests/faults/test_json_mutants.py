@@ -130,7 +130,7 @@ def test_a_reader_of_evaluations_that_errs_is_found(
     monkeypatch: pytest.MonkeyPatch, owner: object, name: str, defect: object, verdict: Verdict
 ) -> None:
     monkeypatch.setattr(owner, name, defect)
-    assert verdict in {result.verdict for result in json_mutants.run(SEED, OF_EVALUATIONS)}
+    assert verdict in (result.verdict for result in json_mutants.run(SEED, OF_EVALUATIONS))
 
 
 def find_no_run(sweep: str, store: Store) -> dict[str, JobDirectory]:
@@ -154,7 +154,7 @@ def test_a_reader_of_sweeps_that_errs_is_found(
     numbers = OF_SWEEPS[:40]
     assert {one.verdict for one in json_mutants.run(SEED, numbers)} == {Verdict.SURVIVED}
     monkeypatch.setattr(owner, name, defect)
-    assert Verdict.LOST in {one.verdict for one in json_mutants.run(SEED, numbers)}
+    assert Verdict.LOST in (one.verdict for one in json_mutants.run(SEED, numbers))
 
 
 @pytest.mark.parametrize(
@@ -168,4 +168,4 @@ def test_a_reader_of_judges_that_errs_is_found(
     monkeypatch: pytest.MonkeyPatch, name: str, defect: object, verdict: Verdict
 ) -> None:
     monkeypatch.setattr(judgements, name, defect)
-    assert verdict in {result.verdict for result in json_mutants.run(SEED, OF_JUDGES[:100])}
+    assert verdict in (result.verdict for result in json_mutants.run(SEED, OF_JUDGES[:100]))
