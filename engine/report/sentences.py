@@ -61,26 +61,28 @@ def say_summary(summary: StageSummary) -> Iterator[str]:
     general = summary.general
     if general.value is not None:
         count = len(general.skills)
-        which = f"The {count:,} skills" if count > 1 else f"The skill ({general.skills[0]})"
-        yield (
-            f"{which} that no stage was trained on changed by {_say_mean(general)}"
-            f"{' on average' if count > 1 else ''}."
+        which = (
+            f"{general.skills[0]}, which no stage was trained on,"
+            if count == 1
+            else f"The {count:,} skills that no stage was trained on"
         )
+        yield f"{which} changed by {_say_mean(general)}{_on_average(general)}."
     transfer = next(one for one in summary.others if one.name == "backward transfer")
     if transfer.value is not None:
         names = ", ".join(transfer.skills)
         which = (
-            f"{names}, trained on at an earlier stage,"
+            f"{names}, trained on at an earlier stage, changed by"
             if len(transfer.skills) == 1
-            else f"{len(transfer.skills):,} skills, trained on at earlier stages ({names}),"
+            else f"What earlier stages were trained on ({names}) changed by"
         )
         yield (
-            f"{which} changed by {_say_mean(transfer)} from the end of its own stage to the last "
-            "(backward transfer)."
-            if len(transfer.skills) == 1
-            else f"{which} changed by {_say_mean(transfer)} on average from the end of their own "
-            "stage to the last (backward transfer)."
+            f"{which} {_say_mean(transfer)}{_on_average(transfer)} from the end of its own stage "
+            "to the last (backward transfer)."
         )
+
+
+def _on_average(measure: StageMeasure) -> str:
+    return " on average" if len(measure.skills) > 1 else ""
 
 
 def say_skill(table: SkillTable, row: SkillRow) -> Iterator[str]:

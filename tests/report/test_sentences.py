@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from engine.impact.changes.forgetting import StageMeasure
+from engine.impact.changes.stage_summary import StageSummary
 from engine.impact.results.evaluation_results import read_results
 from engine.report.report_inputs import VERSION, CollectedFacts, ReportInputs
 from engine.report.report_values import ReportValues, compute_values
-from engine.report.sentences import list_sentences, say_others, say_primary
+from engine.report.sentences import list_sentences, say_others, say_primary, say_summary
 from engine.statistics import paired_proportions
 from tests.impact.made_results import measured, results_of, scores_of, suite_of
 from tests.tui.impact.evaluated import staged_results
@@ -100,3 +102,24 @@ def test_a_diverged_arm_has_no_verdict() -> None:
     assert [*say_primary(values)][-1] == (
         "facts is not finite under one of the two arms: it diverged."
     )
+
+
+def test_means_over_one_skill_and_over_several_name_what_they_are_of() -> None:
+    def measure(name: str, *skills: str) -> StageMeasure:
+        return StageMeasure(name, -0.1, -0.2, 0.05, skills)
+
+    def say(*skills: str) -> list[str]:
+        general, transfer = measure("general", *skills), measure("backward transfer", *skills)
+        return [*say_summary(StageSummary(("base", "a", "b"), general, (transfer,), {}, None))]
+
+    assert say("facts") == [
+        "facts, which no stage was trained on, changed by -10.0 points [-20.0, +5.0].",
+        "facts, trained on at an earlier stage, changed by -10.0 points [-20.0, +5.0] from the end "
+        "of its own stage to the last (backward transfer).",
+    ]
+    assert say("facts", "song") == [
+        "The 2 skills that no stage was trained on changed by -10.0 points [-20.0, +5.0] on "
+        "average.",
+        "What earlier stages were trained on (facts, song) changed by -10.0 points [-20.0, +5.0] "
+        "on average from the end of its own stage to the last (backward transfer).",
+    ]
