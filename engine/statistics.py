@@ -117,7 +117,7 @@ def paired_proportions(
     """
     if min(gained, lost) < 0 or gained + lost > n or n < 2:
         raise ValueError(f"{gained} gained and {lost} lost of {n}")
-    return _test_proportions(gained, lost, n).interval(confidence)
+    return proportions_test(gained, lost, n).interval(confidence)
 
 
 Test = Literal[
@@ -226,7 +226,7 @@ def paired_test(
         name = "clustered proportions"
     elif _is_uneven(weights):
         name = "weighted proportions"
-    return _test_proportions(gained, lost, n, trials, effect, name)
+    return proportions_test(gained, lost, n, trials, effect, name)
 
 
 def mean_test(
@@ -297,7 +297,7 @@ def _trials(n: int, groups: Sequence[Hashable], weights: Sequence[float]) -> int
     return int(fsum(sums.values()) ** 2 / fsum(one**2 for one in sums.values()) + 1e-9)
 
 
-def _test_proportions(
+def proportions_test(
     gained: float,
     lost: float,
     n: int,
@@ -305,7 +305,8 @@ def _test_proportions(
     effect: float = 1.0,
     name: Test = "paired proportions",
 ) -> PairedTest:
-    """`count` independent trials, each item one where it is None, and their design effect."""
+    """The test of so many gained and lost in `n` pairs, shares of them where these have weights.
+    `count` independent trials, each item one where it is None, and their design effect."""
     count = n if count is None else count
     if not gained and not lost:
         # Items of a group may go together: as many independent trials as there are groups.

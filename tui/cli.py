@@ -9,6 +9,7 @@ import gc
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -128,11 +129,12 @@ class _Version(argparse.Action):
 
 
 def show_error(error: EngineError) -> None:
-    """An error as a user reads it, on stderr."""
-    print(f"finetop: {clean(error.title)}", file=sys.stderr)
-    for part in (error.detail, error.hint):
-        if part:
-            print("\n".join(f"  {line}" for line in clean(part).splitlines()), file=sys.stderr)
+    """An error as a user reads it, on stderr; where nobody reads that, the exit code remains."""
+    with suppress(OSError):
+        print(f"finetop: {clean(error.title)}", file=sys.stderr)
+        for part in (error.detail, error.hint):
+            if part:
+                print("\n".join(f"  {line}" for line in clean(part).splitlines()), file=sys.stderr)
 
 
 def _open_dashboard(options: argparse.Namespace) -> int:

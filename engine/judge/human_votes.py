@@ -130,10 +130,9 @@ def _beside_majority(
     return measure_agreement(both, {one.pair: one.group for one in pairs})
 
 
-def agree_among_voters(pairs: Sequence[PairVerdict], votes: Votes) -> Agreement:
+def agree_among_voters(
+    pairs: Sequence[PairVerdict], labels: Mapping[str, Sequence[str]]
+) -> Agreement:
     """The voters among themselves on the judged pairs: the most that a judge can be held to."""
-    if not pairs:
-        return measure_agreement({}, {})
-    labels = labels_of_votes(votes, (pairs[0].left, pairs[0].right))
     of_pairs = {one.pair: labels.get(one.pair, []) for one in pairs}
     return measure_agreement(of_pairs, {one.pair: one.group for one in pairs})

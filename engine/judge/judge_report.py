@@ -104,7 +104,6 @@ def _names_of(judge: str) -> tuple[str, str]:
 
 def report_to_json(report: JudgeReport) -> dict[str, Any]:
     """The report as JSON knows it: an interval is a pair, null where there is none."""
-    result = report.result
     return {
         "id": report.id,
         "judged": report.judged,
@@ -114,10 +113,17 @@ def report_to_json(report: JudgeReport) -> dict[str, Any]:
         "reading": report.reading,
         "prompt": report.prompt,
         "arms": [report.left_name, report.right_name],
+        **result_to_json(report.result),
+        "notes": list(report.notes),
+    }
+
+
+def result_to_json(result: JudgeResult) -> dict[str, Any]:
+    """Its numbers alone."""
+    return {
         "rubrics": [_rubric_to_json(one) for one in result.rubrics],
         "voters": result.voters,
         "among_voters": _agreement_to_json(result.among_voters),
-        "notes": list(report.notes),
     }
 
 

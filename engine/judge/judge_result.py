@@ -27,6 +27,11 @@ from engine.judge.verdicts import PairVerdict, Problem, Reading
 from engine.statistics import PairedTest, paired_test
 
 _EXAMPLES = 3
+CAUTION = (
+    "A judge is a model and makes errors: a win is an answer that it prefers in both orders, all "
+    "else counts as a tie. Votes of people are counted apart."
+)
+PLACE_DECIDES = "the place decides more often than the answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,11 @@ class RubricResult:
     ratings: Agreement | None
     """With the voters' ratings under the rubric of this name; None where there are none."""
 
+    @property
+    def place_decides(self) -> bool:
+        """Whether both orders agree on less than half of the pairs, with 95% confidence."""
+        return self.consistency is not None and (self.consistency.high or 1) < 0.5
+
 
 @dataclass(frozen=True, slots=True)
 class JudgeResult:
@@ -106,23 +116,30 @@ def measure_judge(judgements: Judgements, votes: Votes) -> JudgeResult:
         for voter, cast in votes.items()
     }
     own = {voter: cast for voter, cast in own.items() if cast}
-    rubrics = tuple(_measure(name, pairs, own) for name, pairs in judgements.pairs.items())
+    labels = labels_of_votes(own, (left, right))
+    rubrics = tuple(
+        measure_rubric(rubric, pairs, labels, labels_of_ratings(own, (left, right), rubric))
+        for rubric, pairs in judgements.pairs.items()
+    )
     every = next(iter(judgements.pairs.values()), ())
-    among = agree_among_voters(every, own) if len(own) > 1 else None
+    among = agree_among_voters(every, labels) if len(own) > 1 else None
     return JudgeResult(left, right, rubrics, len(own), among)
 
 
-def _measure(rubric: str, pairs: Sequence[PairVerdict], votes: Votes) -> RubricResult:
+def measure_rubric(
+    rubric: str,
+    pairs: Sequence[PairVerdict],
+    labels: Mapping[str, Sequence[str]],
+    ratings: Mapping[str, Sequence[str]],
+) -> RubricResult:
+    """The numbers of one rubric. `labels` and `ratings` are by pair what each voter prefers of the
+    two arms, by vote and by ratings under this rubric: an arm, or a tie."""
     whole = [one for one in pairs if one.outcome != "incomplete"]
     readings = [reading for one in pairs for reading in one.readings]
     groups = [one.group for one in whole]
     changes = [one.change for one in whole]
-    labels: dict[str, list[str]] = {}
-    ratings: dict[str, list[str]] = {}
-    if pairs:
-        arms = (pairs[0].left, pairs[0].right)
-        labels = labels_of_votes(votes, arms)
-        ratings = labels_of_ratings(votes, arms, rubric)
+    if not pairs:
+        labels = ratings = {}
     outcomes, averaged = Counter(one.outcome for one in whole), _averaged(pairs)
     return RubricResult(
         rubric,
@@ -187,5 +204,5 @@ def _is_longer(pair: PairVerdict, arm: str | None) -> float:
 
 
 def _examples(readings: Sequence[Reading]) -> tuple[str, ...]:
-    texts = (one.text for one in readings if one.problem in ("unreadable", "cut"))
+    texts = (one.text for one in readings if one.problem in ("unreadable", "cut") and one.text)
     return tuple(dict.fromkeys(texts))[:_EXAMPLES]

@@ -1,7 +1,7 @@
 """From the directories of jobs to the inputs of a report.
 
-Owns what is taken from where: results of all jobs as one, the runs behind the arms, answers, votes.
-Refuses to compute a table: that is rendering.
+Owns what is taken from where: results of all jobs as one, the runs behind the arms, answers, votes,
+judges. Refuses to compute a table: that is rendering.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +18,7 @@ from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import EvaluateRecipe
 from engine.report.job_answers import read_job_answers
 from engine.report.json_values import round_numbers
+from engine.report.judge_facts import read_judges
 from engine.report.report_inputs import (
     VERSION,
     CollectedFacts,
@@ -64,14 +65,18 @@ def collect_inputs(
         [*by_id.values()], by_text, results, shown, [(one.skill, one.item) for one in telling]
     )
     refs = {renamed[arm.name]: _list_refs(arm) for arm in merged.arms.values()}
-    found, missing = list_runs(
-        [ref for arm in shown for ref in refs[arm]], _index_runs([*by_id.values()], runs)
-    )
+    known = _index_runs([*by_id.values()], runs)
+    found, missing = list_runs([ref for arm in shown for ref in refs[arm]], known)
     arm_runs = {
         arm: run for arm in shown if (run := next(filter(None, map(find_run_id, refs[arm])), ""))
     }
     votes = [
         _list_votes(job, texts, shown) for job, texts in zip(by_id.values(), by_text, strict=True)
+    ]
+    places = [job.path for job in known.values()]
+    judges = [
+        [*read_judges(job, texts, shown, names, places)]
+        for job, texts in zip(by_id.values(), by_text, strict=True)
     ]
     facts = CollectedFacts(
         VERSION,
@@ -84,6 +89,7 @@ def collect_inputs(
         tuple(answers),
         tuple(aspects),
         tuple(vote for of_job in votes for vote in of_job),
+        tuple(judge for of_job in judges for judge in of_job),
     )
     return ReportInputs(facts, results)
 
@@ -108,8 +114,8 @@ def _find_name(merged: EvaluationResults, arm: ArmResults) -> str:
 
 
 def _choose_arms(results: EvaluationResults, shown: Sequence[str]) -> EvaluationResults:
-    """The arms that are shown, and of those between them the parents alone; the suites that one of
-    them was measured on."""
+    """The arms that are shown with their controls, and of those between them the parents alone; the
+    suites that one of them was measured on."""
     kept: dict[str, ArmResults] = {arm: results.arms[arm] for arm in shown}
     for name in shown:
         parent = results.arms[name].parent
@@ -118,7 +124,9 @@ def _choose_arms(results: EvaluationResults, shown: Sequence[str]) -> Evaluation
             parent = results.arms[parent].parent
     measured = {suite for arm in kept.values() for suite in arm.suites}
     return EvaluationResults(
-        kept, {name: facts for name, facts in results.suites.items() if name in measured}
+        kept,
+        {name: facts for name, facts in results.suites.items() if name in measured},
+        {name: arm for name, arm in results.controls.items() if arm.of in shown},
     )
 
 
@@ -130,6 +138,13 @@ def _clear_results(
         name: names.name_arm(arm.spec, renamed[name] if renamed[name] != name else "")
         for name, arm in results.arms.items()
     }
+
+    def rename(control: ArmResults) -> str:
+        own, of = control.name, control.of
+        name = f"{renamed[of]}{own.removeprefix(of)}" if own.startswith(of) else own
+        while name in renamed.values():
+            name += "'"
+        return name
 
     def clear(text: str) -> str:
         text = names.clear_text(text)
@@ -147,11 +162,24 @@ def _clear_results(
             notes=tuple(map(clear, arm.notes)),
             suites={suite: _clear_suite(each, clear) for suite, each in arm.suites.items()},
         )
+    controls = {
+        name: replace(
+            arm,
+            name=name,
+            spec=arms[renamed[arm.of]].spec,  # what it is made of is that of its arm
+            of=renamed[arm.of],
+            parent="",
+            notes=tuple(map(clear, arm.notes)),
+            suites={suite: _clear_suite(each, clear) for suite, each in arm.suites.items()},
+        )
+        for arm in results.controls.values()
+        for name in [rename(arm)]
+    }
     suites = {
         name: replace(facts, notes=tuple(map(clear, facts.notes)))
         for name, facts in results.suites.items()
     }
-    return EvaluationResults(arms, suites)
+    return EvaluationResults(arms, suites, controls)
 
 
 def _clear_suite(suite: ArmSuite, clear: Callable[[str], str]) -> ArmSuite:

@@ -89,6 +89,37 @@ def list_aspects(values: ReportValues) -> Iterator[Iterable[Cell]]:
                    row.after - row.before, row.low, row.high, row.items)  # fmt: skip
 
 
+def list_judgements(values: ReportValues) -> Iterator[Iterable[Cell]]:
+    """A row for each pair that a judge was asked about, under each rubric: what it said of the two
+    answers with the left arm's shown first, and with the right arm's."""
+    yield ("judge", "rubric", "pair", "left", "right", "left_characters", "right_characters",
+           "left_first", "right_first", "left_first_problem", "right_first_problem",
+           "votes")  # fmt: skip
+    for judge in values.facts.judges:
+        for rubric in judge.rubrics:
+            for pair in rubric.pairs:
+                orders = (pair.left_first, pair.right_first)
+                yield (judge.id, rubric.rubric, pair.pair, judge.left, judge.right, pair.left_size,
+                       pair.right_size, *(one.verdict for one in orders),
+                       *(one.problem for one in orders),
+                       " ".join(judge.votes.get(pair.pair, ())))  # fmt: skip
+
+
+def list_tradeoff(values: ReportValues) -> Iterator[Iterable[Cell]]:
+    """A row for each arm but the base: what it gained and retained, in shares of a score."""
+    yield ("arm", "base", "gained", "gained_low", "gained_high", "retained", "retained_low",
+           "retained_high", "front", "target_skills", "other_skills", "n")  # fmt: skip
+    if values.tradeoff is None:
+        return
+    found = values.tradeoff.tradeoff
+    skills = (len(found.targets), len(found.others), found.items)
+    for point in found.points:
+        ends = (
+            end for one in (point.gained, point.retained) for end in (one.value, one.low, one.high)
+        )
+        yield (point.arm, found.base, *ends, _yes(point.is_on_front), *skills)
+
+
 def list_curves(values: ReportValues) -> Iterator[Iterable[Cell]]:
     """A row for each point that is drawn."""
     yield ("run", "tag", "step", "value")
@@ -104,6 +135,8 @@ CSV_FILES: Mapping[str, Callable[[ReportValues], Iterator[Iterable[Cell]]]] = {
     "tables/items.csv": list_items,
     "tables/labels.csv": list_labels,
     "tables/aspects.csv": list_aspects,
+    "tables/tradeoff.csv": list_tradeoff,
+    "tables/judgements.csv": list_judgements,
     "tables/curves.csv": list_curves,
 }
 """By name, in the order of the folder."""

@@ -67,14 +67,14 @@ def _decode(kind: Any, value: Any, where: str) -> Any:
         if len(each) != len(parts):
             raise ValueError(f"{where} has {len(each)} values")
         return tuple(_decode(part, one, where) for part, one in zip(parts, each, strict=True))
-    if origin is not None and issubclass(origin, Mapping):
-        if not isinstance(value, dict):
-            raise ValueError(f"{where} is no object")
-        return {key: _decode(parts[1], one, f"{where}.{key[:80]}") for key, one in value.items()}
     if origin is typing.Literal:
         if value not in parts:
             raise ValueError(f"{where} is {str(value)[:80]!r}")
         return value
+    if origin is not None and issubclass(origin, Mapping):
+        if not isinstance(value, dict):
+            raise ValueError(f"{where} is no object")
+        return {key: _decode(parts[1], one, f"{where}.{key[:80]}") for key, one in value.items()}
     if kind is float:
         if value is None:
             return math.nan

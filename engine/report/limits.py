@@ -10,7 +10,9 @@ from engine.impact.changes.skill_rows import SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.results.evaluation_results import ArmSuite
 from engine.number_format import NOISE, write_number
+from engine.report.control_section import say_power
 from engine.report.job_answers import LONGEST
+from engine.report.judge_section import name_judge
 from engine.report.report_values import ReportValues
 from engine.statistics import COVERAGE, paired_proportions
 
@@ -56,6 +58,7 @@ def list_limits(values: ReportValues) -> Iterator[str]:
     table, facts = values.table, values.facts
     yield f"All of it is about {SCOPE}: another seed or another recipe of the same kind may differ."
     yield from _say_family(values)
+    yield from say_power(values)
     yield _say_manner(values)
     yield from _say_contamination(values)
     yield from values.summary.notes
@@ -78,12 +81,7 @@ def list_limits(values: ReportValues) -> Iterator[str]:
                 "the hash of their ids. Each answer counts as one independent observation."
             )
     yield f"Answers are shown to {LONGEST} characters; curves are drawn from their extremes."
-    voters = sum(one.voters for one in facts.votes)
-    yield (
-        "Votes are shown apart from scores, and no score uses them."
-        if voters
-        else "No judge: right and wrong come from the items alone, and no votes were cast."
-    )
+    yield from _say_judges(values)
     yield from COVERAGE
 
 
@@ -128,6 +126,21 @@ def _say_manner(values: ReportValues) -> str:
     manner = "zero-shot" if shots == "0" else f"with {shots} examples"
     how = f"{manner}, by {own}"
     return f"All skills were asked {how}, {'greedy' if is_greedy else 'sampled'}: {tail}"
+
+
+def _say_judges(values: ReportValues) -> Iterator[str]:
+    facts = values.facts
+    if any(one.voters for one in facts.votes):
+        yield "Votes are shown apart from scores, and no score uses them."
+    elif not facts.judges:
+        yield "No judge: right and wrong come from the items alone, and no votes were cast."
+    if facts.judges:
+        names = ", ".join(dict.fromkeys(map(name_judge, facts.judges)))
+        yield (
+            f"Judged by models: {names}. No score uses it. A judge prefers places, long answers "
+            "and its own family; its errors stand beside its wins, and another judge or wording "
+            "may say something else."
+        )
 
 
 def _is_greedy(suite: ArmSuite) -> bool:

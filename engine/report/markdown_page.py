@@ -17,9 +17,9 @@ from engine.report.blocks import (
 from engine.text import clean, one_line
 
 LONGEST_CELL = 400
-_SPECIAL = re.compile(r"([\\`*{}\[\]<>|#~$]|(?<![^\W_])_|_(?![^\W_]))")
+_SPECIAL = re.compile(r"([\\`*{}\[\]<>|#~$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9]))")
 _AT_START = re.compile(r"^(\s*)([-+=>]|\d+[.)])")
-_INTERVAL = re.compile(r"\\\[([-+\d., e]*)\\\](?![(\[:\\])")
+_INTERVAL = re.compile(r"\\\[((?:[-+\d., e%]|&[lg]t;)*)\\\](?![(\[:\\])")
 """Numbers in brackets, which mean nothing where no link follows."""
 _ADDRESS = re.compile(r"(?i)(https?|ftp)(:)|(www)(\.)")
 """What renderers make links of, without being asked."""

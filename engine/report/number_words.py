@@ -2,10 +2,11 @@
 
 import math
 
+from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillResult, SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.number_format import write_exponent, write_number
+from engine.number_format import NOISE, write_exponent, write_number
 from engine.number_format import write_points as write_points
 from engine.report.blocks import GridCell, Tone
 
@@ -49,6 +50,16 @@ def digits_of(low: float, high: float) -> int:
     return 4 if reach < 0.01 else 3 if reach < 0.1 else 2
 
 
+def write_mean(measure: StageMeasure) -> str:
+    """A mean change in points with its interval, where it has one: -1.9 [-3.1, -0.8]."""
+    if measure.value is None:
+        return NONE
+    text = write_points(measure.value)
+    if measure.low is None or measure.high is None:
+        return text
+    return f"{text} [{write_points(measure.low)}, {write_points(measure.high)}]"
+
+
 def write_change(row: SkillRow, change: SkillChange) -> str:
     """A change with its interval and unit, and the interval's level."""
     ends = (change.difference, change.low, change.high)
@@ -68,7 +79,8 @@ def write_level(change: SkillChange) -> str:
 
 
 def write_p(value: float) -> str:
-    return write_number(value, 3)
+    """A p-value to three decimals; what float64 cannot tell from 0 is no 0."""
+    return f"<{write_exponent(NOISE)}" if value < NOISE else write_number(value, 3)
 
 
 def verdict_cell(row: SkillRow, change: SkillChange | None) -> GridCell:

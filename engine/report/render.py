@@ -8,8 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from engine.charts.svg import draw
+from engine.impact.changes.control_json import controls_to_json
 from engine.impact.changes.table_json import table_to_json
+from engine.impact.changes.tradeoff_json import tradeoff_to_json
 from engine.json_output import format_json
+from engine.judge.judge_report import result_to_json
 from engine.report.blocks import Plot, Section
 from engine.report.csv_files import CSV_FILES, write_csv
 from engine.report.html_page import write_html
@@ -92,7 +95,18 @@ def _encode(values: ReportValues) -> str:
         "runs": to_json(values.facts.runs),
         "aspects": to_json(values.facts.aspects),
         "votes": to_json(values.facts.votes),
+        "judges": [
+            {"id": facts.id, "judged": facts.judged, "state": facts.state, "judge": facts.name,
+             "model": facts.model, "reading": facts.reading, "prompt": facts.prompt,
+             "arms": [facts.left, facts.right], **result_to_json(result),
+             "notes": list(facts.notes)}
+            for facts, result in zip(values.facts.judges, values.judges, strict=True)
+        ],
         "telling": to_json(values.telling),
+        "tradeoff": tradeoff_to_json(values.tradeoff.tradeoff, values.tradeoff.table)
+        if values.tradeoff
+        else None,
+        "controls": controls_to_json(values.controls, values.power),
         "detectable": {row.name: least for row, _, least in list_detectable(values)},
         "limits": list(list_limits(values)),
     }  # fmt: skip

@@ -71,6 +71,7 @@ def write_report(
     """
     out = out.absolute()
     check_folder(out, force=force, hint=hint)
+    _check_is_apart(out, jobs)
     progress("reading")
     inputs = encode_inputs(collect_inputs(jobs, arms, delta, runs))
     progress("rendering")
@@ -89,7 +90,10 @@ def check_folder(out: Path, *, force: bool = False, hint: str = FORCE_HINT) -> N
         )
     if os.path.lexists(out) and (out.is_symlink() or not out.is_dir()):
         raise EngineError("The path is not a folder.", str(out), "Choose another name.")
-    if not out.is_dir() or not any(out.iterdir()):
+    if not out.is_dir():
+        return
+    if not any(out.iterdir()):
+        _check_can_be_replaced(out)
         return
     if not force:
         raise EngineError("The folder is not empty.", str(out), hint)
@@ -97,6 +101,32 @@ def check_folder(out: Path, *, force: bool = False, hint: str = FORCE_HINT) -> N
         raise EngineError(
             "The folder holds more than a report, and is not replaced.",
             f"{out}: {one_line(foreign)}",
+            "Choose another folder.",
+        )
+    _check_can_be_replaced(out)
+
+
+def _check_can_be_replaced(out: Path) -> None:
+    """A folder is replaced by renaming: a mount point stays, and a shell would stay in the old one
+    and see nothing."""
+    is_cwd = os.path.isdir(os.curdir) and os.path.samefile(out, os.curdir)
+    if is_cwd or os.path.ismount(out):
+        what = "the working directory" if is_cwd else "a mount point"
+        raise EngineError(
+            f"The folder is {what}, and cannot be replaced.",
+            str(out),
+            f"Name a new folder in it: {out / 'report'}.",
+        )
+
+
+def _check_is_apart(out: Path, jobs: Sequence[JobDirectory]) -> None:
+    """A report outlives its jobs, and a job's directory holds what its worker wrote."""
+    parents = (out.parent.resolve(), *out.parent.resolve().parents)
+    inside = next((job for job in jobs if job.path.resolve() in parents), None)
+    if inside is not None:
+        raise EngineError(
+            "The folder lies in a job, and would be deleted with it.",
+            f"{out}: in {inside.path.name}",
             "Choose another folder.",
         )
 
@@ -110,16 +140,18 @@ def verify_report(
     by id, and compare every byte. Raises EngineError where the folder is no report or its inputs
     are damaged beyond reading."""
     names = _list_files(folder)
-    if INPUTS not in names or RESULTS not in names:
+    if not all(name in names and (folder / name).is_file() for name in (INPUTS, RESULTS)):
         raise EngineError(
             "This folder is no report.", f"{folder}: {INPUTS} or {RESULTS} is missing",
             "Name a folder that finetop report wrote.",
         )  # fmt: skip
-    found = {name: read_bounded(folder / name, MOST_BYTES) for name in sorted(names)}
+    regular = [name for name in sorted(names) if (folder / name).is_file()]
+    found = {name: read_bounded(folder / name, MOST_BYTES) for name in regular}
     differences = _check_sums(found)
     progress("rendering")
     expected = _render_again({name: found[name] for name in (INPUTS, RESULTS)})
     differences |= _compare(found, expected, "rendered")
+    differences |= dict.fromkeys(set(names) - found.keys(), "not a regular file")
     jobs: tuple[str, ...] = ()
     reason = "the jobs were not sought"
     if known is not None:
@@ -128,7 +160,7 @@ def verify_report(
         own = {name: found[name] for name in again}
         differences |= _compare(own, again, "collected from the jobs")
     return ReportCheck(
-        len(expected.keys() | found.keys()),
+        len(expected.keys() | set(names)),
         tuple(FileDifference(name, why) for name, why in sorted(differences.items())),
         jobs,
         reason,
@@ -153,7 +185,8 @@ def _collect_again(
     """The inputs anew: the jobs' ids, or why not, and the files."""
     facts = decode_inputs(found).facts
     ids = tuple(job.id for job in facts.jobs)
-    missing = [name for name in (*ids, *(run.id for run in facts.runs)) if name not in known]
+    needed = (*ids, *(run.id for run in facts.runs), *(judge.id for judge in facts.judges))
+    missing = [name for name in needed if name not in known]
     if missing:
         return (), f"not here: {', '.join(map(one_line, missing))}", {}
     try:
@@ -168,7 +201,7 @@ def _collect_again(
 def _check_sums(found: Mapping[str, bytes]) -> dict[str, str]:
     """Where a file is not what `SHA256SUMS` says."""
     listed = dict(_read_sums(found.get(SUMS, b"")))
-    own = dict(_read_sums(write_sums(found)))
+    own = dict(_read_sums(write_sums({name: found[name] for name in listed if name in found})))
     return {
         name: f"its SHA-256 is not the one in {SUMS}"
         for name, digest in listed.items()
@@ -219,11 +252,13 @@ def _show_line(line: bytes, own: bytes, other: bytes) -> str:
 
 
 def _list_files(folder: Path) -> list[str]:
-    """The names of all files below it, with a slash between folders."""
+    """The names of all files below it, with a slash between folders; links to folders among them,
+    which nobody follows."""
     names: list[str] = []
     try:
         for path, folders, files in os.walk(folder, onerror=_raise):
             folders.sort()
+            files += [name for name in folders if os.path.islink(os.path.join(path, name))]
             names += [Path(path, name).relative_to(folder).as_posix() for name in sorted(files)]
             if len(names) > MOST_FILES:
                 raise EngineError("This folder is no report.", f"{folder}: too many files")

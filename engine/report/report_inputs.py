@@ -18,6 +18,7 @@ from engine.impact.results.evaluation_results import (
 )
 from engine.report.job_answers import ArmAspects, ItemAnswer
 from engine.report.json_values import from_json, to_json
+from engine.report.judge_facts import JudgeFacts
 from engine.report.run_facts import RunFacts
 
 VERSION = 1
@@ -72,6 +73,7 @@ class CollectedFacts:
     answers: tuple[ItemAnswer, ...]
     aspects: tuple[ArmAspects, ...]
     votes: tuple[VoteResult, ...]
+    judges: tuple[JudgeFacts, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +130,16 @@ def _results_to_json(results: EvaluationResults) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "suites": {name: facts.to_json() for name, facts in results.suites.items()},
-        "arms": {name: _arm_to_json(arm) for name, arm in results.arms.items()},
+        "arms": {
+            name: _arm_to_json(arm) for name, arm in {**results.arms, **results.controls}.items()
+        },
     }
 
 
 def _arm_to_json(arm: ArmResults) -> dict[str, Any]:
+    control = {"control": arm.control, "of": arm.of} if arm.control else {}
     return {
+        **control,
         "arm": arm.spec,
         "parent": arm.parent,
         "trained": list(arm.trained),

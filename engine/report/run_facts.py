@@ -17,7 +17,6 @@ from engine.events.summary import Gap, gap, summarise
 from engine.events.tag_names import in_order
 from engine.jobs import status as statuses
 from engine.jobs.directory import JobDirectory, read_json
-from engine.jobs.status import Status
 from engine.jobs.summary import view
 from engine.recipes.recipe import TrainRecipe, to_table
 from engine.report.short_names import ShortNames, find_run_id
@@ -122,7 +121,7 @@ def read_run(job: JobDirectory, names: ShortNames) -> RunFacts:
         shown.method if shown is not None and isinstance(recipe, TrainRecipe) else "unknown",
         names.name_ref(checkpoint),
         find_run_id(checkpoint),
-        _write_state(status),
+        read_state(job),
         status.step if status else 0,
         status.total if status else 0,
         status.tokens if status else 0,
@@ -142,7 +141,9 @@ def read_packages(job: JobDirectory) -> dict[str, str]:
     return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
-def _write_state(status: Status | None) -> str:
+def read_state(job: JobDirectory) -> str:
+    """How a job ended, as it was written: whether a worker still lives is no fact to take away."""
+    status = statuses.read(job)
     return str(status.state) if status is not None and status.state.final else "not finished"
 
 

@@ -19,7 +19,10 @@ from engine.report.blocks import (
     clip,
     grid,
 )
+from engine.report.control_section import show_controls
+from engine.report.headline import show_headline, show_sentences
 from engine.report.job_answers import ItemAnswer
+from engine.report.judge_section import show_judges
 from engine.report.limits import list_detectable, list_limits
 from engine.report.number_words import (
     NONE,
@@ -31,7 +34,7 @@ from engine.report.number_words import (
 from engine.report.plots import plot_curves
 from engine.report.report_values import ReportValues
 from engine.report.run_facts import RunFacts
-from engine.report.sentences import say_aspects, say_others, say_primary, say_shifts
+from engine.report.sentences import say_aspects
 from engine.report.table_sections import (
     name_row,
     show_classes,
@@ -43,23 +46,10 @@ from engine.report.table_sections import (
     show_texts,
 )
 from engine.report.telling_items import RULE, TellingItem
+from engine.report.tradeoff_section import show_tradeoff
 
 LONGEST_PROMPT = 600
 """Characters of a question, and of a right answer, that are shown."""
-
-
-def show_headline(values: ReportValues) -> Section | None:
-    """What changed, in sentences."""
-    blocks: list[Block] = []
-    for intro, sentences in (
-        (f"{values.last} against {values.base}, corrected for the number of skills:",
-         say_primary(values)),
-        ("Each other step, exploratory:", say_others(values)),
-        ("Real or only format, exploratory:", say_shifts(values)),
-    ):  # fmt: skip
-        if found := tuple(sentences):
-            blocks += [Paragraph(intro), Bullets(found)]
-    return Section("headline", "What changed", tuple(blocks))
 
 
 def show_question(values: ReportValues) -> Section | None:
@@ -155,7 +145,8 @@ def show_aspects(values: ReportValues) -> Section | None:
     blocks: list[Block] = [
         Paragraph(
             "Numbers of the answers' texts, without reasoning and tool calls, paired by item with "
-            f"those of {values.base}. All are exploratory; an interval of few answers is left out."
+            f"those of {values.base}. All are exploratory; an interval of few answers is left out, "
+            "and what is 0 of both arms."
         )
     ]
     for one in values.facts.aspects:
@@ -164,6 +155,8 @@ def show_aspects(values: ReportValues) -> Section | None:
     for one in values.facts.aspects:
         rows = []
         for row in one.rows:
+            if row.before == row.after == 0:
+                continue
             is_known = row.low == row.low and row.high == row.high
             digits = digits_of(row.low, row.high)
             interval = write_interval(row.low, row.high, digits, signed=True) if is_known else NONE
@@ -233,16 +226,20 @@ SECTIONS: tuple[ShowSection, ...] = (
     show_headline,
     show_question,
     show_skills,
+    show_sentences,
     show_stages,
+    show_tradeoff,
     show_format,
     show_answers,
     show_votes,
+    show_judges,
     show_classes,
     show_texts,
     show_runs,
     show_aspects,
     show_other_arms,
     show_measures,
+    show_controls,
     show_limits,
 )
 

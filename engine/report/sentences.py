@@ -14,14 +14,14 @@ from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillRow, SkillTable
 from engine.impact.changes.stage_summary import StageSummary
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.number_format import write_number, write_points
+from engine.number_format import write_number
 from engine.report.job_answers import ArmAspects, AspectChange
 from engine.report.number_words import (
     digits_of,
     write_change,
     write_digits,
     write_interval,
-    write_level,
+    write_points,
     write_value,
 )
 from engine.report.report_values import ReportValues
@@ -58,14 +58,31 @@ def say_primary(values: ReportValues) -> Iterator[str]:
 
 def say_summary(summary: StageSummary) -> Iterator[str]:
     """The change of the skills that no stage trained, and backward transfer, where there is one."""
+    general = summary.general
+    if general.value is not None:
+        count = len(general.skills)
+        which = (
+            f"{general.skills[0]}, which no stage was trained on,"
+            if count == 1
+            else f"The {count:,} skills that no stage was trained on"
+        )
+        yield f"{which} changed by {_say_mean(general)}{_on_average(general)}."
     transfer = next(one for one in summary.others if one.name == "backward transfer")
-    for measure, what in (
-        (summary.general, "Skills that no stage was trained on changed by"),
-        (transfer, "Skills that a stage before the last was trained on changed by"),
-    ):
-        if measure.value is not None:
-            tail = " since that stage (backward transfer)" if measure is transfer else ""
-            yield f"{what} {_say_mean(measure)} on average{tail}, over {_count_skills(measure)}."
+    if transfer.value is not None:
+        names = ", ".join(transfer.skills)
+        which = (
+            f"{names}, trained on at an earlier stage, changed by"
+            if len(transfer.skills) == 1
+            else f"What earlier stages were trained on ({names}) changed by"
+        )
+        yield (
+            f"{which} {_say_mean(transfer)}{_on_average(transfer)} from the end of its own stage "
+            "to the last (backward transfer)."
+        )
+
+
+def _on_average(measure: StageMeasure) -> str:
+    return " on average" if len(measure.skills) > 1 else ""
 
 
 def say_skill(table: SkillTable, row: SkillRow) -> Iterator[str]:
@@ -133,11 +150,7 @@ def _say_mean(measure: StageMeasure) -> str:
     points = f"{write_points(measure.value)} points"
     if measure.low is None or measure.high is None:
         return f"{points} (no interval: {measure.reason.removeprefix('no interval: ')})"
-    return f"{points} {write_interval(100 * measure.low, 100 * measure.high, 1, signed=True)}"
-
-
-def _count_skills(measure: StageMeasure) -> str:
-    return f"{len(measure.skills):,} {_plural('skill', len(measure.skills))}"
+    return f"{points} [{write_points(measure.low)}, {write_points(measure.high)}]"
 
 
 def _say_verdict(row: SkillRow, change: SkillChange) -> str:
@@ -146,7 +159,7 @@ def _say_verdict(row: SkillRow, change: SkillChange) -> str:
     if word == "items only":
         return f"has {count}: fewer than {LEAST_ITEMS} give no verdict{_say_right(row, change)}"
     if word in ("lost", "gained"):
-        return f"{word} {_say_amount(change)} on {count} ({_say_scores(row, change)})"
+        return f"{word} ({write_change(row, change)} on {count}, {_say_scores(row, change)})"
     if word in ("higher", "lower"):
         nats = row.unit == "nats per token"
         what = f"{'less' if word == 'higher' else 'more'} likely" if nats else word
@@ -165,15 +178,7 @@ def _say_verdict(row: SkillRow, change: SkillChange) -> str:
 
 
 def _say_part(row: SkillRow, change: SkillChange) -> str:
-    return f"{_say_amount(change)} of {row.name} (n {change.test.items:,})"
-
-
-def _say_amount(change: SkillChange) -> str:
-    """A loss or a gain without its sign."""
-    ends = sorted(abs(one) * (1 if one * change.difference > 0 else -1)
-                  for one in (change.low, change.high))  # fmt: skip
-    amount = write_number(100 * abs(change.difference), 1)
-    return f"{amount} points {write_interval(100 * ends[0], 100 * ends[1], 1)}{write_level(change)}"
+    return f"{row.name} {write_change(row, change)} (n {change.test.items:,})"
 
 
 def _say_scores(row: SkillRow, change: SkillChange) -> str:

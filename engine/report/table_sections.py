@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from engine.impact.changes.classified_suite import WAY_WORDS, ClassifiedSuite
+from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.format_words import MEASURE_NAMES
 from engine.impact.changes.real_or_format import FormatVerdict
 from engine.impact.changes.skill_changes import SkillChange
@@ -18,6 +19,7 @@ from engine.report.number_words import (
     write_digits,
     write_interval,
     write_p,
+    write_points,
     write_score,
 )
 from engine.report.plots import plot_changes, plot_scores
@@ -134,16 +136,8 @@ def show_stages(values: ReportValues) -> Section | None:
         return None
     cells = []
     for measure in summary.measures:
-        is_change = measure.name != "average"
-        value = NONE if measure.value is None else write_number(measure.value, 3, signed=is_change)
-        interval = (
-            write_interval(measure.low, measure.high, 3, signed=is_change)
-            if measure.low is not None and measure.high is not None
-            else NONE
-        )
-        cells.append(
-            (measure.name, value, interval, f"{len(measure.skills)}", measure.reason or "")
-        )
+        skills = f"{len(measure.skills)}"
+        cells.append((measure.name, *_write_measure(measure), skills, measure.reason or ""))
     trained = find_trained(table.results, table.stages)
     names = (f"{stage} on {', '.join(found)}" for stage, found in trained.items() if found)
     known = "; ".join(names) or "no stage is known to be trained on one of these skills"
@@ -152,6 +146,11 @@ def show_stages(values: ReportValues) -> Section | None:
         "Over the stages",
         (
             Paragraph(f"Stages: {' → '.join(table.stages)}. Trained: {known}."),
+            Paragraph(
+                "Backward transfer: the last score less the one right after the stage that trained "
+                "the skill. Peak forgetting: the best score before the last less the last. "
+                "Relative forgetting: the share of the base's score that is gone."
+            ),
             grid(
                 ("mean over skills", "value", "95% interval", "skills", "why none"), cells, (0, 4)
             ),
@@ -199,6 +198,28 @@ def name_row(row: SkillRow) -> str:
     if row.is_perplexity:
         return f"{row.name} (perplexity)"
     return row.name if row.unit == "score" else f"{row.name} ({row.measure})"
+
+
+def _write_measure(measure: StageMeasure) -> tuple[str, str]:
+    """A mean over skills and its interval: changes in points, an average as a score, what is
+    relative in percent."""
+    if measure.value is None:
+        return NONE, NONE
+    if measure.name == "average":
+        value, *ends = (write_number(one, 3) for one in _list_ends(measure))
+    elif measure.name == "relative forgetting":
+        value, *ends = (f"{write_points(one)}%" for one in _list_ends(measure))
+    else:
+        value, *ends = map(write_points, _list_ends(measure))
+        value = f"{value} points"
+    return value, f"[{', '.join(ends)}]" if ends else NONE
+
+
+def _list_ends(measure: StageMeasure) -> Iterator[float]:
+    """The value, and the ends of its interval where it has one."""
+    for one in (measure.value, measure.low, measure.high):
+        if one is not None:
+            yield one
 
 
 def _list_changes(
@@ -261,7 +282,7 @@ def _list_classes(one: ClassifiedSuite, base: str, last: str) -> Iterator[Block]
         f"change of macro-F1 from {next(iter(one.arms))}",
         "no label",
     )
-    yield grid(head, cells, title=f"{one.name}, by {way}")
+    yield grid(head, cells, title=f"{one.name} by arm, by {way}")
     arms = [arm for arm in dict.fromkeys((base, last)) if arm in one.arms]
     scores = {arm: one.arms[arm].by_label() for arm in arms}
     rows = []

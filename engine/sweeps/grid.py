@@ -10,7 +10,7 @@ import itertools
 import math
 import tomllib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,7 +25,8 @@ from engine.text import one_line
 
 MOST_POINTS = 200
 """Of a sweep that nobody insists on."""
-_MOST_EVER = 10_000
+MOST_EVER = 10_000
+"""Of any."""
 SEED = "training.seed"
 _GIVEN = ("name", "kind", "version")
 """Keys of a run's recipe that the sweep gives."""
@@ -64,8 +65,8 @@ def list_points(sweep: SweepRecipe) -> tuple[SweepPoint, ...]:
     Raises EngineError where a value is wrong, and for points that are equal or too many.
     """
     count = count_points(sweep)
-    if count > _MOST_EVER:
-        raise EngineError(f"A sweep of {count:,} points.", f"At most {_MOST_EVER:,} are possible.")
+    if count > MOST_EVER:
+        raise EngineError(f"A sweep of {count:,} points.", f"At most {MOST_EVER:,} are possible.")
     table = recipes.to_table(sweep.base)
     prefixes = _prefixes_of(list(sweep.over))
     points: list[SweepPoint] = []
@@ -132,7 +133,11 @@ def parse_over(texts: Sequence[str]) -> dict[str, list[object]]:
 def name_bases(points: Sequence[SweepPoint]) -> dict[str, str]:
     """The checkpoints that runs begin with, in order, with the name of each as an arm."""
     refs = list(dict.fromkeys(point.recipe.model.checkpoint for point in points))
-    return {ref: f"{_BASE} {short_ref(ref)}" if at else _BASE for at, ref in enumerate(refs)}
+    names: dict[str, str] = {}
+    for ref in refs:
+        name = f"{_BASE} {short_ref(ref)}" if names else _BASE
+        names[ref] = _number(name, set(names.values()))
+    return names
 
 
 def write_value(value: Any) -> str:
@@ -154,17 +159,26 @@ def write_value(value: Any) -> str:
 def _parse_list(dotted: str, text: str) -> list[object]:
     if text.startswith("["):
         try:
-            values = tomllib.loads(f"values = {text}")["values"]
+            table = tomllib.loads(f"values = {text}")
         except (tomllib.TOMLDecodeError, RecursionError) as error:
-            raise EngineError(
-                "Invalid list of --over.", f"{one_line(dotted)}={one_line(text)}: {error}",
-                'A list is written as in TOML: ["a, b", "c"].',
-            ) from error  # fmt: skip
-        return list(values)
+            raise _refuse_list(dotted, text, str(error)) from error
+        if table.keys() != {"values"}:
+            raise _refuse_list(dotted, text, "more than a list")
+        return list(table["values"])
     if not text:
         return []
-    (parts,) = csv.reader([text], skipinitialspace=True)
+    try:
+        (parts,) = csv.reader([text], skipinitialspace=True, strict=True)
+    except csv.Error as error:
+        raise _refuse_list(dotted, text, str(error)) from error
     return [validation.coerce(TrainRecipe, dotted, part.strip()) for part in parts]
+
+
+def _refuse_list(dotted: str, text: str, reason: str) -> EngineError:
+    return EngineError(
+        "Invalid list of --over.", f"{one_line(dotted)}={one_line(text[:200])}: {reason}",
+        'Use A,B,"C, D", or a list as in TOML: ["a, b", "c"].',
+    )  # fmt: skip
 
 
 def _make_recipe(table: Mapping[str, Any], changes: Mapping[str, object]) -> TrainRecipe:
@@ -192,18 +206,28 @@ def _write(prefix: str, value: Any) -> str:
 
 
 def _name_apart(points: Sequence[SweepPoint]) -> list[SweepPoint]:
-    """Two folders of one name, or values that are alike in five digits, need a number."""
+    """Two folders of one name, or values that are alike in five digits, need a number; and so does
+    what is called as a base, which is an arm beside the runs."""
+    bases = set(name_bases(points).values())
     times: Counter[str] = Counter()
-    taken = {one.name for one in points}
+    taken = {one.name for one in points} | bases
     named = []
     for one in points:
         times[one.name] += 1
-        name, number = one.name, times[one.name]
-        while number > 1 and name in taken:
-            name, number = f"{one.name}.{number}", number + 1
+        name = one.name
+        if times[name] > 1 or name in bases:
+            name = _number(name, taken)
         taken.add(name)
         named.append(replace(one, name=name))
     return named
+
+
+def _number(name: str, taken: Collection[str]) -> str:
+    """The name, with the first number that makes it one of its own."""
+    numbered, number = name, 2
+    while numbered in taken:
+        numbered, number = f"{name}.{number}", number + 1
+    return numbered
 
 
 def _refuse_equal(points: Sequence[SweepPoint]) -> None:

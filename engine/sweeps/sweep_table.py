@@ -7,7 +7,7 @@ a spread over seeds is no interval of items, and none is made of it.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -112,7 +112,7 @@ def read_sweep_table(job: JobDirectory, store: Store) -> SweepTable:
         str(status.derive(job, now)),
         known.evaluation,
         tuple(SweepGroup(rows[0].point.settings, tuple(rows)) for rows in groups.values()),
-        _list_trained(results),
+        _list_trained(results, points),
         notes,
     )
 
@@ -189,10 +189,14 @@ def _read_results(job: JobDirectory | None) -> tuple[EvaluationResults | None, t
     return results, (note,) if few else ()
 
 
-def _list_trained(results: EvaluationResults | None) -> tuple[str, ...]:
+def _list_trained(
+    results: EvaluationResults | None, points: Sequence[SweepPoint]
+) -> tuple[str, ...]:
+    """The skills that the runs were trained on, and not those of a base that is a stage itself."""
     if results is None:
         return ()
-    return tuple(dict.fromkeys(name for arm in results.arms.values() for name in arm.trained))
+    arms = [results.arms[point.name] for point in points if point.name in results.arms]
+    return tuple(dict.fromkeys(name for arm in arms for name in arm.trained))
 
 
 def _eval_loss(run: JobDirectory) -> float | None:

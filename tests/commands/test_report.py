@@ -48,12 +48,12 @@ def test_a_report_is_verified_with_its_jobs_and_without_them(
     folder = tmp_path / "r"
     run(root, capsys, "impact-child", "--out", str(folder))
     out, _ = run(root, capsys, "--verify", str(folder))
-    assert out == "Collected again from impact-child.\n16 files: all equal.\n"
+    assert out == "Collected again from impact-child.\n19 files: all equal.\n"
     shutil.rmtree(root / "child")
     out, _ = run(root, capsys, "--verify", str(folder))
     assert out == (
         "Not collected again, not here: child: rendered from its own inputs.\n"
-        "16 files: all equal.\n"
+        "19 files: all equal.\n"
     )
 
 
@@ -67,10 +67,10 @@ def test_a_difference_is_named_and_the_exit_code_is_1(
     out, _ = run(root, capsys, "--verify", str(folder), code=1)
     assert out.startswith("report.md: line ")
     assert "poinks" in out.splitlines()[0]
-    assert out.endswith("16 files: 1 differs.\n")
+    assert out.endswith("19 files: 1 differs.\n")
     table = json.loads(run(root, capsys, "--verify", str(folder), "--json", code=1)[0])
     assert [one["name"] for one in table["differences"]] == ["report.md"]
-    assert (table["files"], table["jobs"], table["not_collected"]) == (16, ["impact-child"], "")
+    assert (table["files"], table["jobs"], table["not_collected"]) == (19, ["impact-child"], "")
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,8 @@ from engine.jobs.store import Store
 from engine.recipes.recipe import SweepRecipe
 from engine.sweeps.points_file import find_runs
 from tests.conftest import Eventually
-from tests.sweeps.made_sweep import make_results, write_sweep
+from tests.impact.made_results import measured, scores_of, suite_of
+from tests.sweeps.made_sweep import ITEMS, make_results, write_sweep
 from tests.worker.tiny import save_checkpoint
 from tui.cli import main
 
@@ -41,6 +42,8 @@ def finetop(root: Path, *arguments: str) -> int:
         (["--over", "training.epochs"], "--over KEY=A,B"),
         (["--seeds", "0"], "not above 0"),
         (["--seeds", "201"], "--force"),
+        (["--seeds", "1000000000", "--force"], "At most 10,000"),
+        (["--seeds", "10000", "--over", RATES, "--force"], "At most 10,000"),
         (["--seeds", "x"], "invalid int"),
         (["--over", RATES, "--on", "bundled:poems"], "poems"),
         (["--over", RATES, "--on", "a=x", "--on", "a=y"], "Two suites"),
@@ -119,6 +122,24 @@ def test_show_explains_no_numbers_that_are_not_there(
     assert "lr1e-4-s7: CUDA out of memory." in out
     assert "gained:" not in out
     assert "finetop impact" not in out
+
+
+def test_show_says_where_no_trained_skill_is_a_score(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a second stage on answers in free words: what its base was trained on is no gain of it."""
+    results = make_results()
+    results["arms"]["base"]["trained"] = ["emotion"]
+    for arm in results["arms"].values():
+        arm["suites"]["counsel"] = measured(scores_of(20, ITEMS), "gold_nll")
+        if arm["parent"]:
+            arm["trained"] = ["counsel"]
+    results["suites"]["counsel"] = suite_of(ITEMS) | {"measure": "gold_nll"}
+    write_sweep(root, states=[State.DONE] * 4, results=results)
+    assert finetop(root, "show", "grid") == 0
+    assert "gained: no score from 0 to 1 of the skills trained on (counsel)." in (
+        capsys.readouterr().out
+    )
 
 
 def test_show_prints_json(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

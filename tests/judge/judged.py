@@ -71,10 +71,10 @@ def answered_job(
     return job
 
 
-def pairs_of(job: JobDirectory) -> list[AnswerPair]:
+def pairs_of(job: JobDirectory, arms: tuple[str, str] = (BASE, TUNED)) -> list[AnswerPair]:
     collection = of_job(job)
     collection.poll()
-    return collection.pairs(BASE, TUNED)
+    return collection.pairs(*arms)
 
 
 Answerer = Callable[[Question], str]
@@ -90,6 +90,7 @@ def judge_job(
     judge: str = JUDGE,
     by_likelihood: bool = False,
     created: float = 0.0,
+    arms: tuple[str, str] = (BASE, TUNED),
 ) -> JobDirectory:
     """A judge job beside the judged one, with an answer to each question; none where it is empty.
 
@@ -97,10 +98,10 @@ def judge_job(
     """
     reading = "likelihood" if by_likelihood else "answer"
     texts = [f"{rubric}: {question}" for rubric, question in rubrics.items()]
-    recipe = JudgeRecipe(name, job=f"run:{judged.path.name}", judge=judge, arms=[BASE, TUNED],
+    recipe = JudgeRecipe(name, job=f"run:{judged.path.name}", judge=judge, arms=[*arms],
                          rubrics=texts, reading=reading, prompt=hash_wording(rubrics))  # fmt: skip
     job = make_job(judged.path.parent, name, recipe, created)
-    questions = make_questions(pairs_of(judged), rubrics)
+    questions = make_questions(pairs_of(judged, arms), rubrics)
     write_questions(job.questions, questions)
     said = {one.id: (one, answer(one)) for one in questions}
     if by_likelihood:

@@ -240,7 +240,7 @@ def test_people_among_themselves_are_the_ceiling() -> None:
         "bob": votes_on(in_turn((TUNED, BASE, TUNED), 30), "bob"),
         "eve": votes_on({"p0": TUNED, "elsewhere": BASE}, "eve"),
     }
-    among = agree_among_voters(pairs, votes)
+    among = agree_among_voters(pairs, labels_of_votes(votes, (BASE, TUNED)))
     assert among.pairs == 30
     assert among.alpha is not None
     result = measured(pairs, votes)

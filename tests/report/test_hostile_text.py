@@ -14,6 +14,7 @@ from engine.report.blocks import Bullets, Paragraph, Section, grid
 from engine.report.csv_files import write_csv
 from engine.report.markdown_page import escape_markdown, fence, write_markdown
 from engine.report.report_folder import verify_report, write_report
+from tests.judge.judged import judge_job
 from tests.report.reported import read_folder
 from tests.tui.impact.evaluated import add_samples, scored, suite_facts, write_evaluation
 
@@ -29,6 +30,7 @@ EVIL = (
     "x" * 5000,
 )  # fmt: skip
 SKILL, ARM = "<b>|`sk*ill</b>\u202e", "</title><script>x</script>|=1"
+OTHER = "=oth|er<i>"
 
 
 class Tags(html.parser.HTMLParser):
@@ -58,20 +60,27 @@ def folder(tmp_path: Path) -> Path:
     specs = ("base=bundled:demo-base", f"{ARM}=run:x".replace("=1=", "%3D1="))
     facts: dict[str, Any] = suite_facts(SKILL, 30)
     names = [*facts["items"]]
+    other = suite_facts(OTHER, 30)
     for at, evil in enumerate(EVIL):
         facts["items"][names[at]] |= {"prompt": evil, "gold": [evil]}
     table = {
         "schema": 2,
-        "suites": {SKILL: facts},
+        "suites": {SKILL: facts, OTHER: other},
         "arms": {
-            "base": {"arm": specs[0], "suites": {SKILL: scored(SKILL, 30, range(30))}},
-            ARM: {"arm": specs[1], "notes": [EVIL[0]],
-                  "suites": {SKILL: scored(SKILL, 30, range(15, 30))}},
+            "base": {"arm": specs[0], "suites": {SKILL: scored(SKILL, 30, range(30)),
+                                                 OTHER: scored(OTHER, 30, range(20))}},
+            ARM: {"arm": specs[1], "notes": [EVIL[0]], "trained": [OTHER],
+                  "suites": {SKILL: scored(SKILL, 30, range(15, 30)),
+                             OTHER: scored(OTHER, 30, range(25))}},
+            f"{ARM}, null 1": {"arm": specs[1], "control": "null", "of": ARM,
+                               "suites": {SKILL: scored(SKILL, 30, range(15))}},
         },
     }  # fmt: skip
     job = write_evaluation(tmp_path / "runs", results=json.dumps(table), arms=specs)
-    add_samples(job, [(spec, SKILL, name, evil) for spec in specs
+    add_samples(job, [(spec, SKILL, name, evil + spec[:at]) for at, spec in enumerate(specs)
                       for name, evil in zip(names, EVIL[:7], strict=False)])  # fmt: skip
+    judge_job(job, lambda question: EVIL[0], {EVIL[1]: EVIL[4]}, arms=specs,
+              judge="%3Cimg%20onerror=/models/</td>|x")  # fmt: skip
     return write_report([job], tmp_path / "report")
 
 
@@ -114,7 +123,10 @@ def test_no_file_holds_a_terminal_control_or_a_mark_that_hides(folder: Path) -> 
 
 def test_a_report_of_hostile_texts_is_checked_as_any_other(folder: Path) -> None:
     assert verify_report(folder, {}).differences == ()
-    assert json.loads((folder / "report.json").read_text())["version"] == 1
+    found = json.loads((folder / "report.json").read_text())
+    assert found["version"] == 1
+    assert found["tradeoff"]["front"] == [ARM]
+    assert found["judges"][0]["rubrics"][0]["problems"]
 
 
 def test_no_cell_of_csv_is_a_formula(folder: Path) -> None:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pytest
 
@@ -23,9 +24,10 @@ class Outer:
     share: float
     maybe: float | None
     is_set: bool
+    word: Literal["yes", "no", ""]
 
 
-VALUE = Outer((Inner("a", (1, 0.5)),), {"k": "v"}, 1 / 3, None, True)
+VALUE = Outer((Inner("a", (1, 0.5)),), {"k": "v"}, 1 / 3, None, True, "no")
 
 
 def test_a_value_comes_back_as_it_was_to_ten_digits() -> None:
@@ -35,7 +37,7 @@ def test_a_value_comes_back_as_it_was_to_ten_digits() -> None:
 
 
 def test_what_is_not_finite_is_null_and_comes_back_as_none_or_nan() -> None:
-    table = to_json(Outer((), {}, math.inf, math.nan, False))
+    table = to_json(Outer((), {}, math.inf, math.nan, False, ""))
     assert (table["share"], table["maybe"]) == (None, None)
     again = from_json(Outer, table, "it")
     assert math.isnan(again.share)
@@ -53,6 +55,8 @@ def test_what_is_not_finite_is_null_and_comes_back_as_none_or_nan() -> None:
         ({"is_set": 1}, r"it\.is_set"),
         ({"share": True}, r"it\.share"),
         ({"share": "1"}, r"it\.share"),
+        ({"word": "maybe"}, r"it\.word"),
+        ({"word": 1}, r"it\.word"),
     ],
 )
 def test_a_wrong_value_is_named_by_its_place(change: dict[str, object], place: str) -> None:

@@ -20,7 +20,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
 from engine.report.render import write_sums
 from engine.report.report_folder import verify_report, write_report
-from tests.report.reported import read_folder, write_jobs
+from tests.report.reported import read_folder, write_jobs, write_whole
 from tests.tui.impact.evaluated import BASE, EMOTION, staged_results, write_evaluation
 
 _ELSEWHERE = """
@@ -43,8 +43,10 @@ def test_a_report_is_a_folder_of_pages_tables_figures_and_its_own_inputs(tmp_pat
         "report.md", "report.html", "report.json", "SHA256SUMS",
         "data/inputs.json", "data/results.json",
         "tables/skills.csv", "tables/changes.csv", "tables/items.csv", "tables/labels.csv",
-        "tables/aspects.csv", "tables/curves.csv",
+        "tables/aspects.csv", "tables/curves.csv", "tables/tradeoff.csv",
+        "tables/judgements.csv",
         "figures/changes.svg", "figures/scores.svg", "figures/loss-1.svg", "figures/loss-2.svg",
+        "figures/tradeoff.svg",
     }  # fmt: skip
 
 
@@ -59,8 +61,11 @@ def test_the_sums_are_those_of_the_files(tmp_path: Path) -> None:
 def test_the_same_jobs_elsewhere_give_the_same_bytes(tmp_path: Path) -> None:
     """Another folder of runs, path, current folder, locale, time zone, hash seed and user, and a
     processor whose exp and log10 differ in their last bit."""
-    job = write_jobs(tmp_path / "runs")
+    job = write_whole(tmp_path / "runs")
     here = read_folder(write_report([job], tmp_path / "report"))
+    page = here["report.md"].decode()
+    for title in ("Gained against retained", "What models judged", "What these numbers would show"):
+        assert f"## {title}" in page
     moved = tmp_path / "else" / "where" / "deep" / "jobs"
     shutil.copytree(tmp_path / "runs", moved)
     shutil.rmtree(tmp_path / "runs")
@@ -79,9 +84,9 @@ def test_the_same_jobs_elsewhere_give_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_nothing_of_this_machine_stands_in_a_report(tmp_path: Path) -> None:
-    out = write_report([write_jobs(tmp_path / "runs")], tmp_path / "report")
+    out = write_report([write_whole(tmp_path / "runs")], tmp_path / "report")
     for name, content in read_folder(out).items():
-        for part in (str(tmp_path), "/home/", "somebody", "gpu-box"):
+        for part in (str(tmp_path), "/home/", "somebody", "gpu-box", "gpu.lan", "Zoe"):
             assert part.encode() not in content, (name, part)
 
 
@@ -261,5 +266,5 @@ def test_results_of_version_1_are_reported(tmp_path: Path) -> None:
     }
     job = write_evaluation(tmp_path / "runs", results=table, arms=(BASE, EMOTION))
     out = write_report([job], tmp_path / "report")
-    assert "facts lost 66.7 points" in (out / "report.md").read_text()
+    assert "facts lost (-66.7 points" in (out / "report.md").read_text()
     assert verify_report(out, known_jobs(tmp_path / "runs")).differences == ()

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from engine.impact.changes.forgetting import StageMeasure
+from engine.impact.changes.stage_summary import StageSummary
 from engine.impact.results.evaluation_results import read_results
 from engine.report.report_inputs import VERSION, CollectedFacts, ReportInputs
 from engine.report.report_values import ReportValues, compute_values
-from engine.report.sentences import list_sentences, say_others, say_primary
+from engine.report.sentences import list_sentences, say_others, say_primary, say_summary
 from engine.statistics import paired_proportions
 from tests.impact.made_results import measured, results_of, scores_of, suite_of
 from tests.tui.impact.evaluated import staged_results
@@ -27,16 +29,16 @@ def two_arms(before: dict[str, float], after: dict[str, float]) -> ReportValues:
 
 def test_a_loss_names_amount_interval_n_and_items() -> None:
     values = two_arms(scores_of(90, 100), scores_of(40, 100))
-    low, high = (-100 * one for one in reversed(paired_proportions(0, 50, 100)))
+    low, high = (100 * one for one in paired_proportions(0, 50, 100))
     assert [*say_primary(values)][-1] == (
-        f"facts lost 50.0 points [{low:.1f}, {high:.1f}] on 100 items (0.90 to 0.40): 50 of the 90 "
-        "items that base had right are lost, 0 of the other 10 are gained."
+        f"facts lost (-50.0 points [{low:+.1f}, {high:+.1f}] on 100 items, 0.90 to 0.40): 50 of "
+        "the 90 items that base had right are lost, 0 of the other 10 are gained."
     )
 
 
 def test_a_gain_names_the_items_that_are_new() -> None:
     values = two_arms(scores_of(20, 100), scores_of(100, 100))
-    assert "facts gained 80.0 points [" in [*say_primary(values)][-1]
+    assert "facts gained (+80.0 points [" in [*say_primary(values)][-1]
     assert (
         "0 of the 20 items that base had right are lost, 80 of the other 80 are gained"
         in ([*say_primary(values)][-1])
@@ -82,8 +84,8 @@ def test_what_came_back_and_each_step_on_the_way_are_named() -> None:
     assert [one.split(" gained")[0].split(" lost")[0] for one in others] == [
         "emotion against base", "counsel against emotion",
     ]  # fmt: skip
-    assert "lost 13.0 points [9.0, 16.8] of arithmetic (n 300)" in others[0]
-    assert any("Skills that no stage was trained on changed by" in one for one in primary)
+    assert "lost arithmetic -13.0 points [-16.8, -9.0] (n 300)" in others[0]
+    assert any("2 skills that no stage was trained on changed by" in one for one in primary)
 
 
 def test_one_arm_alone_is_not_compared() -> None:
@@ -100,3 +102,24 @@ def test_a_diverged_arm_has_no_verdict() -> None:
     assert [*say_primary(values)][-1] == (
         "facts is not finite under one of the two arms: it diverged."
     )
+
+
+def test_means_over_one_skill_and_over_several_name_what_they_are_of() -> None:
+    def measure(name: str, *skills: str) -> StageMeasure:
+        return StageMeasure(name, -0.1, -0.2, 0.05, skills)
+
+    def say(*skills: str) -> list[str]:
+        general, transfer = measure("general", *skills), measure("backward transfer", *skills)
+        return [*say_summary(StageSummary(("base", "a", "b"), general, (transfer,), {}, None))]
+
+    assert say("facts") == [
+        "facts, which no stage was trained on, changed by -10.0 points [-20.0, +5.0].",
+        "facts, trained on at an earlier stage, changed by -10.0 points [-20.0, +5.0] from the end "
+        "of its own stage to the last (backward transfer).",
+    ]
+    assert say("facts", "song") == [
+        "The 2 skills that no stage was trained on changed by -10.0 points [-20.0, +5.0] on "
+        "average.",
+        "What earlier stages were trained on (facts, song) changed by -10.0 points [-20.0, +5.0] "
+        "on average from the end of its own stage to the last (backward transfer).",
+    ]

@@ -17,6 +17,7 @@ from engine.impact.changes.stage_summary import summarize
 from engine.impact.changes.table_json import table_to_json
 from engine.impact.results.evaluation_results import EvaluationResults, read_results
 from engine.report.json_values import round_numbers
+from engine.report.number_words import write_p
 from engine.report.report_folder import write_report
 from engine.report.report_inputs import (
     INPUTS,
@@ -117,7 +118,10 @@ def test_pages_show_scores_verdicts_means_and_perplexity(folder: Path, table: Sk
     assert f"| emotion | 600 | gained beyond 5 points | +48.0 points {ends} | 78 | 366 |" in text
     # 558 of 600 right at the stage that was trained on it, 366 at the last.
     transfer = next(one for one in summarize(table).others if one.name == "backward transfer")
-    assert f"| backward transfer | -0.320 | [{transfer.low:.3f}, {transfer.high:.3f}] | 1 |" in text
+    assert transfer.low is not None
+    assert transfer.high is not None
+    ends = f"[{100 * transfer.low:+.1f}, {100 * transfer.high:+.1f}]"
+    assert f"| backward transfer | -32.0 points | {ends} | 1 |" in text
     # 24 texts of 100 tokens and 400 bytes, of 150 to 154 nats
     nats = sum(150.0 + at % 5 for at in range(24))
     perplexity, bits = math.exp(nats / 2400), nats / math.log(2) / 9600
@@ -197,4 +201,19 @@ def test_what_was_not_measured_is_reported_as_that() -> None:
     assert "The suite has no items: nothing was measured." in texts
     alone = replace(results, arms={"base": results.arms["base"]})
     keys = [one.key for one in list_sections(compute_values(inputs_of(alone)))]
-    assert keys == ["headline", "question", "skills", "measures", "limits"]
+    assert keys == ["headline", "question", "skills", "measures", "controls", "limits"]
+
+
+def test_no_p_value_is_written_as_nothing() -> None:
+    assert [write_p(one) for one in (0.0, 1e-16, 1e-9, 0.04)] == [
+        "<1.0e-15", "<1.0e-15", "1.0e-9", "0.040",
+    ]  # fmt: skip
+
+
+def test_aspects_that_are_nothing_in_both_arms_are_left_out(folder: Path) -> None:
+    text = (folder / "report.md").read_text()
+    aspects = text.partition("## How the answers are worded")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in aspects.splitlines() if line.startswith("| ")]
+    assert len(rows) > 10
+    assert not [row for row in rows if row[3:5] == ["0.00", "0.00"]]
+    assert "| refusals |" not in aspects

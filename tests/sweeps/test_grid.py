@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 
+from engine.compare.arms import parse_arm
 from engine.errors import EngineError
+from engine.launching.sweep import make_evaluation
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import SweepRecipe, TrainRecipe
 from engine.recipes.settings import Replay, Training
@@ -73,6 +75,10 @@ def test_the_command_line_types_values_like_settings() -> None:
         (["=4"], "Invalid --over"),
         (["method.rank=4", "method.rank=8"], "Duplicate --over"),
         (["method.rank=[4, 8"], "Invalid list"),
+        (["method.rank=[4]\nx = 8"], "more than a list"),
+        (["data.system=a\nb"], "Invalid list"),
+        (['data.system="a'], "Invalid list"),
+        (["data.system=" + "a" * 200_000], "Invalid list"),
     ],
 )
 def test_what_is_no_list_is_refused(texts: list[str], words: str) -> None:
@@ -164,3 +170,20 @@ def test_a_setting_of_the_base_is_validated_like_that_of_a_run() -> None:
     changed = recipes.changed(sweep({"method.rank": [1, 2]}), ["base.training.epochs=2", "limit=3"])
     assert isinstance(changed, SweepRecipe)
     assert (changed.base.training.epochs, changed.limit) == (2.0, 3)
+
+
+def test_no_point_is_called_as_a_base_is() -> None:
+    """The evaluation at the end has them all as arms: it was refused once all had been trained."""
+    over: dict[str, list[object]] = {
+        "data.train": ["/x/base", "/x/base m"],
+        "model.checkpoint": ["/a/m", "/b/m", "/c/m"],
+    }
+    points = list_points(sweep(over))
+    bases = list(name_bases(points).values())
+    assert bases == ["base", "base m", "base m.2"]
+    alone = list_points(sweep({"data.train": ["/x/base", "/y/base", "/x/base.2"]}))
+    assert [one.name for one in alone] == ["base.3", "base.4", "base.2"]
+    for each in (points, alone):
+        runs = {one.name: f"r{at}" for at, one in enumerate(each)}
+        arms = [parse_arm(text).name for text in make_evaluation(SweepRecipe(), each, runs).arms]
+        assert len(set(arms)) == len(arms) == len(each) + len(name_bases(each))

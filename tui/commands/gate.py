@@ -1,9 +1,9 @@
 """`finetop gate`: whether a run keeps to limits of what it may lose and must gain; for scripts."""
 
 import argparse
-import os
-import sys
+import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,12 +15,12 @@ from engine.jobs.store import Store, open_store
 from engine.json_output import format_json
 from engine.recipes import recipe
 from engine.recipes.recipe import EvaluateRecipe
-from engine.text import one_line
 from tui.cli_options import FORCE_HINT, add_force
 from tui.commands.evaluate import follow_evaluation
 from tui.commands.follow import failure
 from tui.commands.gate_options import LimitOption, SuiteOption, list_suites, name_limits
 from tui.commands.recipe_options import add_changes
+from tui.commands.verdict_output import print_verdict, say
 
 if TYPE_CHECKING:
     from engine.impact.changes.gate import GateReport, Limit
@@ -32,8 +32,9 @@ EPILOG = (
     "Exit codes: 0 every limit is kept: the one-sided 95% bound of each change is on the right "
     "side of its limit; 1 a limit is broken: the bound on the other side is beyond it, or a model "
     "diverged; 3 not enough evidence, never a verdict with fewer than 20 items; 2 wrong use; 4 the "
-    "evaluation failed or was stopped. Of independent items that are right or wrong, a change that "
-    "breaks one of the limits passes in at most 5% of cases, however many limits are set."
+    "evaluation failed or was stopped, or the outcome cannot be written. Of independent items "
+    "that are right or wrong, a change that breaks one of the limits passes in at most 5% of "
+    "cases, however many limits are set."
 )
 
 
@@ -82,21 +83,34 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 
 
 def _gate(options: argparse.Namespace) -> int:
+    try:
+        return _judge_and_print(options)
+    except (EngineError, KeyboardInterrupt):
+        raise
+    except Exception:
+        # Python would end with 1, and `main` with 0 where a reader has gone: both are verdicts.
+        with suppress(OSError):
+            traceback.print_exc()
+        return NOT_MEASURED
+
+
+def _judge_and_print(options: argparse.Namespace) -> int:
     if options.junit is not None:
         output_file.check(options.junit, force=options.force, hint=FORCE_HINT)
     store = open_store(options.runs)
     done = _find_evaluation(options.run, store)
     job, report = _judge(options, done) if done else _measure(options, store)
-    if options.junit is not None:
-        from engine.impact.changes.gate_export import write_junit
-
-        _write(options, write_junit(report))
     try:
+        # What can still be told is told before a disk may refuse the file.
         _print(options, report, job)
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has gone (`| head`), and the outcome is still the exit code.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        if options.junit is not None:
+            from engine.impact.changes.gate_export import write_junit
+
+            _write(options, write_junit(report))
+    except EngineError as error:
+        say(f"{report.outcome}: {job.path}")
+        error.exit_code = NOT_MEASURED
+        raise
     return _CODES[report.outcome]
 
 
@@ -188,16 +202,12 @@ def _say_plan(
     for limit in limits:
         if limit.suite in suites:
             check_kind(limit, suites[limit.suite].measure)
-    _say(f"{arms.after.name} against {arms.before.name} ({arms.before.checkpoint})")
+    say(f"{arms.after.name} against {arms.before.name} ({arms.before.checkpoint})")
     for word, arm in arms.others:
-        _say(f"--against {word} holds it against {arm.name} ({arm.checkpoint}) instead.")
+        say(f"--against {word} holds it against {arm.name} ({arm.checkpoint}) instead.")
     discordance = find_discordance(arms.before, arms.after, store)
     for line in list_plan_lines(limits, suites, discordance):
-        _say(line)
-
-
-def _say(line: str) -> None:
-    print(one_line(line), file=sys.stderr, flush=True)
+        say(line)
 
 
 def _write(options: argparse.Namespace, content: bytes) -> None:
@@ -210,8 +220,7 @@ def _print(options: argparse.Namespace, report: "GateReport", job: JobDirectory)
 
     if options.json:
         table = encode_report(report, job.path.name)
-        print(format_json(table))
+        print_verdict([format_json(table)])
         return
-    for line in list_report_lines(report):
-        print(line)
-    _say(str(job.path))
+    print_verdict(list_report_lines(report))
+    say(str(job.path))

@@ -2,7 +2,6 @@
 
 import argparse
 import dataclasses
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from engine.json_output import format_json
 from engine.text import one_line
 from tui.cli_options import FORCE_HINT
 from tui.commands.impact import add_base_options
+from tui.commands.verdict_output import print_verdict, say
 
 if TYPE_CHECKING:
     from engine.report.report_folder import ReportCheck
@@ -77,7 +77,7 @@ def _verify(folder: Path, store: Store, *, as_json: bool) -> int:
     for job in store.jobs():
         known.setdefault(job.path.name, job)
     check = verify_report(folder, known, _say)
-    print(format_json(dataclasses.asdict(check)) if as_json else "\n".join(list_check(check)))
+    print_verdict([format_json(dataclasses.asdict(check))] if as_json else list_check(check))
     return 1 if check.differences else 0
 
 
@@ -94,4 +94,4 @@ def list_check(check: "ReportCheck") -> list[str]:
 
 
 def _say(word: str) -> None:
-    print(f"{word} ...", file=sys.stderr)
+    say(f"{word} ...")

@@ -107,6 +107,12 @@ def _read_recipe(options: argparse.Namespace) -> SweepRecipe:
     parse_suites(options.suites)
     if options.seeds is not None and options.seeds < 1:
         raise EngineError(f"--seeds {options.seeds} is not above 0.", "", "Use --seeds 3.")
+    if (options.seeds or 0) > grid.MOST_EVER:
+        raise EngineError(
+            f"--seeds {options.seeds} is too many.",
+            f"At most {grid.MOST_EVER:,} runs are possible.",
+            "Use --seeds 3.",
+        )
     found = recipes.read(Path(options.recipe)) if options.recipe else TrainRecipe()
     if isinstance(found, SweepRecipe):
         wanted = replace(found, base=_changed(found.base, options.changes))

@@ -89,10 +89,13 @@ def _spread(spread: SeedSpread | None, *, signed: bool) -> str:
 
 
 def _list_notes(table: SweepTable) -> Iterator[str]:
-    if any(row.gained is not None for row in table.rows):
+    measures = [row.gained for row in table.rows if row.gained is not None]
+    if measures:
         trained = ", ".join(map(one_line, table.trained[:_SKILLS])) or "no skill that is known"
         more = f" and {len(table.trained) - _SKILLS} more" if len(table.trained) > _SKILLS else ""
-        yield f"gained: mean change against the base of the skills trained on ({trained}{more})."
+        is_scored = any(measure.value is not None for measure in measures)
+        what = "mean change against the base" if is_scored else "no score from 0 to 1"
+        yield f"gained: {what} of the skills trained on ({trained}{more})."
         yield "retained: mean change of all other skills. 95% intervals are over items, of one run."
     if any(len(group.rows) > 1 for group in table.groups):
         yield "Over seeds: mean, lowest to highest. A spread over n seeds is no interval of items."

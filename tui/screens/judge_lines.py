@@ -8,20 +8,15 @@ from engine.jobs.directory import JobDirectory
 from engine.judge.family import OWN
 from engine.judge.human_votes import FEWEST, Agreement
 from engine.judge.judge_report import JudgeReport, read_reports
-from engine.judge.judge_result import LengthBias, RubricResult
+from engine.judge.judge_result import CAUTION, PLACE_DECIDES, LengthBias, RubricResult
 from engine.number_format import write_percent, write_share, write_share_change
 from engine.text import one_line
 
-CAUTION = (
-    "A judge is a model and makes errors: a win is an answer that it prefers in both orders, all "
-    "else counts as a tie. Votes of people are counted apart."
-)
 JUDGED_APART = "judged by models, apart from the votes:"
 _READINGS = {
     "likelihood": "verdict: likeliest of A, B, tie",
     "answer": "verdict: its answer, A, B or tie",
 }
-_PLACE_DECIDES = "the place decides more often than the answer"
 _LONGEST_EXAMPLE = 60
 _MOST_PAIRS = 10
 """That are named where there are too few to speak of agreement."""
@@ -55,8 +50,8 @@ def _summary(report: JudgeReport, one: RubricResult) -> Iterator[str]:
     yield f"judge {one_line(report.name)}{state}, {one_line(one.rubric)}: {_counts(report, one)}"
     if one.consistency is not None:
         yield f"both orders agree {_percent(one.consistency)}"
-    if _place_decides(one):
-        yield _PLACE_DECIDES
+    if one.place_decides:
+        yield PLACE_DECIDES
     if one.averaged is not None:
         yield f"place averaged out {one_line(report.right_name)} {_percent(one.averaged)}"
     votes = one.votes
@@ -119,8 +114,8 @@ def _rubric_lines(report: JudgeReport, one: RubricResult) -> list[str]:
         lines.append("  too few pairs for an interval of the difference")
     if one.consistency is not None:
         lines.append(f"  both orders agree: {_percent(one.consistency)} of {one.pairs} pairs")
-    if _place_decides(one):
-        lines.append(f"  {_PLACE_DECIDES}: that it sees no difference does not follow")
+    if one.place_decides:
+        lines.append(f"  {PLACE_DECIDES}: that it sees no difference does not follow")
     if one.first_shown is not None:
         lines.append(
             f"  prefers the answer shown first: {_percent(one.first_shown)} of "
@@ -169,11 +164,6 @@ def _length_lines(length: LengthBias | None) -> list[str]:
         change = write_share_change(length.difference.difference)
         lines[-1] += f", difference {change} {_known(bounds, low)}"
     return lines
-
-
-def _place_decides(one: RubricResult) -> bool:
-    """Whether both orders agree on less than half of the pairs, with 95% confidence."""
-    return one.consistency is not None and (one.consistency.high or 1) < 0.5
 
 
 def _counts(report: JudgeReport, one: RubricResult) -> str:

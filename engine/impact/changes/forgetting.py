@@ -21,6 +21,8 @@ _NO_STAGE = "no stage comes after the base"
 _SEED = 20
 """Of the resampling: the same scores have the same intervals."""
 _NO_SPREAD = 1e-12
+_may_diverge = np.errstate(divide="ignore", invalid="ignore")
+"""Means of a stage that diverged are no numbers, which is said and needs no warning."""
 ALIKE = "no interval: its items are all alike"
 """Why there is a value without an interval."""
 
@@ -172,8 +174,7 @@ def relative_forgetting(matrix: SkillMatrix) -> StageMeasure:
     skills = _complete(matrix, lambda skill: skill.is_above_chance, (0, -1))
 
     def relative(rows: Floats) -> Floats:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            return np.asarray((rows[0] - rows[-1]) / rows[0], np.float64)
+        return np.asarray((rows[0] - rows[-1]) / rows[0], np.float64)
 
     return _measure(matrix, _RELATIVE, skills, relative, "the base is above chance on no skill")
 
@@ -189,6 +190,7 @@ def _complete(
     ]
 
 
+@_may_diverge
 def _measure(
     matrix: SkillMatrix,
     name: str,
@@ -209,6 +211,7 @@ def _measure(
     return measure_draws(name, value, values, skills)
 
 
+@_may_diverge
 def draw_means(skills: Sequence[SkillScores]) -> Floats:
     """Means of at least one skill over resampled items: resample by stage by skill.
 

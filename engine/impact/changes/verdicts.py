@@ -125,7 +125,7 @@ def judge_family(
             test,
             None if name in without_delta else delta,
             1 - levels.get(name, level),
-            is_primary=name in levels,
+            is_primary=name in family,
         )
         for name, test in tests.items()
     }

@@ -163,3 +163,12 @@ def test_very_many_items_are_drawn_by_how_many_score_alike() -> None:
     assert measure.high is not None
     error = float(np.std(scores[2] - scores[0])) / np.sqrt(scores.shape[1])
     assert measure.high - measure.low == pytest.approx(2 * 1.96 * error, rel=0.1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_stage_that_diverged_has_no_mean_and_warns_of_nothing() -> None:
+    scores = np.array([[1.0] * 20, [np.inf, -np.inf] * 10])
+    facts = SkillScores(tuple(map(str, range(20))), scores)
+    change = general_change(SkillMatrix(("base", "A"), {"facts": facts}))
+    assert change.value is None
+    assert change.reason == "it is not finite"

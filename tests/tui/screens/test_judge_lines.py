@@ -7,11 +7,11 @@ from engine.jobs import status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State, Status
 from engine.judge.judge_report import read_report
+from engine.judge.judge_result import CAUTION
 from engine.judge.questions import Question
 from engine.text import is_safe
 from tests.judge.judged import BASE, TUNED, answered_job, in_turn, judge_job, votes_on
 from tui.screens.judge_lines import (
-    CAUTION,
     fit_judge_lines,
     judge_lines,
     read_judge_lines,
