@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.compare.samples import Sample, from_table
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.judge.questions import Question, read_questions
 from engine.judge.verdicts import (
     PairVerdict,
@@ -22,7 +22,6 @@ from engine.judge.verdicts import (
 from engine.recipes.recipe import JudgeRecipe
 from engine.safe_open import read_lines
 
-RUN = "run:"
 LIKELIHOOD = "likelihood"
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from engine.jobs.directory import RUN
 from engine.recipes.diff import NOT_SET, flatten, value_at, write_setting
 from engine.recipes.versions import current_key
 from engine.text import one_line
@@ -138,5 +139,5 @@ def _add(
 
 def parent_of(row: RunRow) -> str:
     """The id of the run that this one builds on; empty where it builds on none."""
-    refs = [ref for ref in row.view.record.parents if ref.startswith("run:")]
-    return refs[0].removeprefix("run:") if refs else ""
+    refs = [ref for ref in row.view.record.parents if ref.startswith(RUN)]
+    return refs[0].removeprefix(RUN) if refs else ""
