@@ -29,15 +29,9 @@ LIKELIHOOD = "likelihood"
 class Judgements:
     """Everything that one judge said of one job's answers."""
 
-    job: JobDirectory
     recipe: JudgeRecipe
     pairs: Mapping[str, Sequence[PairVerdict]]
     """By rubric, in the order of the questions."""
-
-    @property
-    def judged(self) -> JobDirectory:
-        """The job whose answers are judged; it may be gone."""
-        return judged_job(self.job, self.recipe)
 
 
 def judged_job(job: JobDirectory, recipe: JudgeRecipe) -> JobDirectory:
@@ -80,7 +74,7 @@ def read_judgements(job: JobDirectory) -> Judgements:
     for row in _rows(job.rejects):
         known.setdefault(str(row.get("prompt_id")), Reading(None, "refused"))
     readings = [known.get(one.id, Reading(None, "missing")) for one in questions]
-    return Judgements(job, recipe, pair_up(questions, readings))
+    return Judgements(recipe, pair_up(questions, readings))
 
 
 def _answers(
