@@ -7,6 +7,7 @@ reported as such. Owns no format; refuses directories, devices and pipes.
 import errno
 import os
 import stat
+from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
@@ -43,6 +44,20 @@ def open_file(path: Path) -> BufferedReader:
         os.close(descriptor)
         raise NotRegularError(errno.EINVAL, "not a regular file", str(path))
     return os.fdopen(descriptor, "rb")
+
+
+def read_lines(path: Path, what: str) -> Iterator[bytes]:
+    """The lines of a regular file, each as it is wanted; none of a file that is missing.
+
+    Raises EngineError, whose title says that `what` cannot be read.
+    """
+    try:
+        with open_file(path) as file:
+            yield from file
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise EngineError(f"{what} cannot be read.", f"{path}: {error.strerror}") from error
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.checkpoints.describe import BUNDLED, inspect, locate
 from engine.checkpoints.run_outputs import MERGED, find_run, find_run_around, read_checkpoint
+from engine.jobs.directory import RUN
 
 
 @dataclass(slots=True)
@@ -57,7 +58,7 @@ def _follow(ref: str | None, runs: Sequence[Path], ancestry: Ancestry) -> None:
 def _find(ref: str, runs: Sequence[Path]) -> tuple[Path | None, bool]:
     """The run that a ref leads to, and whether it trained these weights itself: the base that it
     merged was made by those before it."""
-    if ref.startswith("run:"):
+    if ref.startswith(RUN):
         return find_run(ref, runs), True
     path = None if ref.startswith("bundled:") else locate(ref)
     if path is None:
@@ -67,7 +68,7 @@ def _find(ref: str, runs: Sequence[Path]) -> tuple[Path | None, bool]:
 
 def _end(ref: str, ancestry: Ancestry) -> str | None:
     """Note where a chain ends; of a foreign adapter its base goes on."""
-    if ref.startswith("run:"):
+    if ref.startswith(RUN):
         ancestry.gaps.append(f"the run {ref.removeprefix('run:')} is gone")
         return None
     path = None if ref == BUNDLED else locate(ref)

@@ -21,6 +21,7 @@ from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
 from engine.checkpoints.run_outputs import find_run, inspect_folder, inspect_run
 from engine.checkpoints.search import Search
 from engine.errors import EngineError
+from engine.jobs.directory import RUN
 
 __all__ = ["BUNDLED", "Checkpoint", "inspect", "resolve", "scan"]
 
@@ -42,7 +43,7 @@ def resolve(ref: str, runs: Sequence[Path] = ()) -> Checkpoint:
     Raises EngineError where there is none, or where it cannot be used. An adapter that is whole and
     only lacks its base is given, with its `base_reason`: whoever asks may have another base for it.
     """
-    if ref.startswith("run:"):
+    if ref.startswith(RUN):
         found = _resolve_run(ref, runs)
     elif ref.startswith("bundled:"):
         if ref != BUNDLED:

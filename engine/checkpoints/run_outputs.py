@@ -13,6 +13,7 @@ from engine.checkpoints.config_json import read_json
 from engine.checkpoints.describe import BUNDLED, inspect, inspect_base, inspect_bundled, locate
 from engine.checkpoints.entry import Checkpoint
 from engine.errors import EngineError
+from engine.jobs.directory import RUN
 from engine.safe_open import read_bounded
 
 _OUTPUTS = ("adapter", "model")
@@ -101,7 +102,7 @@ def _describe_base(path: Path) -> Checkpoint:
 
 def _run_of(checkpoint: Checkpoint, runs: Sequence[Path]) -> Path | None:
     """The run that made a checkpoint, which may be named by its path as well."""
-    if checkpoint.ref.startswith("run:"):
+    if checkpoint.ref.startswith(RUN):
         return find_run(checkpoint.ref, runs)
     path = checkpoint.path
     ours = path.name in (*_OUTPUTS, MERGED) and os.path.isfile(path.parent / "job.json")
@@ -109,7 +110,7 @@ def _run_of(checkpoint: Checkpoint, runs: Sequence[Path]) -> Path | None:
 
 
 def _resolve(ref: str, runs: Sequence[Path]) -> Checkpoint | None:
-    if ref.startswith("run:"):
+    if ref.startswith(RUN):
         run = find_run(ref, runs)
         return inspect_run(run, runs) if run is not None else None
     if ref == BUNDLED:
@@ -127,7 +128,7 @@ def find_run(ref: str, runs: Sequence[Path]) -> Path | None:
 def find_producer(ref: str, runs: Sequence[Path]) -> Path | None:
     """The job directory of the run that made what a ref names, be it one of its checkpoints; None
     where no run did, and where it is not there."""
-    if ref.startswith("run:"):
+    if ref.startswith(RUN):
         return find_run(ref, runs)
     path = None if ref == BUNDLED else locate(ref)
     return None if path is None else find_run_around(path)
@@ -142,7 +143,7 @@ def _trace_base(run: Path, runs: Sequence[Path]) -> Path | None:
         ref = read_checkpoint(run)
         if ref is None:
             return None
-        if ref.startswith("run:"):
+        if ref.startswith(RUN):
             before = find_run(ref, runs)
         else:
             path = locate(ref)

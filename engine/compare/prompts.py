@@ -14,11 +14,10 @@ from engine.compare.arms import Arm
 from engine.compare.item_reader import read_items
 from engine.compare.items import Item
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 
 ALL = "all"
 """`bundled:all` is every bundled set, one after the other."""
-RUN = "run:"
 _FORMER_NAMES = {"outside": "general"}
 """Of bundled sets, as recipes of earlier versions have them."""
 

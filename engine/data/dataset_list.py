@@ -22,12 +22,12 @@ from engine.data.raw_row import RawReader
 from engine.data.rows import Rows
 from engine.data.shards import is_saved, list_parts
 from engine.errors import EngineError
+from engine.jobs.directory import RUN
 from engine.recipes.settings import Data
 
 __all__ = ["DataSet", "list_datasets", "preview", "resolve", "resolve_eval"]
 
 _BUNDLED = "bundled:"
-_RUN = "run:"
 COUNTED_BYTES = 1 << 20
 """Read of each file to count its rows; the rest is estimated."""
 
@@ -91,10 +91,10 @@ def resolve(
     it cannot be learned from.
     """
     data = data or Data()
-    if ref.startswith(_RUN):
+    if ref.startswith(RUN):
         job = find_answers(ref, runs)
         dataset = _describe(job / "samples.jsonl", data, objective)
-        return replace(dataset, ref=_RUN + job.name, name=job.name, eval_path=None)
+        return replace(dataset, ref=RUN + job.name, name=job.name, eval_path=None)
     if ref.startswith(_BUNDLED):
         name = ref.removeprefix(_BUNDLED)
         if name not in _DESCRIPTIONS:

@@ -25,6 +25,8 @@ from engine.recipes import validation
 from engine.recipes.recipe import Recipe
 from engine.safe_open import open_file, read_file
 
+RUN = "run:"
+"""What a ref to a job, or to what it made, begins with, before its id."""
 SCHEMA = 1
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 """Of a job: parts of file names are made of it."""

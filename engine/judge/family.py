@@ -12,6 +12,7 @@ from engine.checkpoints.ancestry import trace_runs
 from engine.checkpoints.describe import locate
 from engine.compare.arms import Arm, parse_arm
 from engine.errors import EngineError
+from engine.jobs.directory import RUN
 
 OWN = "the judge judges its own"
 """How a sentence on a judge of its own answers, or its own family, begins."""
@@ -55,5 +56,5 @@ def _roots(arm: Arm, runs: Sequence[Path]) -> frozenset[str]:
 
 def _place(ref: str) -> str:
     """Where a model lies; of a run, an address, or what is gone, the ref itself."""
-    place = None if ref.startswith("run:") else locate(ref)
+    place = None if ref.startswith(RUN) else locate(ref)
     return os.path.realpath(place) if place else ref

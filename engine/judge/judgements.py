@@ -10,7 +10,7 @@ from typing import Any
 
 from engine.compare.samples import Sample, from_table
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.judge.questions import Question, read_questions
 from engine.judge.verdicts import (
     PairVerdict,
@@ -20,9 +20,8 @@ from engine.judge.verdicts import (
     read_likelihoods,
 )
 from engine.recipes.recipe import JudgeRecipe
-from engine.safe_open import open_file
+from engine.safe_open import read_lines
 
-RUN = "run:"
 LIKELIHOOD = "likelihood"
 
 
@@ -30,15 +29,9 @@ LIKELIHOOD = "likelihood"
 class Judgements:
     """Everything that one judge said of one job's answers."""
 
-    job: JobDirectory
     recipe: JudgeRecipe
     pairs: Mapping[str, Sequence[PairVerdict]]
     """By rubric, in the order of the questions."""
-
-    @property
-    def judged(self) -> JobDirectory:
-        """The job whose answers are judged; it may be gone."""
-        return judged_job(self.job, self.recipe)
 
 
 def judged_job(job: JobDirectory, recipe: JudgeRecipe) -> JobDirectory:
@@ -81,7 +74,7 @@ def read_judgements(job: JobDirectory) -> Judgements:
     for row in _rows(job.rejects):
         known.setdefault(str(row.get("prompt_id")), Reading(None, "refused"))
     readings = [known.get(one.id, Reading(None, "missing")) for one in questions]
-    return Judgements(job, recipe, pair_up(questions, readings))
+    return Judgements(recipe, pair_up(questions, readings))
 
 
 def _answers(
@@ -121,18 +114,10 @@ def _likelihoods(
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     """The JSON objects of a file; a line that was cut is left out. Raises EngineError."""
-    try:
-        with open_file(path) as file:
-            for line in file:
-                try:
-                    table = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(table, dict):
-                    yield table
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise EngineError(
-            "The answers of the judge cannot be read.", f"{path}: {error.strerror}"
-        ) from error
+    for line in read_lines(path, "The answers of the judge"):
+        try:
+            table = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(table, dict):
+            yield table

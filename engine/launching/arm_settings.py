@@ -10,7 +10,7 @@ from engine.checkpoints.run_outputs import find_producer
 from engine.compare.arms import Arm, parse_arm
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
-from engine.recipes.diff import Settings, flatten, said, varying
+from engine.recipes.diff import Settings, flatten, varying, write_setting
 from engine.recipes.recipe import TrainRecipe
 
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
@@ -28,7 +28,7 @@ def describe_arms(specs: Mapping[str, str], runs: Sequence[Path]) -> dict[str, t
     described = {}
     for name, arm in arms.items():
         settings = recipes.get(name, {})
-        facts = [f"{key} {said(settings[key])}" for key in keys if key in settings]
+        facts = [f"{key} {write_setting(settings[key])}" for key in keys if key in settings]
         described[name] = tuple(fact for fact in (*_list_own(arm), *facts) if fact != name)
     return described
 

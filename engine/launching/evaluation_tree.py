@@ -11,12 +11,11 @@ from pathlib import Path
 from engine.checkpoints.run_outputs import find_producer
 from engine.compare.arms import Arm, format_arm, format_nameless, parse_arms
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import Store
 from engine.recipes.recipe import TrainRecipe
 from engine.text import number_name
 
-_RUN = "run:"
 _BASE = "base"
 
 
@@ -42,8 +41,8 @@ def list_tree_arms(run: str, arms: Sequence[str], store: Store) -> list[str]:
 def _list_stages(run: str, store: Store) -> list[Arm]:
     """The base and the stages, oldest first."""
     runs = [job.path for job in store.jobs()]
-    job = store.find(run.removeprefix(_RUN))
-    ref = f"{_RUN}{job.path.name}"
+    job = store.find(run.removeprefix(RUN))
+    ref = f"{RUN}{job.path.name}"
     arms: list[Arm] = []
     seen: set[Path] = set()
     while True:
@@ -63,7 +62,7 @@ def _list_stages(run: str, store: Store) -> list[Arm]:
         ref = recipe.model.checkpoint
         before = find_producer(ref, runs)
         if before is None:
-            if ref.startswith(_RUN):
+            if ref.startswith(RUN):
                 raise EngineError(
                     "An earlier stage is missing.",
                     f"{job.path.name} began with {ref}, which is not among the runs",
@@ -76,12 +75,12 @@ def _list_stages(run: str, store: Store) -> list[Arm]:
 def _name_stage(job: JobDirectory, ref: str) -> str:
     record = job.record()
     name = record.name if record is not None else job.path.name
-    return name if ref.startswith(_RUN) else f"{name} {Path(ref).name}"
+    return name if ref.startswith(RUN) else f"{name} {Path(ref).name}"
 
 
 def _name_apart(arm: Arm, taken: set[str]) -> str:
     """The arm's name; with its ref's last part, or a number, where another arm has it."""
     if arm.name not in taken:
         return arm.name
-    short = arm.checkpoint.removeprefix(_RUN)
+    short = arm.checkpoint.removeprefix(RUN)
     return number_name(arm.name, taken) if short in taken else short

@@ -18,13 +18,12 @@ from engine.impact.results.evaluation_results import EvaluationResults
 from engine.impact.suites.evaluation_plan import Suite, list_specs, make_plan
 from engine.impact.suites.suite_reader import needs_worker
 from engine.impact.suites.suite_specs import SuiteSpec, format_suite, parse_suite
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import Store
 from engine.launching.evaluation_tree import list_tree_arms
 from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
 
 ROOT, PARENT = "root", "parent"
-_RUN = "run:"
 _GRAMMAR_SIGNS = frozenset("=+@?")
 
 
@@ -110,8 +109,8 @@ def _read_arm(text: str, store: Store) -> Arm:
     if not _GRAMMAR_SIGNS & set(text):
         path = os.path.expanduser(text)
         is_ref = ":" in text or (os.path.exists(path) and not os.path.exists(f"{path}/job.json"))
-        if text.startswith(_RUN) or not is_ref:
-            return _name_run(store.find(text.removeprefix(_RUN)))
+        if text.startswith(RUN) or not is_ref:
+            return _name_run(store.find(text.removeprefix(RUN)))
     return parse_arm(text)
 
 
@@ -123,7 +122,7 @@ def _name_run(job: JobDirectory) -> Arm:
             f"{job.path.name} is a job of kind {recipe.kind}",
             "Name a training run, an arm, or an evaluation that is done: finetop runs.",
         )
-    return Arm(record.name if record is not None else job.path.name, f"{_RUN}{job.path.name}")
+    return Arm(record.name if record is not None else job.path.name, f"{RUN}{job.path.name}")
 
 
 def _list_stages(arm: Arm, store: Store) -> list[Arm]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from engine.compare import arm_sets
 from engine.compare.arms import Arm, parse_arm
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import Store
 from engine.recipes.recipe import (
     EvaluateRecipe,
@@ -107,6 +107,6 @@ def _refs_of_arm(arm: Arm) -> tuple[str, ...]:
 
 def _path(ref: str) -> Path | None:
     """The path that a ref may be; None for a run or a bundled model."""
-    if not ref or ref.startswith(("run:", "bundled:")):
+    if not ref or ref.startswith((RUN, "bundled:")):
         return None
     return Path(os.path.realpath(os.path.expanduser(ref)))

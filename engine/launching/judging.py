@@ -13,9 +13,9 @@ from engine.compare.answer_pairs import names, of_job, pick_arms
 from engine.compare.arms import format_arm, needs_device, parse_arm
 from engine.errors import EngineError
 from engine.jobs import launch, status
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import open_store
-from engine.judge.judgements import LIKELIHOOD, RUN
+from engine.judge.judgements import LIKELIHOOD
 from engine.judge.questions import hash_wording, make_questions, write_questions
 from engine.launching.generation import check_keys_are_set, find_weights
 from engine.recipes.recipe import AnswersRecipe, JudgeRecipe

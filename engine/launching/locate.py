@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
+from engine.jobs.directory import RUN
 from engine.jobs.store import Store, open_store
 from engine.recipes.recipe import TrainRecipe
 
 if TYPE_CHECKING:
     from engine.data.dataset_list import DataSet
 
-RUN = "run:"
 TEMPLATES = (".jinja", ".j2", ".txt")
 """Suffixes of template files."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory, list_checkpoints, read_json, step_of
+from engine.jobs.directory import RUN, JobDirectory, list_checkpoints, read_json, step_of
 from engine.jobs.resume_rules import MARKS
 from engine.jobs.store import Store
 from engine.launching.evaluation_tree import list_tree_arms
@@ -24,7 +24,7 @@ MOST_CHECKPOINTS = 5
 def list_strength_arms(run: str, arms: Sequence[str], store: Store) -> list[str]:
     """In words of the grammar: the base of a run's first stage, `arms`, and the run's adapter at
     each of STRENGTHS. Raises EngineError where it is not there or has no adapter."""
-    job = store.find(run.removeprefix("run:"))
+    job = store.find(run.removeprefix(RUN))
     base, *_ = list_tree_arms(run, arms, store)
     if reason := why_no_strengths(job):
         raise EngineError(
@@ -37,7 +37,7 @@ def list_strength_arms(run: str, arms: Sequence[str], store: Store) -> list[str]
 def list_checkpoint_arms(run: str, arms: Sequence[str], store: Store) -> list[str]:
     """The same with those checkpoints of the run that are on the disk, as `choose_steps`. Raises
     EngineError where there is none."""
-    job = store.find(run.removeprefix("run:"))
+    job = store.find(run.removeprefix(RUN))
     base, *_ = list_tree_arms(run, arms, store)
     if reason := why_no_checkpoints(job):
         raise EngineError(

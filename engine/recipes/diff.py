@@ -62,7 +62,7 @@ def value_at(recipe: Recipe, setting: str) -> Any:
     return value
 
 
-def said(value: Any) -> str:
+def write_setting(value: Any) -> str:
     """A setting's value as a table shows it; not cleaned."""
     if value is None or value in ("", [], {}):
         return NOT_SET

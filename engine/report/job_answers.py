@@ -16,11 +16,10 @@ from engine.compare.export import written_out
 from engine.compare.metrics import Numbers, numbers_of
 from engine.compare.paired_stats import Comparison, compare
 from engine.compare.samples import Sample, from_table
-from engine.errors import EngineError
 from engine.impact.results.evaluation_results import STRICT, EvaluationResults
 from engine.impact.results.item_answers import sample_id
 from engine.jobs.directory import JobDirectory
-from engine.safe_open import open_file
+from engine.safe_open import read_lines
 
 MOST_COMPARED = 1000
 """Answers of an arm whose wording is compared with that of the first arm."""
@@ -122,17 +121,9 @@ def _draw(key: ItemKey) -> bytes:
 def _read_samples(
     job: JobDirectory, wanted: Mapping[str, ItemKey]
 ) -> Iterator[tuple[ItemKey, Sample]]:
-    try:
-        with open_file(job.samples) as file:
-            for line in file:
-                if (read := _read_line(line, wanted)) is not None:
-                    yield read
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise EngineError(
-            "The answers cannot be read.", f"{job.samples}: {error.strerror}"
-        ) from error
+    for line in read_lines(job.samples, "The answers"):
+        if (read := _read_line(line, wanted)) is not None:
+            yield read
 
 
 def _read_line(line: bytes, wanted: Mapping[str, ItemKey]) -> tuple[ItemKey, Sample] | None:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.errors import EngineError
+from engine.jobs.directory import RUN
 from engine.jobs.summary import hub_name
 from engine.text import number_name
 
@@ -87,8 +88,8 @@ def find_run_id(ref: str) -> str:
 
     By the words alone: the runs may have been moved since.
     """
-    if ref.startswith("run:"):
-        return ref.removeprefix("run:").rpartition("/")[2]
+    if ref.startswith(RUN):
+        return ref.removeprefix(RUN).rpartition("/")[2]
     parts = PurePosixPath(ref).parts
     above = parts[-3:-2] if parts[-2:-1] == ("checkpoints",) else ()
     above = parts[-2:-1] if parts[-1:] and parts[-1] in _OUTPUTS else above

@@ -18,7 +18,6 @@ import torch
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.checkpoints.run_outputs import find_run
-from engine.compare import prompts
 from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm, format_arm
 from engine.compare.items import digest_of
@@ -32,7 +31,7 @@ from engine.impact.suites.evaluation_plan import (
     split_encoder,
 )
 from engine.impact.watched.skill_log import find_losses, read_skill_log
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import open_store
 from engine.recipes.recipe import EvaluateRecipe
 from engine.safe_open import open_file
@@ -292,7 +291,7 @@ def _make_table(
 def _find_losses(arm: Arm, plan: EvaluationPlan, runs: Sequence[Path]) -> dict[str, dict[str, int]]:
     """By suite, the items that the arm's own run lost while it trained, with the step."""
     ref = arm.adapter or arm.checkpoint
-    run = find_run(ref, runs) if ref.startswith(prompts.RUN) else None
+    run = find_run(ref, runs) if ref.startswith(RUN) else None
     if run is None:
         return {}
     log = read_skill_log(JobDirectory(run).skills)

@@ -8,7 +8,6 @@ import pytest
 
 from engine.compare import votes as vote_files
 from engine.compare.votes import Vote, tally_all
-from engine.jobs.directory import JobDirectory
 from engine.judge.human_votes import (
     FEWEST,
     TIE,
@@ -41,8 +40,7 @@ def measured(
     pairs: Sequence[PairVerdict], votes: dict[str, list[Vote]] | None = None
 ) -> JudgeResult:
     recipe = JudgeRecipe(arms=[BASE, TUNED], job="run:none")
-    job = JobDirectory(Path("/none/judge"))
-    return measure_judge(Judgements(job, recipe, {"helpful": pairs}), votes or {})
+    return measure_judge(Judgements(recipe, {"helpful": pairs}), votes or {})
 
 
 def result_of(

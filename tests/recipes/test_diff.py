@@ -1,6 +1,6 @@
 """Which settings tell recipes apart."""
 
-from engine.recipes.diff import Difference, differences, flatten, said, varying
+from engine.recipes.diff import Difference, differences, flatten, varying, write_setting
 from engine.recipes.recipe import PretrainRecipe, TrainRecipe
 from engine.recipes.settings import Data, Training
 
@@ -39,6 +39,6 @@ def test_fields_that_vary_come_with_their_values() -> None:
 
 
 def test_values_are_said_short() -> None:
-    assert [said(one) for one in (None, "", 2e-4, True, 3, ["a", "b"], {"p": "q"}, 0)] == [
+    assert [write_setting(one) for one in (None, "", 2e-4, True, 3, ["a", "b"], {"p": "q"}, 0)] == [
         "not set", "not set", "0.0002", "true", "3", "a, b", "p=q", "0",
     ]  # fmt: skip

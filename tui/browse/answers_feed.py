@@ -64,14 +64,6 @@ class AnswersExported(Message):
         self.text = text
 
 
-class JudgesRead(Message):
-    """What models made of the pairs: of each judge the lines of its report, clean."""
-
-    def __init__(self, reports: list[list[str]]) -> None:
-        super().__init__()
-        self.reports = reports
-
-
 class OperationFailed(Message):
     """Something could not be written or read."""
 

@@ -13,15 +13,12 @@ from engine.compare import annotations as remark_files
 from engine.compare.annotations import LONGEST, Remark
 from engine.compare.answer_pairs import AnswerPair
 from engine.compare.metrics import MEASURES
-from engine.jobs.directory import JobDirectory
-from engine.judge.judge_report import read_reports
 from engine.text import one_line
 from tui.browse.answers_feed import (
     AnswersExported,
     AnswersFeed,
     AnswersRead,
     JobAnswers,
-    JudgesRead,
     OperationFailed,
     WriteQueue,
 )
@@ -36,6 +33,7 @@ from tui.browse.choices import (
     sort_options,
 )
 from tui.browse.export_answers import export_answers
+from tui.browse.judge_window import open_judges
 from tui.browse.pair_list import (
     COMMON,
     DIRECTIONS,
@@ -52,8 +50,8 @@ from tui.browse.pair_list import (
 from tui.browse.pair_pane import PairPane
 from tui.formatting import name_of, progress, state_words
 from tui.keymap import Key
-from tui.screens.dialogs import Dialog, TextWindow
-from tui.screens.judge_lines import fit_judge_lines, judge_lines, report_lines
+from tui.screens.dialogs import TextWindow
+from tui.screens.judge_lines import fit_judge_lines, judge_lines
 from tui.screens.page import SubPage, bindings_of
 from tui.screens.pick_window import pick_option
 from tui.snapshots import RunRow, RunsSnapshot
@@ -207,25 +205,8 @@ class BrowsePage(SubPage):
         self.call_after_refresh(self._draw)
 
     def action_judges(self) -> None:
-        """What models made of these pairs, in full; a judge's row in Runs opens it."""
-        separator, arms = self.glyphs.separator, {self._answers.left, self._answers.right}
-
-        def read() -> JudgesRead:
-            reports, errors = read_reports(JobDirectory(self._path))
-            if errors and not reports:
-                raise errors[0]
-            of_arms = [one for one in reports if {one.result.left, one.result.right} == arms]
-            return JudgesRead([report_lines(one, separator) for one in of_arms])
-
-        self._write_queue.put(read)
-
-    def on_judges_read(self, event: JudgesRead) -> None:
-        lines: list[Line] = []
-        for report in event.reports:
-            lines += [[]] if lines else []
-            lines += [[(text, "strong" if not at else "")] for at, text in enumerate(report)]
-        if lines:
-            self.app.push_screen(Dialog[None](lines, "esc close"))
+        """What models made of these pairs; a judge's row in Runs opens it."""
+        open_judges(self, self._path, {self._answers.left, self._answers.right})
 
     def action_turn_pair(self, by: int) -> None:
         self.query_one("#pairs", Table).action_move(by)

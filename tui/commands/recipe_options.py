@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from engine.recipes import recipe
-from engine.recipes.diff import said, value_at
+from engine.recipes.diff import value_at, write_setting
 from engine.recipes.recipe import TrainRecipe
 
 SHORT = (
@@ -48,7 +48,7 @@ def add_train_recipe(parser: argparse.ArgumentParser, example: str) -> None:
     for option, key, metavar, what in SHORT:
         group.add_argument(
             option, action="append", default=[], type=_change(key), metavar=metavar, dest="changes",
-            help=f"{what} (default: {said(value_at(usual, key))})",
+            help=f"{what} (default: {write_setting(value_at(usual, key))})",
         )  # fmt: skip
     add_changes(group, example)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from engine.impact.changes.forgetting import StageMeasure
 from engine.number_format import write_number
-from engine.recipes.diff import said
+from engine.recipes.diff import write_setting
 from engine.sweeps.grid import SweepPoint
 from engine.sweeps.sweep_table import SeedSpread, SweepGroup, SweepRow, SweepTable, value_of
 from engine.text import one_line
@@ -20,7 +20,8 @@ def list_points(points: Sequence[SweepPoint]) -> Iterator[str]:
     keys = list(points[0].settings) if points else []
     rows = [["point", *keys, "seed"]]
     rows += [
-        [one.name, *(said(one.settings[key]) for key in keys), str(one.seed)] for one in points
+        [one.name, *(write_setting(one.settings[key]) for key in keys), str(one.seed)]
+        for one in points
     ]
     yield from _align(rows)
 
@@ -55,7 +56,9 @@ def _row(row: SweepRow) -> list[str]:
 
 
 def _group(group: SweepGroup) -> list[str]:
-    name = ", ".join(f"{key}={said(value)}" for key, value in group.settings.items()) or "all"
+    name = (
+        ", ".join(f"{key}={write_setting(value)}" for key, value in group.settings.items()) or "all"
+    )
     done = sum(row.state == "done" for row in group.rows)
     return [
         name,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.errors import EngineError
+from engine.jobs.directory import RUN
 from engine.jobs.summary import short_ref
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
@@ -182,7 +183,7 @@ def _base_by_recipe(row: RunRow) -> str:
     recipe = row.view.recipe
     if not isinstance(recipe, TrainRecipe) or recipe.method.kind == "full":
         return ""
-    return "" if recipe.model.checkpoint.startswith("run:") else recipe.model.checkpoint
+    return "" if recipe.model.checkpoint.startswith(RUN) else recipe.model.checkpoint
 
 
 def _strength(text: str) -> float:

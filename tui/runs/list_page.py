@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from engine.jobs.directory import RUN
 from engine.jobs.status import State
 from engine.recipes.recipe import JudgeRecipe, TrainRecipe
 from engine.text import one_line
@@ -173,7 +174,7 @@ class RunListPage(RunActions):
         """The answers that a judge judged, with what it made of them."""
         recipe = row.view.recipe
         assert isinstance(recipe, JudgeRecipe)
-        judged = row.path.parent / recipe.job.removeprefix("run:")
+        judged = row.path.parent / recipe.job.removeprefix(RUN)
         if self.services.runs.row(str(judged)) is None or len(recipe.arms) != 2:
             self.services.notify_user(
                 f"The judged job {one_line(judged.name)} does not exist: "

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from engine.jobs.directory import RUN
 from engine.jobs.overview import Overview, gather
 from engine.recipes.diff import flatten
 from engine.recipes.recipe import TrainRecipe
@@ -87,8 +88,7 @@ def overview_lines(overview: Overview) -> list[Line]:
         _fact("created", clock(record.created)),
     ]
     lines += [
-        _fact("parent" if parent.startswith("run:") else "base", parent)
-        for parent in record.parents
+        _fact("parent" if parent.startswith(RUN) else "base", parent) for parent in record.parents
     ]
     if record.sweep:
         lines.append(_fact("sweep", record.sweep))

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from engine.errors import EngineError
 from engine.jobs.resume_rules import Extension, schedule_note
 from engine.jobs.summary import UserNotes
-from engine.recipes.diff import Difference, said
+from engine.recipes.diff import Difference, write_setting
 from engine.recipes.recipe import TrainRecipe, changed
 from engine.text import one_line
 from tui.background import run_in_background
@@ -199,7 +199,7 @@ def difference_lines(differences: Sequence[Difference], arrow: str, width: int =
     room = max((len(difference.setting) for difference in differences), default=0)
     lines: list[Line] = []
     for each in differences:
-        left, right = one_line(said(each.one)), one_line(said(each.other))
+        left, right = one_line(write_setting(each.one)), one_line(write_setting(each.other))
         if room + cell_len(left) + cell_len(right) + 6 <= width:
             lines.append(
                 [
@@ -230,7 +230,7 @@ def pick_group(
     """
     rows = [TableRow("", ((("none", ""),), (("no groups", "dim"),)))]
     for name, values in settings.items():
-        listed = ", ".join(one_line(said(value)) for value in values[:6])
+        listed = ", ".join(one_line(write_setting(value)) for value in values[:6])
         rows.append(
             TableRow(
                 name,

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.recipes.diff import NOT_SET, flatten, said, value_at
+from engine.jobs.directory import RUN
+from engine.recipes.diff import NOT_SET, flatten, value_at, write_setting
 from engine.recipes.versions import current_key
 from engine.text import one_line
 from tui.snapshots import RunRow
@@ -89,7 +90,7 @@ def grouped(rows: Sequence[RunRow], setting: str, noun: str = "run") -> list[Run
     setting = current_key(setting)
     groups: dict[str, list[RunRow]] = {}
     for row in rows:
-        groups.setdefault(one_line(said(setting_of(row, setting))), []).append(row)
+        groups.setdefault(one_line(write_setting(setting_of(row, setting))), []).append(row)
     lines: list[RunRow | Heading] = []
     for value, members in groups.items():
         lines += [Heading(one_line(setting), value, noun, len(members)), *members]
@@ -138,5 +139,5 @@ def _add(
 
 def parent_of(row: RunRow) -> str:
     """The id of the run that this one builds on; empty where it builds on none."""
-    refs = [ref for ref in row.view.record.parents if ref.startswith("run:")]
-    return refs[0].removeprefix("run:") if refs else ""
+    refs = [ref for ref in row.view.record.parents if ref.startswith(RUN)]
+    return refs[0].removeprefix(RUN) if refs else ""

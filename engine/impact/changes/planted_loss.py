@@ -106,18 +106,15 @@ class ScorePairs:
         return len(self.before)
 
 
-def measure_power(
-    table: SkillTable, planted: Sequence[float] = (), draws: int = DRAWS
-) -> PowerTable:
-    """What the table of the first arm and the last can find. A function of the table alone.
-
-    `planted` are the losses, as shares of the items; by default the table's own δ, and twice that.
+def measure_power(table: SkillTable, draws: int = DRAWS) -> PowerTable:
+    """What the table of the first arm and the last can find: losses of the table's own δ, and of
+    twice that. A function of the table alone.
 
     With one arm its own results are both sides: no item flips but the planted ones. Takes about a
     second for 1,000 draws of 10,000 items.
     """
     pairs = [one for row in table.skills if (one := _pair(table, row)) is not None]
-    losses = tuple(planted) or (table.delta, 2 * table.delta)
+    losses = (table.delta, 2 * table.delta)
     return simulate_power(pairs, (table.arms[0], table.arms[-1]), losses, draws)
 
 
@@ -179,28 +176,34 @@ def simulate_power(
                 level = holm_levels({**p_values, name: one.p_value(test)})[name]
                 found[name, loss][0] += one.judge(test, level).word == "lost"
                 found[name, loss][1] += 1
-    rows = []
-    for one in skills:
-        name = one.pairs.name
-        shares = {
-            loss: FoundShare(*found[name, loss])
-            if name in false and found[name, loss][1] * 2 >= draws > 0
-            else None
-            for loss in planted
-        }
-        alarms = FoundShare(false[name], draws) if name in false else None
-        rows.append(
-            SkillPower(
-                name,
-                one.pairs.items,
-                one.flips,
-                2 * one.cancelling,
-                alarms,
-                shares,
-                _explain(one, alarms, shares),
-            )
+    rows = [
+        _sum_up(
+            one,
+            FoundShare(false[one.pairs.name], draws) if one in family else None,
+            {loss: FoundShare(*found.get((one.pairs.name, loss), (0, 0))) for loss in planted},
+            draws,
         )
+        for one in skills
+    ]
     return PowerTable(arms, tuple(rows), draws, FoundShare(any_false, draws))
+
+
+def _sum_up(
+    one: "_Draws", alarms: FoundShare | None, planted: Mapping[float, FoundShare], draws: int
+) -> SkillPower:
+    """A loss that fewer than half of the draws could be given counts as one that cannot be."""
+    shares = {
+        loss: share if share.draws * 2 >= draws > 0 else None for loss, share in planted.items()
+    }
+    return SkillPower(
+        one.pairs.name,
+        one.pairs.items,
+        one.flips,
+        2 * one.cancelling,
+        alarms,
+        shares,
+        _explain(one, alarms, shares),
+    )
 
 
 def _explain(

@@ -8,7 +8,7 @@ only where two intervals say so. Perplexities are not averaged with scores.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -140,27 +140,13 @@ def measure_tradeoff(table: SkillTable, gain: Sequence[str] = ()) -> Tradeoff:
         _Changes([skills[name] for name in names], names) for names in (targets, others)
     )
     pairs = _compare(arms[1:], gained, retained, table.delta)
-    estimates = [
-        (round(gained.values[at], _DIGITS), round(retained.values[at], _DIGITS))
-        for at in range(len(arms) - 1)
-    ]
-    points = [
-        TradeoffPoint(
-            arm,
-            gained.measure("gained", at),
-            retained.measure("retained", at),
-            is_on_front,
-            tuple(_list_same(arm, pairs)),
-        )
-        for at, (arm, is_on_front) in enumerate(zip(arms[1:], find_front(estimates), strict=True))
-    ]
     return Tradeoff(
         arms[0],
         targets,
         others,
         min(len(skill.items) for skill in skills.values()),
         table.delta,
-        tuple(points),
+        tuple(_list_points(arms[1:], gained, retained, pairs)),
         pairs,
         left_out,
         bool(gain),
@@ -273,6 +259,24 @@ def _list_same(arm: str, pairs: Sequence[ArmPair]) -> list[str]:
         for pair in pairs
         if arm in (pair.kept_more, pair.kept_less) and not pair.is_told_apart
     ]
+
+
+def _list_points(
+    arms: Sequence[str], gained: _Changes, retained: _Changes, pairs: Sequence[ArmPair]
+) -> Iterator[TradeoffPoint]:
+    """A point an arm, in the order of the changes."""
+    estimates = [
+        (round(gained.values[at], _DIGITS), round(retained.values[at], _DIGITS))
+        for at in range(len(arms))
+    ]
+    for at, (arm, is_on_front) in enumerate(zip(arms, find_front(estimates), strict=True)):
+        yield TradeoffPoint(
+            arm,
+            gained.measure("gained", at),
+            retained.measure("retained", at),
+            is_on_front,
+            tuple(_list_same(arm, pairs)),
+        )
 
 
 def _list_arms(table: SkillTable, left_out: dict[str, str]) -> list[str]:

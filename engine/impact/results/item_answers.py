@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.compare.samples import Sample, from_table
-from engine.errors import EngineError
-from engine.safe_open import open_file
+from engine.safe_open import read_lines
 
 _FURTHER = re.compile(r"#(?=\d+\Z)")
 
@@ -41,15 +40,9 @@ def read_answers(path: Path, suite: str, item: str) -> dict[str, list[Sample]]:
     names = {json.dumps(prompt_id, ensure_ascii=escaped)[:-1] for escaped in (False, True)}
     marks = [name.encode("utf-8", "surrogatepass") for name in names]
     found: dict[str, dict[int, Sample]] = {}
-    try:
-        with open_file(path) as file:
-            for line in file:
-                if any(mark in line for mark in marks):
-                    _take(line, suite, item, found)
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise EngineError("The answers cannot be read.", f"{path}: {error.strerror}") from error
+    for line in read_lines(path, "The answers"):
+        if any(mark in line for mark in marks):
+            _take(line, suite, item, found)
     return {arm: [answers[number] for number in sorted(answers)] for arm, answers in found.items()}
 
 

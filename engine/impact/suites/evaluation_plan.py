@@ -23,7 +23,7 @@ from engine.impact.suites.fewshot import describe_examples, with_examples
 from engine.impact.suites.imported_suites import ImportedSuites, import_suites
 from engine.impact.suites.suite_reader import describe_suite, load_suite
 from engine.impact.suites.suite_specs import SuiteOptions, SuiteSpec, parse_suites
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
 from engine.recipes.settings import Decode
 
@@ -191,7 +191,7 @@ def find_parents(arms: Sequence[Arm], runs: Sequence[Path]) -> dict[str, str]:
     parents = {}
     for arm in arms:
         ref = arm.adapter or arm.checkpoint
-        run = find_run(ref, runs) if ref.startswith(prompts.RUN) else None
+        run = find_run(ref, runs) if ref.startswith(RUN) else None
         recipe = JobDirectory(run).recipe() if run is not None else None
         if isinstance(recipe, TrainRecipe):
             parent = by_ref.get(recipe.model.checkpoint, "")

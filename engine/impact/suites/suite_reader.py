@@ -22,6 +22,7 @@ from engine.data.formats import holds_columns, read_raw
 from engine.data.raw_row import RawReader
 from engine.errors import EngineError
 from engine.impact.suites.suite_specs import IMPORTS, SuiteSpec
+from engine.jobs.directory import RUN
 
 _BUNDLED = "bundled:"
 _ALL_PROMPTS = f"{_BUNDLED}{prompts.ALL}"
@@ -79,7 +80,7 @@ def needs_worker(spec: SuiteSpec, runs: Sequence[Path] = ()) -> bool:
 
 def anchor(spec: SuiteSpec, runs: Sequence[Path] = ()) -> SuiteSpec:
     """The suite by a ref that is valid from any folder. Raises EngineError where there is none."""
-    if spec.ref.startswith((_BUNDLED, prompts.RUN)):
+    if spec.ref.startswith((_BUNDLED, RUN)):
         if spec.ref != _ALL_PROMPTS:
             _find(spec.ref, runs)
         return spec
@@ -145,7 +146,7 @@ class _Source:
 def _find(ref: str, runs: Sequence[Path]) -> _Source:
     if ref.startswith(IMPORTS):
         raise EngineError("These are scores, and no items to ask.", ref)
-    if ref.startswith(prompts.RUN):
+    if ref.startswith(RUN):
         return _Source(prompts.find(ref, runs))
     if ref.startswith(_BUNDLED):
         return _find_bundled(ref)

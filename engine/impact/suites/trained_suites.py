@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.checkpoints.run_outputs import find_run
-from engine.compare import prompts
 from engine.data import dataset_list
 from engine.errors import EngineError
 from engine.impact.suites.contamination import ItemContamination
 from engine.impact.suites.suite_specs import SuiteSpec
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.recipes.recipe import TrainRecipe
 
 TRAINED_SHARE = 0.5
@@ -47,7 +46,7 @@ def _is_of(spec: SuiteSpec, run: Path, own: set[Path], runs: Sequence[Path]) -> 
     side of the data set."""
     if spec.is_import:
         return False
-    if spec.ref.startswith(prompts.RUN):
+    if spec.ref.startswith(RUN):
         other = find_run(spec.ref, runs)
         return other is not None and (other == run or bool(own & _list_data(other, runs)))
     try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.chat import Message
 from engine.errors import EngineError
+from engine.jobs.directory import RUN
 from engine.jobs.summary import hub_name
 from engine.tokenizers.tokenizer_output import TokenizerOutput, to_table
 from engine.worker.companion import request_fields
@@ -110,7 +111,7 @@ def names_of(refs: Sequence[str]) -> list[str]:
 
 
 def _short(ref: str, parts: int) -> str:
-    if ref.startswith(("bundled:", "run:")):
+    if ref.startswith(("bundled:", RUN)):
         return ref.partition(":")[2]
     path = Path(ref)
     is_file = path.name in ("tokenizer.json", "tokenizer.model")

@@ -12,8 +12,7 @@ from pathlib import Path
 from engine import atomic
 from engine.compare.items import Item
 from engine.compare.samples import Sample, from_table, to_table
-from engine.errors import EngineError
-from engine.safe_open import open_file
+from engine.safe_open import read_lines
 
 
 class SampleLog:
@@ -45,16 +44,10 @@ class SampleLog:
 
 def _read(path: Path) -> dict[str, Sample]:
     samples: dict[str, Sample] = {}
-    try:
-        with open_file(path) as file:
-            for line in file:
-                try:
-                    table = json.loads(line)
-                    samples[str(table["row"])] = from_table(table)
-                except (ValueError, RecursionError, KeyError, TypeError):
-                    continue  # cut by the death of its writer
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise EngineError("The samples cannot be read.", f"{path}: {error.strerror}") from error
+    for line in read_lines(path, "The samples"):
+        try:
+            table = json.loads(line)
+            samples[str(table["row"])] = from_table(table)
+        except (ValueError, RecursionError, KeyError, TypeError):
+            continue  # cut by the death of its writer
     return samples

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
-from engine.errors import EngineError
-from engine.safe_open import open_file
+from engine.safe_open import read_lines
 
 Row = tuple[int, object]
 """A row's place among those of its measure, and its input as JSON knows it. Both count: which rows
@@ -90,17 +89,11 @@ def _crc(value: object) -> int:
 
 def _read(path: Path) -> dict[str, Any]:
     values: dict[str, Any] = {}
-    try:
-        with open_file(path) as file:
-            for line in file:
-                try:
-                    table = json.loads(line)
-                    if table["crc"] == _crc(table["value"]):
-                        values[table["row"]] = table["value"]
-                except (ValueError, RecursionError, KeyError, TypeError):
-                    continue  # cut by the death of its writer, or damaged
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise EngineError("The scores cannot be read.", f"{path}: {error.strerror}") from error
+    for line in read_lines(path, "The scores"):
+        try:
+            table = json.loads(line)
+            if table["crc"] == _crc(table["value"]):
+                values[table["row"]] = table["value"]
+        except (ValueError, RecursionError, KeyError, TypeError):
+            continue  # cut by the death of its writer, or damaged
     return values

@@ -57,11 +57,6 @@ class PrefixCase:
         return tuple(map(sum, self.is_target))
 
     @property
-    def passes(self) -> int:
-        """Tokens that are computed: nothing follows on the last one of a tail."""
-        return len(self.context) + len(self.tails) * (max(map(len, self.tails)) - 1)
-
-    @property
     def longest(self) -> int:
         """Tokens of the longest whole row."""
         return len(self.context) + max(map(len, self.tails))

@@ -26,6 +26,7 @@ from engine.checkpoints import tokenizer_check as catalogue
 from engine.compare.arm_weights import locate
 from engine.compare.arms import Arm
 from engine.errors import EngineError
+from engine.jobs.directory import RUN
 from engine.safe_open import list_files, open_regular, read_bounded, recognise_impostor
 from engine.worker.model import loading
 from engine.worker.tokenizers import gguf, sentencepiece
@@ -53,7 +54,7 @@ def find(ref: str, runs: Sequence[Path]) -> Path:
     """Where the tokenizer lies; a folder of weights is not needed. Raises EngineError."""
     if not ref.strip():
         raise EngineError("A tokenizer path is empty.", hint=f"Use {KINDS}.")
-    if ref.startswith(("run:", "bundled:")):
+    if ref.startswith((RUN, "bundled:")):
         return locate(Arm("tokenizer", ref), runs).tokenizer
     try:
         path = Path(ref).expanduser()
