@@ -163,3 +163,21 @@ def test_very_many_items_are_drawn_by_how_many_score_alike() -> None:
     assert measure.high is not None
     error = float(np.std(scores[2] - scores[0])) / np.sqrt(scores.shape[1])
     assert measure.high - measure.low == pytest.approx(2 * 1.96 * error, rel=0.1)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("stages", [(0,), (1,), (0, 1)])
+def test_an_arm_that_diverged_has_no_number_and_warns_nobody(
+    value: float, stages: tuple[int, ...]
+) -> None:
+    """A warning of numpy would stand among the numbers on a terminal."""
+    skills = {"facts": _skill([0.9, 0.5]), "emotion": _skill([0.1, 0.8], trained_at=1)}
+    for skill in skills.values():
+        skill.scores[list(stages), ::2] = value
+    matrix = SkillMatrix(("base", "tuned"), skills)
+    for measure in (general_change, trained_change, average_score, peak_forgetting,
+                    relative_forgetting, backward_transfer):  # fmt: skip
+        found = measure(matrix)
+        assert found.value is None or np.isfinite(found.value)
+        assert found.value is not None or found.reason
