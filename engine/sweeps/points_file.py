@@ -93,6 +93,12 @@ def read_sweep(job: JobDirectory, store: Store, points: Sequence[SweepPoint]) ->
     return SweepPoints(tuple(runs), known.evaluation)
 
 
+def evaluation_of(job: JobDirectory) -> JobDirectory:
+    """The evaluation of a sweep; the job itself where it is no sweep or has none yet."""
+    evaluation = JobDirectory(job.path.parent / read_points(job).evaluation)
+    return evaluation if evaluation.record_file.exists() else job
+
+
 def _find_jobs(sweep: str, kind: str, store: Store) -> list[tuple[JobDirectory, JobRecord]]:
     found = [(job, store.record(job)) for job in store.jobs()]
     return [

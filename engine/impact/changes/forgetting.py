@@ -206,9 +206,8 @@ def _measure(
     if not skills:
         return StageMeasure(name, None, None, None, (), reason)
     chosen = [matrix.skills[skill] for skill in skills]
-    with np.errstate(invalid="ignore"):  # an arm that diverged: the result says so
-        value = float(np.mean(of_means(np.stack([skill.means for skill in chosen], axis=1))))
-        values = np.array([np.mean(of_means(rows)) for rows in draw_means(chosen)])
+    value = float(np.mean(of_means(np.stack([skill.means for skill in chosen], axis=1))))
+    values = np.array([np.mean(of_means(rows)) for rows in draw_means(chosen)])
     return measure_draws(name, value, values, skills)
 
 
@@ -260,7 +259,6 @@ def _resample(skill: SkillScores, random: np.random.Generator) -> Floats:
     while left:  # some 32 MB of counts at a time
         take = min(left, max(1, (1 << 22) // len(first)))
         counts = random.multinomial(len(names), shares, take)
-        with np.errstate(invalid="ignore"):  # 0 x infinity, of an arm that diverged
-            rows.append(np.asarray(counts @ sums.T / (counts @ sizes)[:, None], np.float64))
+        rows.append(np.asarray(counts @ sums.T / (counts @ sizes)[:, None], np.float64))
         left -= take
     return np.concatenate(rows)
