@@ -85,7 +85,9 @@ def test_the_exit_code_is_the_outcome_of_a_job_that_is_done(
     out, err = capsys.readouterr()
     assert out.startswith("skill")
     assert max(map(len, out.splitlines())) <= 80
-    assert err.strip() == str(root / "story")
+    path, more = err.splitlines()
+    assert path == str(root / "story")
+    assert "finetop impact story --all" in more
     assert sorted(path.name for path in root.iterdir()) == ["story"]
 
 

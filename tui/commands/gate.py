@@ -216,3 +216,4 @@ def _print(options: argparse.Namespace, report: "GateReport", job: JobDirectory)
     for line in list_report_lines(report):
         print(line)
     _say(str(job.path))
+    _say(f"Every measure: finetop impact {job.path.name} --all; items and answers: 5 in finetop")
