@@ -224,7 +224,7 @@ def test_the_help_names_every_exit_code(capsys: pytest.CaptureFixture[str]) -> N
     with pytest.raises(SystemExit):
         main(["gate", "--help"])
     out = " ".join(capsys.readouterr().out.split())
-    for code in ("0 every limit", "1 a limit is broken", "2 wrong use", "3 not enough", "4 the"):
+    for code in ("0 passed", "1 failed", "2 wrong use", "3 not enough", "4 the"):
         assert code in out
     assert "%%" not in out
 
