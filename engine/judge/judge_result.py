@@ -31,7 +31,7 @@ CAUTION = (
     "A judge is a model and makes errors: a win is an answer that it prefers in both orders, all "
     "else counts as a tie. Votes of people are counted apart."
 )
-PLACE_DECIDES = "the place decides more often than the answer"
+PLACE_DECIDES = "position decides more often than the answer"
 
 
 @dataclass(frozen=True, slots=True)

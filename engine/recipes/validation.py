@@ -7,7 +7,7 @@ import dataclasses
 import math
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -37,6 +37,16 @@ def setting(
     return dataclasses.field(default=default, metadata=rules)
 
 
+def _suggest(key: str, known: Sequence[str], prefix: str) -> str:
+    """The setting that was meant; where none is near, those that stand in its section."""
+    import difflib
+
+    near = difflib.get_close_matches(key, known, n=1)
+    if near:
+        return f"; did you mean {prefix}{near[0]}?"
+    return f"; {prefix.rstrip('.')} has {', '.join(known)}" if prefix else ""
+
+
 def errors(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
     """What is wrong with `table` as a `cls`: dotted key to reason. Empty when all is well."""
     found: dict[str, str] = {}
@@ -45,10 +55,7 @@ def errors(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str, s
     for key, value in table.items():
         dotted = prefix + key
         if key not in known:
-            import difflib
-
-            near = difflib.get_close_matches(key, known, n=1)
-            found[dotted] = UNKNOWN + (f"; did you mean {prefix}{near[0]}?" if near else "")
+            found[dotted] = UNKNOWN + _suggest(key, list(known), prefix)
         elif dataclasses.is_dataclass(hints[key]):
             if isinstance(value, Mapping):
                 found |= errors(typing.cast(type, hints[key]), value, f"{dotted}.")

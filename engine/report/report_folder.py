@@ -261,7 +261,10 @@ def _list_files(folder: Path) -> list[str]:
             files += [name for name in folders if os.path.islink(os.path.join(path, name))]
             names += [Path(path, name).relative_to(folder).as_posix() for name in sorted(files)]
             if len(names) > MOST_FILES:
-                raise EngineError("This folder is no report.", f"{folder}: too many files")
+                raise EngineError(
+                    "This folder is no report.", f"{folder}: too many files",
+                    "Name a folder that finetop report wrote.",
+                )  # fmt: skip
     except OSError as error:
         raise EngineError(
             "The folder cannot be read.", f"{folder}: {error.strerror}", "Check the path."

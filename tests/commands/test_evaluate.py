@@ -50,10 +50,7 @@ def test_without_any_arm_it_says_how_to_name_one(
         (["--null-adapters", "2"], "no adapter to make a null adapter of"),
         (["--null-adapters", "-1"], "null_adapters"),
         (["--arm", "x=bundled:demo-base?null=3"], "Use --null-adapters N"),
-        (
-            ["--controls-of", "nothing"],
-            "Remove --arm, --tree, --strengths, --checkpoints and --suite",
-        ),
+        (["--controls-of", "nothing"], "--checkpoints and --suite"),
     ],
 )
 def test_it_refuses_before_anything_starts(

@@ -361,6 +361,7 @@ def test_people_s_votes_are_printed_as_without_a_judge(
     out = capsys.readouterr().out
     assert "with the voter: 8 pairs in common, fewer than 20: no agreement" in out
     assert out.count("judge gemma (gemma)") == 2
+    assert all(len(line) <= 80 for line in out.splitlines())
 
 
 def test_a_judge_of_a_job_that_is_gone_is_still_shown(

@@ -39,6 +39,7 @@ def test_any_values_read_back_the_same(rate: float, rank: int, name: str) -> Non
         ("training.batch_size=-1", "training.batch_size", "at least 1"),
         ("method.kind=qlora", "method.kind", "one of lora, full"),
         ("method.ranks=8", "method.ranks", "did you mean method.rank?"),
+        ("data.rows=8", "data.rows", "data has train, eval, eval_fraction"),
         ("colour=red", "colour", "unknown setting"),
         ("method=lora", "method", "must be a table"),
         ("data.eval_fraction=0.95", "data.eval_fraction", "at most 0.9"),

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
 PASSED, FAILED, WRONG_USE, UNDECIDED, NOT_MEASURED = range(5)
 _CODES = {"passed": PASSED, "failed": FAILED, "not enough evidence": UNDECIDED}
 EPILOG = (
-    "Exit codes: 0 every limit is kept: the one-sided 95% bound of each change is on the right "
-    "side of its limit; 1 a limit is broken: the bound on the other side is beyond it, or a model "
-    "diverged; 3 not enough evidence, never a verdict with fewer than 20 items; 2 wrong use; 4 the "
+    "Exit codes: 0 passed: the one-sided 95% bound of each change is on the right side of its "
+    "limit; 1 failed: of one change the other bound is beyond its limit, or a model diverged; 3 "
+    "not enough evidence, never a verdict with fewer than 20 items; 2 wrong use; 4 the "
     "evaluation failed or was stopped, or the outcome cannot be written. Of independent items "
     "that are right or wrong, a change that breaks one of the limits passes in at most 5% of "
     "cases, however many limits are set."
@@ -224,3 +224,4 @@ def _print(options: argparse.Namespace, report: "GateReport", job: JobDirectory)
         return
     print_verdict(list_report_lines(report))
     say(str(job.path))
+    say(f"Every measure: finetop impact {job.path.name} --all; items and answers: 5 in finetop")

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import textwrap
 
 from engine.compare.arms import parse_arm
 from engine.errors import EngineError, JobFailed
@@ -19,6 +20,7 @@ from tui.commands.left_out import print_left_out, read_left_out
 from tui.commands.recipe_options import add_changes
 
 SHOW = "show"
+WIDTH = 80
 _MAX_NEW_TOKENS = 16
 """Of a verdict, which is one word; a judge that reasons first needs more."""
 
@@ -135,4 +137,14 @@ def _print(jobs: list[JobDirectory], *, as_json: bool) -> None:
         table = [report_to_json(report) for report in reports]
         print(format_json(table))
         return
-    print("\n\n".join("\n".join(report_lines(report, "·")) for report in reports))
+    for at, report in enumerate(reports):
+        if at:
+            print()
+        for line in report_lines(report, "·"):
+            print("\n".join(_wrap(line)))
+
+
+def _wrap(line: str) -> list[str]:
+    """A line as lines of a terminal; an empty one stays."""
+    indent = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(line, WIDTH, subsequent_indent=indent, break_on_hyphens=False) or [""]

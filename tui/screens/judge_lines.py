@@ -53,7 +53,7 @@ def _summary(report: JudgeReport, one: RubricResult) -> Iterator[str]:
     if one.place_decides:
         yield PLACE_DECIDES
     if one.averaged is not None:
-        yield f"place averaged out {one_line(report.right_name)} {_percent(one.averaged)}"
+        yield f"position averaged out {one_line(report.right_name)} {_percent(one.averaged)}"
     votes = one.votes
     if votes is not None and votes.alpha is not None:
         yield f"alpha with votes {_alpha(votes)} (n {votes.pairs})"
@@ -103,7 +103,7 @@ def _rubric_lines(report: JudgeReport, one: RubricResult) -> list[str]:
     if one.pairs:
         lines.append(
             f"  of the ties {one.ties} in both orders, {one.one_tie} in one, "
-            f"{one.by_position} by position (the same place preferred in both)"
+            f"{one.by_position} by position (the same position preferred in both)"
         )
     if one.difference is not None:
         low, high = one.difference.interval()
@@ -115,7 +115,7 @@ def _rubric_lines(report: JudgeReport, one: RubricResult) -> list[str]:
     if one.consistency is not None:
         lines.append(f"  both orders agree: {_percent(one.consistency)} of {one.pairs} pairs")
     if one.place_decides:
-        lines.append(f"  {PLACE_DECIDES}: that it sees no difference does not follow")
+        lines.append(f"  {PLACE_DECIDES}: its ties do not say that the answers are alike")
     if one.first_shown is not None:
         lines.append(
             f"  prefers the answer shown first: {_percent(one.first_shown)} of "
@@ -123,7 +123,7 @@ def _rubric_lines(report: JudgeReport, one: RubricResult) -> list[str]:
         )
     if one.averaged is not None:
         lines.append(
-            f"  place averaged out: {one_line(report.right_name)} preferred on "
+            f"  position averaged out: {one_line(report.right_name)} preferred on "
             f"{_percent(one.averaged)} of {one.averaged.items} pairs (mean of both orders)"
         )
     lines += [f"  {line}" for line in _length_lines(one.length)]
@@ -131,7 +131,7 @@ def _rubric_lines(report: JudgeReport, one: RubricResult) -> list[str]:
     if one.votes is not None:
         lines.append(f"  with {who}: {_agreement(one.votes)}")
     if one.averaged_votes is not None:
-        lines.append(f"  with {who}, place averaged out: {_agreement(one.averaged_votes)}")
+        lines.append(f"  with {who}, position averaged out: {_agreement(one.averaged_votes)}")
     if one.ratings is not None:
         lines.append(f"  with ratings of {one_line(one.rubric)}: {_agreement(one.ratings)}")
     if one.problems:

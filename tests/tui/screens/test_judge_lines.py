@@ -55,7 +55,7 @@ def test_a_line_and_the_whole_report(root: Path) -> None:
     assert "of 48 verdicts (50% is no position bias)" in text
     assert "  prefers the longer answer: 83% [63%, 93%] of 23 pairs\n    of 23 pairs with" in text
     assert "the same on 17 of 24 pairs" in text, text
-    assert "the place decides" not in text
+    assert "position decides" not in text
 
 
 def test_few_common_pairs_are_named_and_nothing_is_called_agreement(root: Path) -> None:
@@ -74,20 +74,20 @@ def test_few_common_pairs_are_named_and_nothing_is_called_agreement(root: Path) 
 def test_a_judge_of_places_is_said_to_be_one(root: Path) -> None:
     job = judge_job(answered_job(root, ANSWERS), lambda _: "A", by_likelihood=True)
     (line,) = judge_lines([read_report(job)], "·")
-    assert "both orders agree 0% [0%, 14%] · the place decides more often than the answer" in line
+    assert "both orders agree 0% [0%, 14%] · position decides more often than the answer" in line
     text = "\n".join(report_lines(read_report(job), "·"))
     assert "verdict: likeliest of A, B, tie" in text
     assert "prefers the answer shown first: 100%" in text
     assert "prefers the longer answer" not in text
-    assert "place averaged out" not in text, "both orders' likelihoods are equal"
+    assert "position averaged out" not in text, "both orders' likelihoods are equal"
 
 
 def test_a_judge_by_likelihood_has_the_place_averaged_out(root: Path) -> None:
     job = judge_job(answered_job(root, ANSWERS), prefer_tuned_but, by_likelihood=True)
     (line,) = judge_lines([read_report(job)], "·")
-    assert " · place averaged out tuned 83% [63%, 93%]" in line
+    assert " · position averaged out tuned 83% [63%, 93%]" in line
     text = "\n".join(report_lines(read_report(job), "·"))
-    assert "place averaged out: tuned preferred on 83% [63%, 93%] of 23 pairs (mean of" in text
+    assert "position averaged out: tuned preferred on 83% [63%, 93%] of 23 pairs (mean of" in text
 
 
 def test_whatever_a_judge_writes_is_shown_safely(root: Path) -> None:
