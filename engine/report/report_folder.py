@@ -189,10 +189,10 @@ def _collect_again(
     missing = [name for name in needed if name not in known]
     if missing:
         return (), f"not here: {', '.join(map(one_line, missing))}", {}
+    # A run that was not found then may be found by now: that is no fault of the report.
+    runs = [job for name, job in known.items() if name not in facts.missing_runs]
     try:
-        inputs = collect_inputs(
-            [known[name] for name in ids], facts.arms, facts.delta, known.values()
-        )
+        inputs = collect_inputs([known[name] for name in ids], facts.arms, facts.delta, runs)
     except EngineError as error:
         return (), one_line(f"the jobs cannot be read: {error.line}"), {}
     return ids, "", encode_inputs(inputs)

@@ -10,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from engine.jobs.status import Failure, State
 from tests.impact.made_results import measured, scores_of, suite_of, table_of, write_evaluation
 from tests.report.reported import write_jobs
+from tests.tui.impact.evaluated import write_evaluation as write_job
 from tui.cli import main
 from tui.commands import gate
 
@@ -102,6 +104,22 @@ def test_a_junit_file_that_a_full_disk_refuses_comes_after_the_table(
     out, err = capsys.readouterr()
     assert "facts" in out, "what was judged is told all the same"
     assert "No space left" in err
+
+
+def test_an_evaluation_that_failed_is_4_also_where_its_junit_file_is_refused(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    error = Failure("The GPU is out of memory.", "at item 3", "Use --limit.")
+    write_job(root, "broken", state=State.FAILED, error=error)
+    monkeypatch.setattr("engine.output_file.tempfile.mkstemp", refuse)
+    words = ["gate", "broken", "--lost-at-most", KEPT, "--on", "facts", "--runs", str(root)]
+    assert main([*words, "--junit", str(tmp_path / "j.xml")]) == gate.NOT_MEASURED
+    said = capsys.readouterr().err
+    assert "No space left" in said
+    assert "out of memory" in said
 
 
 @pytest.mark.parametrize("error", [BrokenPipeError(), RuntimeError("a defect"), MemoryError()])

@@ -268,3 +268,17 @@ def test_results_of_version_1_are_reported(tmp_path: Path) -> None:
     out = write_report([job], tmp_path / "report")
     assert "facts lost (-66.7 points" in (out / "report.md").read_text()
     assert verify_report(out, known_jobs(tmp_path / "runs")).differences == ()
+
+
+def test_a_run_that_is_found_since_is_no_difference(tmp_path: Path) -> None:
+    """Folders of runs are remembered: a report that was written without one still holds."""
+    job = write_jobs(tmp_path / "runs")
+    (tmp_path / "other").mkdir()
+    for name in ("child", "emotion"):
+        if (tmp_path / "runs" / name).is_dir():
+            (tmp_path / "runs" / name).rename(tmp_path / "other" / name)
+    out = write_report([job], tmp_path / "report")
+    assert json.loads((out / "data/inputs.json").read_text())["missing_runs"]
+    known = known_jobs(tmp_path / "runs") | known_jobs(tmp_path / "other")
+    check = verify_report(out, known)
+    assert (check.differences, check.jobs) == ((), ("impact-child",))

@@ -183,7 +183,10 @@ def _refuse_to_judge(
     if options.junit is not None:
         from engine.impact.changes.gate_export import write_junit_error
 
-        _write(options, write_junit_error(title, limits, error))
+        try:
+            _write(options, write_junit_error(title, limits, error))
+        except EngineError as refused:
+            say(refused.line)  # what it would have said is said below
     error.exit_code = NOT_MEASURED
     raise error
 
