@@ -124,7 +124,7 @@ Test = Literal[
     "paired proportions",
     "clustered proportions",
     "weighted proportions",
-    "no change in n",
+    "exact bound",
     "paired t",
     "clustered t",
     "weighted t",
@@ -157,7 +157,7 @@ class PairedTest:
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """All values that the test does not refuse at 1 − confidence."""
-        if self.name == "no change in n":
+        if self.name == "exact bound":
             reach = 1 - (1 - confidence) ** (1 / self.trials)
         elif self.degrees < 1:
             reach = inf
@@ -168,7 +168,7 @@ class PairedTest:
 
     def p_value(self, null: float = 0.0) -> float:
         """Two-sided, that the mean difference is `null`."""
-        if self.name == "no change in n":
+        if self.name == "exact bound":
             return float((1 - min(1.0, abs(null))) ** self.trials)
         if self.degrees < 1:
             return 1.0
@@ -194,7 +194,7 @@ _PROPORTIONS: tuple[Test, ...] = (
     "paired proportions",
     "clustered proportions",
     "weighted proportions",
-    "no change in n",
+    "exact bound",
 )
 _Z_ONE_SIDED = NormalDist().inv_cdf(0.95)
 _POWER = 0.8
@@ -310,7 +310,7 @@ def proportions_test(
     count = n if count is None else count
     if not gained and not lost:
         # Items of a group may go together: as many independent trials as there are groups.
-        return PairedTest("no change in n", n, 0.0, 0.0, 0.0, count - 1, 2 / (n + 2), count)
+        return PairedTest("exact bound", n, 0.0, 0.0, 0.0, count - 1, 2 / (n + 2), count)
     trials = n / effect + 2
     up, down = (gained / effect + 1) / trials, (lost / effect + 1) / trials
     variance = up + down - (up - down) ** 2

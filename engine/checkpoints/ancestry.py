@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from engine.bundled import BASE
 from engine.checkpoints.describe import BUNDLED, inspect, locate
 from engine.checkpoints.run_outputs import MERGED, find_run, find_run_around, read_checkpoint
 from engine.jobs.directory import RUN
@@ -77,7 +78,8 @@ def _end(ref: str, ancestry: Ancestry) -> str | None:
         return None
     entry = inspect(path) if path is not None else None
     if entry is None or entry.kind != "adapter":
-        ancestry.roots.append(ref)
+        is_bundled = path is not None and path.resolve() == BASE.resolve()
+        ancestry.roots.append(BUNDLED if is_bundled else ref)
         return None
     ancestry.gaps.append(f"the adapter {ref} was not trained here")
     return str(entry.base_path) if entry.base_path is not None else None

@@ -30,7 +30,7 @@ def find_detectable(change: SkillChange) -> float | None:
     test = change.test
     if test.items < LEAST_ITEMS:
         return None
-    if test.name == "no change in n":
+    if test.name == "exact bound":
         return _find_share(test.trials)
     value = _REACH * test.error
     return value if math.isfinite(test.variance) and value > NOISE else None

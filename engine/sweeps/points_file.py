@@ -8,6 +8,7 @@ were deleted since.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from engine import atomic
 from engine.jobs.directory import JobDirectory, JobRecord, read_json
@@ -16,6 +17,8 @@ from engine.recipes.recipe import SweepRecipe
 from engine.sweeps.grid import SweepPoint, list_points, rename_point
 
 SCHEMA = 1
+_LONGEST_NAME = 255
+"""Bytes of a folder's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,7 @@ def read_points(job: JobDirectory) -> SweepPoints:
         return SweepPoints()
     points = tuple(one for row in rows if (one := _read_point(row)) is not None)
     evaluation = table.get("evaluation")
-    return SweepPoints(points, evaluation if isinstance(evaluation, str) else "")
+    return SweepPoints(points, evaluation if _is_id(evaluation) else "")
 
 
 def list_known_points(job: JobDirectory, recipe: SweepRecipe) -> tuple[SweepPoint, ...]:
@@ -90,6 +93,12 @@ def read_sweep(job: JobDirectory, store: Store, points: Sequence[SweepPoint]) ->
     return SweepPoints(tuple(runs), known.evaluation)
 
 
+def evaluation_of(job: JobDirectory) -> JobDirectory:
+    """The evaluation of a sweep; the job itself where it is no sweep or has none yet."""
+    evaluation = JobDirectory(job.path.parent / read_points(job).evaluation)
+    return evaluation if evaluation.record_file.exists() else job
+
+
 def _find_jobs(sweep: str, kind: str, store: Store) -> list[tuple[JobDirectory, JobRecord]]:
     found = [(job, store.record(job)) for job in store.jobs()]
     return [
@@ -105,4 +114,15 @@ def _read_point(row: object) -> PointRun | None:
     values = [row.get(key, "") for key in ("name", "run", "reason")]
     if not values[0] or not all(isinstance(value, str) for value in values):
         return None
-    return PointRun(*values)
+    name, run, reason = values
+    return PointRun(name, run if _is_id(run) else "", reason)
+
+
+def _is_id(value: object) -> TypeGuard[str]:
+    """Whether a job beside the sweep may be called so: a file may hold any text, also a path."""
+    return (
+        isinstance(value, str)
+        and not {"/", "\0"} & set(value)
+        and value not in (".", "..")
+        and len(value.encode("utf-8", "surrogatepass")) <= _LONGEST_NAME
+    )

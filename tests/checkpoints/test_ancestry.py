@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from engine.bundled import BASE
 from engine.checkpoints.ancestry import trace_runs
 from engine.jobs import directory
 from engine.jobs.directory import JobDirectory
@@ -49,6 +50,7 @@ def test_models_of_others_end_the_chain(tmp_path: Path) -> None:
     base = make_model(tmp_path / "model")
     ancestry = trace_runs([str(base)], ())
     assert (ancestry.runs, ancestry.roots, ancestry.gaps) == ([], [str(base)], [])
+    assert trace_runs([str(BASE)], ()).roots == ["bundled:demo-base"], "under one name"
     adapter = make_adapter(tmp_path / "adapter", str(base))
     run = _run(tmp_path / "runs", str(adapter))
     ancestry = trace_runs([f"run:{run.path.name}"], [run.path])

@@ -77,6 +77,17 @@ def test_the_staged_story(
     assert max(map(len, lines)) <= 80
 
 
+def test_arms_have_their_whole_names_where_the_line_has_room(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["base", "strength 0.25", "strength 0.5", "strength 0.75"]
+    arms = {name: {"suites": {"facts": measured(scores_of(20, 40))}} for name in names}
+    write_evaluation(root, "strong", table_of({"facts": suite_of(40)}, arms))
+    head = _run(root, capsys, "strong")[0].splitlines()[0]
+    assert all(name in head for name in names)
+    assert cell_len(head) <= 80
+
+
 def test_everything_is_told_with_all(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     short, _ = _run(root, capsys, "staged")
     out, _ = _run(root, capsys, "staged", "--all")
@@ -350,7 +361,7 @@ def test_controls_are_printed_and_are_no_arms(
     controls, _ = _run(root, capsys, "controlled", "--controls")
     assert all(cell_len(line) <= 80 for line in controls.splitlines())
     head, facts, song, *_ = controls.splitlines()
-    assert " ".join(head.split()) == "skill n again alarm lose 5 lose 10 null (sd) z"
+    assert " ".join(head.split()) == "skill n again FPR power 5 power 10 null (sd) z"
     assert facts.split()[:3] == ["facts", "200", "0"]
     assert facts.split()[-3:] == ["0.0", "(1.0)", "-15.0"]
     assert song.split() == ["song", "5", "0", "-", "-", "-", "0.0", "(0.0)", "-"]
@@ -361,7 +372,7 @@ def test_controls_are_printed_and_are_no_arms(
     assert "song: fewer than 20 items never give a verdict" in words
     assert "A loss of 5 points of facts would be found in" in words
     other, _ = _run(root, capsys, "controlled", "--controls", "--delta", "2.5")
-    assert "lose 2.5" in other.splitlines()[0]
+    assert "power 2.5" in other.splitlines()[0]
     assert "A loss of 2.5 points of facts" in " ".join(other.split())
     parsed = json.loads(_run(root, capsys, "controlled", "--controls", "--json")[0])
     assert parsed["arms"] == ["base", "tuned"]

@@ -52,6 +52,7 @@ def finetop(root: Path, *arguments: str) -> int:
         (["--over", RATES, "--set", "training.epoch=1"], "training.epoch: unknown"),
         (["--over", RATES, "--detach", "--json"], "cannot be combined"),
         (["show", "nothing"], "No run 'nothing'"),
+        (["show"], "finetop sweep show SWEEP"),
         (["a.toml", "b.toml", "--over", RATES], "b.toml"),
     ],
 )
@@ -104,13 +105,39 @@ def test_show_prints_a_line_a_point_and_the_spread_over_seeds(
     assert finetop(root, "show", "grid") == 1, "a point has no run that is done"
     out = capsys.readouterr().out
     rows = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
-    assert rows["lr1e-4-s7"][:4] == ["lr1e-4-s7", "done", "1.000", "+0.250"]
+    assert rows["lr1e-4-s7"][:4] == ["lr1e-4-s7", "done", "1.000", "+25.0"]
     assert rows["lr3e-4-s8"] == ["lr3e-4-s8", "crashed", "1.750", "-", "-"]
-    spread = "training.learning_rate=0.0001  2/2    1.125 (1.000 to 1.250, n=2)"
+    spread = "training.learning_rate=0.0001  2/2   1.125 (1.000 to 1.250, n=2)"
     assert spread in out
-    assert "+0.300 (+0.250 to +0.350, n=2)" in out
+    assert "+30.0 (+25.0 to +35.0, n=2)" in out
     assert "A spread over n seeds is no interval" in out
     assert "finetop impact grid-evaluation" in out
+    assert "1 of 4 points did not finish." in out
+    assert "finetop logs grid-run3" in out
+    assert "finetop resume grid-1a2b" in out
+
+
+def test_impact_of_a_sweep_is_that_of_its_evaluation(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = write_sweep(root, results=make_results())
+    evaluation = sweep.path.parent / "grid-evaluation"
+    tables = []
+    for path in (evaluation, sweep.path):
+        assert main(["impact", str(path), "--runs", str(root)]) == 0
+        tables.append(capsys.readouterr().out)
+    assert tables[0] == tables[1]
+    assert "emotion" in tables[0]
+
+
+def test_impact_of_a_sweep_without_an_evaluation_names_its_table(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sweep = write_sweep(root, state=State.RUNNING)
+    assert main(["impact", str(sweep.path), "--runs", str(root)]) == 2
+    error = capsys.readouterr().err
+    assert "This sweep has no evaluation yet." in error
+    assert "finetop sweep show" in error
 
 
 def test_show_explains_no_numbers_that_are_not_there(

@@ -148,3 +148,14 @@ def test_a_sweep_keeps_the_names_with_which_it_began(root: Path) -> None:
     assert [row.run for row in table.rows] == [f"grid-run{at}" for at in range(4)]
     write_points(job, SweepPoints((PointRun("a"), PointRun("a"), PointRun("b"), PointRun("c"))))
     assert [point.name for point in list_known_points(job, recipe)] == names, "no names of ours"
+
+
+@pytest.mark.parametrize("text", ["../../etc", "/etc", "..", "a\0b", "x" * 5000, "\ud800", 3, None])
+def test_a_path_in_the_file_is_no_job_of_the_sweep(root: Path, text: object) -> None:
+    job = write_sweep(root, results=make_results())
+    table = json.loads(job.points.read_text())
+    points = [{**one, "run": text} for one in table["points"]]
+    job.points.write_text(json.dumps({**table, "points": points, "evaluation": text}))
+    found = read_points(job)
+    assert {found.evaluation, *(one.run for one in found.points)} <= {"", "\ud800"}
+    table_to_json(read_sweep_table(job, Store(root)))

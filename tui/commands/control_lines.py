@@ -32,8 +32,8 @@ def list_lines(
     by_row = {(one.row.name, one.row.measure): one for one in controls}
     powers = {one.name: one for one in power.skills}
     losses = list(power.skills[0].planted) if power.skills else []
-    heads = [f"lose {100 * loss:.3g}" for loss in losses]
-    yield _join("skill", "n", "again", "alarm", heads, "null (sd)", "z", glyphs)
+    heads = [f"power {100 * loss:.3g}" for loss in losses]
+    yield _join("skill", "n", "again", "FPR", heads, "null (sd)", "z", glyphs)
     for row in (*table.skills, *(table.secondary if is_whole else ())):
         own = by_row.get((row.name, row.measure))
         if row.is_primary or own is not None:
@@ -125,18 +125,20 @@ def _explain_power(power: "PowerTable") -> Iterator[str]:
     first, last = map(one_line, power.arms)
     low, high = (f"{100 * one:.1f}" for one in power.any_false_alarm.interval)
     yield from wrap(
-        f"alarm: the verdict says that the score changed where it did not, in {power.draws:,} "
-        f"draws: the pairs of {first} and {last} exchanged at random, so that as many items flip "
-        f"and nothing is lost. Of any skill {100 * power.any_false_alarm.share:.1f}% "
+        "FPR, the false positive rate: the verdict says that the score changed where it did not, "
+        f"in {power.draws:,} draws: the pairs of {first} and {last} exchanged at "
+        "random, so that as many items flip and nothing is lost. "
+        f"Of any skill {100 * power.any_false_alarm.share:.1f}% "
         f"[{low}, {high}]; 5% is what the correction allows."
     )
     shown = next((one for one in power.skills if any(one.planted.values())), None)
     if shown is not None:
         loss, share = next((loss, one) for loss, one in shown.planted.items() if one)
         yield from wrap(
-            "lose: so many points are planted on average, right items turned wrong at random "
-            "among the flips that leave no change (as many lost as gained), and the verdict says "
-            "lost, after the correction over all skills; then the interval that the draws leave. "
+            "power: in how many cases the verdict says lost, after the correction over all skills, "
+            "where so many points are lost on average: right items turned wrong at random, among "
+            "flips that leave no change (as many lost as gained). Behind it its 95% interval over "
+            "the draws. "
             "A loss of "
             f"{100 * loss:.3g} points of {one_line(shown.name)} would be found in "
             f"{round(100 * share.share)}% of cases with these {shown.items:,} items."
@@ -161,7 +163,8 @@ def _explain_nulls(controls: Sequence["ControlRow"]) -> Iterator[str]:
         f"the rank and norm of {one_line(null.of)}'s in each layer, on "
         f"{items[0]:,}{f' to {items[-1]:,}' if len(items) > 1 else ''} items a skill, in points "
         f"(of texts and references nats per token). z: how far {one_line(null.of)}'s own change on "
-        f"these items lies from that mean, in sd: {null.degrees:,} degrees of freedom, no verdict; "
+        f"these items lies from that mean, in sd: {null.degrees:,} "
+        f"degree{'s' * (null.degrees != 1)} of freedom, no verdict; "
         "none where they do not differ. "
         "These are real changes of the weights, no noise: |z| near 0 says that the arm lost what "
         "any change of its size loses."

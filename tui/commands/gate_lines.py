@@ -84,6 +84,8 @@ def _outcome_line(judged: GateOutcome) -> str:
 
 
 def _list_facts(judged: GateOutcome) -> Iterator[str]:
+    if judged.reason:
+        yield f"{judged.reason[:1].upper()}{judged.reason[1:]}."
     if judged.items_needed is not None:
         yield f"About {judged.items_needed:,} items would decide, if {judged.needed_if}."
     if judged.unseen is not None:

@@ -11,6 +11,7 @@ from engine.impact.changes.verdicts import DELTA
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import open_store
 from engine.json_output import format_json
+from engine.sweeps.points_file import evaluation_of
 from tui import glyphs
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )
     parser.add_argument(
         "jobs", nargs="+", metavar="JOB",
-        help="id, name or path of an evaluate job; of several, the arms of all",
+        help="id, name or path of an evaluate job or a sweep; of several, the arms of all",
     )  # fmt: skip
     add_base_options(parser)
     add_all_option(parser)
@@ -48,9 +49,9 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )
     parser.add_argument(
         "--controls", action="store_true",
-        help="in place of the table: how often it shows a change where none is, and finds a "
-             "planted loss of 5 or 10 points; null adapters (random, of the same norms) give z = "
-             "(value - mean) / sd, and no verdict",
+        help="in place of the table: the false positive rate of its verdicts, and their power at "
+             "a planted loss of delta and of twice that; null adapters (random, of the same "
+             "norms) give z = (value - mean) / sd, and no verdict",
     )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=_impact)
@@ -132,7 +133,7 @@ def encode_table(table: "SkillTable", summary: "StageSummary") -> str:
 
 def _impact(options: argparse.Namespace) -> int:
     store = open_store(options.runs)
-    jobs = [store.find(name) for name in options.jobs]
+    jobs = [evaluation_of(store.find(name)) for name in options.jobs]
     arms = options.arms.split(",") if options.arms else ()
     gain = options.gain.split(",") if options.gain else ()
     if options.tradeoff:

@@ -9,6 +9,7 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store, open_store
 from engine.json_output import format_json
+from engine.sweeps.points_file import evaluation_of
 from engine.text import one_line
 from tui.cli_options import FORCE_HINT
 from tui.commands.impact import add_base_options
@@ -31,7 +32,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )
     parser.add_argument(
         "jobs", nargs="*", metavar="JOB",
-        help="id, name or path of an evaluate job; of several, the arms of all",
+        help="id, name or path of an evaluate job or a sweep; of several, the arms of all",
     )  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="the folder to write")
     parser.add_argument(
@@ -62,8 +63,9 @@ def _report(options: argparse.Namespace) -> int:
     from engine.report.report_folder import write_report
 
     arms = options.arms.split(",") if options.arms else ()
+    jobs = [evaluation_of(store.find(name)) for name in options.jobs]
     path = write_report(
-        [store.find(name) for name in options.jobs], options.out, arms, options.delta,
+        jobs, options.out, arms, options.delta,
         runs=store.jobs(), force=options.force, hint=FORCE_HINT, progress=_say,
     )  # fmt: skip
     print(format_json({"path": str(path)}) if options.json else one_line(str(path)))

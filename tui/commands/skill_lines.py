@@ -66,9 +66,18 @@ class _SkillLines:
     is_whole: bool
 
     @property
+    def _is_wide(self) -> bool:
+        """Whether scores stand with their intervals."""
+        return self.is_whole or _NAME + _COUNT + _WIDE * len(self.table.arms) <= WIDTH
+
+    @property
     def _cell(self) -> int:
-        fits = _NAME + _COUNT + _WIDE * len(self.table.arms) <= WIDTH
-        return _WIDE if fits or self.is_whole else _NARROW
+        """As wide as the names need where all arms fit on a line."""
+        if self._is_wide:
+            return _WIDE
+        names = max(width_of(one_line(arm)) for arm in self.table.arms)
+        each = (WIDTH - _NAME - _COUNT) // len(self.table.arms)
+        return max(_NARROW, min(names + 2, each))
 
     def head(self, name: str) -> Iterator[str]:
         arms = [one_line(arm) for arm in self.table.arms]
@@ -113,7 +122,7 @@ class _SkillLines:
             return "-"
         mark = self._mark(row, arm)
         score = write_score(row, result)
-        if self._cell == _NARROW or result.interval is None or row.items < LEAST_ITEMS:
+        if not self._is_wide or result.interval is None or row.items < LEAST_ITEMS:
             return f"{score}{mark}"
         low, high = (_short(one, row) for one in result.interval)
         whole = f"{score} [{low},{high}]{mark}"
@@ -260,7 +269,8 @@ def _say_method(table: "SkillTable", glyphs: Glyphs) -> str:
         text = (
             f"Delta {points} points. {last} against {first} is corrected by Holm over all skills, "
             "its intervals too; all else is exploratory, unadjusted. "
-            f"{glyphs.rising} {glyphs.falling} =: higher, lower, the same as the stage before."
+            f"{glyphs.rising} {glyphs.falling} =: higher, lower, the same as the stage before, or "
+            "as the base."
         )
     if any(row.measure == NLL for row in table.skills):
         text += " Of texts perplexities are shown: higher is worse, and there is no delta."

@@ -35,12 +35,18 @@ SHOW = "show"
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     parser = commands.add_parser(
         "sweep",
+        usage="finetop sweep [RECIPE] --over KEY=A,B [--seeds N] [--on SUITE] [options]\n"
+        "       finetop sweep show SWEEP [--json]",
         help="train over a grid of settings and seeds, and measure all runs together",
         epilog="finetop sweep show SWEEP prints the table of a sweep, also while it runs; a recipe "
-        "called show is ./show. finetop stop and finetop resume work as with a run.",
+        "called show is ./show. finetop stop SWEEP stops its runs as well, finetop resume SWEEP "
+        "trains what is missing. Over seeds it says mean, lowest and highest, which are no "
+        "interval of items.",
     )
     add_train_recipe(parser, "training.epochs=1")
-    parser.add_argument("sweep", nargs="?", help="after show: id, name or path of a sweep")
+    parser.add_argument(
+        "sweep", nargs="?", metavar="SWEEP", help="after show: id, name or path of a sweep"
+    )
     group = parser.add_argument_group("sweep")
     group.add_argument(
         "--over", action="append", default=[], metavar="KEY=A,B",
@@ -72,6 +78,8 @@ def _sweep(options: argparse.Namespace) -> int:
     if options.recipe == SHOW and options.sweep:
         store = open_store(options.runs)
         return _print_table(store.find(options.sweep), store, as_json=options.json)
+    if options.recipe == SHOW and not Path(SHOW).exists():
+        raise EngineError("No sweep is named.", "", "finetop sweep show SWEEP; see finetop runs.")
     if options.sweep:
         raise EngineError("One recipe is swept over.", one_line(options.sweep), "See --help.")
     if options.json and options.detach and not options.dry_run:
@@ -88,6 +96,7 @@ def _sweep(options: argparse.Namespace) -> int:
     job = sweep.launch_sweep(located, store.root)
     if options.detach:
         print(job.path.name)
+        print(f"Its table so far: finetop sweep show {job.path.name}", file=sys.stderr)
         return 0
     print(job.path.name, file=sys.stderr)
     try:

@@ -46,4 +46,5 @@ def _say_null(controls: ControlRow, null: NullControl) -> Line:
     if null.z is None:
         return [(f"{text}; no z, for they do not differ", "")]
     z = write_number(null.z, 1, signed=True)
-    return [(f"{text}; z {z}, {null.degrees:,} degrees of freedom, no verdict", "")]
+    degrees = f"{null.degrees:,} degree{'s' * (null.degrees != 1)} of freedom"
+    return [(f"{text}; z {z}, {degrees}, no verdict", "")]

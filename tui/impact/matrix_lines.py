@@ -24,6 +24,7 @@ _HIDDEN = 3
 """How many arms are out of sight, at either end."""
 _SCORE, _INTERVAL, _MARK = 6, 12, 2
 _NAME, _MOST_NAME, _MOST_SHORT_NAME = 10, 32, 16
+_MOST_SHORT_ARM, _MOST_ARM = 13, 32
 _VERDICT, _MOST_VERDICT, _MOST_SHORT_VERDICT = 17, 48, 24
 
 
@@ -70,8 +71,11 @@ def lay_out(
         arm = _arm_cells(table, is_wide=is_wide)
         room = width - 2 - name - _COUNT - verdict
         if arms * arm <= room:
+            arm = _widen(table, arm, room // arms)
             return MatrixLayout(is_wide, is_long, name, arm, 0, arms, verdict, 0)
-    shown = max(1, min(arms, (room - 2 * _HIDDEN) // arm))
+    room -= 2 * _HIDDEN
+    shown = max(1, min(arms, room // arm))
+    arm = _widen(table, arm, room // shown)
     first = max(0, min(first, column, arms - shown))
     first = max(first, column - shown + 1)
     return MatrixLayout(is_wide, is_long, name, arm, first, shown, verdict, _HIDDEN)
@@ -86,11 +90,19 @@ def _verdict_cells(table: SkillTable, rows: Sequence[SkillRow], *, is_long: bool
 
 
 def _arm_cells(table: SkillTable, *, is_wide: bool) -> int:
-    """The cells of an arm's column."""
+    """The cells that an arm's column has at least."""
     if is_wide:
         return _SCORE + _INTERVAL + _MARK + 1
-    names = max((width_of(one_line(arm)) for arm in table.arms), default=0)
-    return max(_SCORE + _MARK + 1, min(names + 1, 13))
+    return max(_SCORE + _MARK + 1, min(_name_cells(table), _MOST_SHORT_ARM))
+
+
+def _widen(table: SkillTable, arm: int, room: int) -> int:
+    """The cells of an arm's column where `room` is free for each: names are cut where it ends."""
+    return max(arm, min(_name_cells(table), room, _MOST_ARM))
+
+
+def _name_cells(table: SkillTable) -> int:
+    return 1 + max((width_of(one_line(arm)) for arm in table.arms), default=0)
 
 
 def name_of_skill(row: SkillRow) -> str:

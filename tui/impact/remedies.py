@@ -32,7 +32,10 @@ from engine.recipes.settings import Decode
 from engine.text import number_name, one_line
 from tui.formatting import estimated_span
 from tui.snapshots import RunRow
+from tui.styled_text import width_of
 
+_MOST_BRIEF = 44
+"""Cells of the column that says what is measured, at 80 columns."""
 EXAMPLES = 5
 """Solved items before each question, where there is no training at all."""
 SHARES = (0.0, 0.1, 0.3)
@@ -133,7 +136,10 @@ class _Remedies:
 
     def _find_sweeps(self) -> Iterator[Remedy]:
         recipe = _read_training(self._job)
-        replay, rate = ("sweep-replay", "sweep: replay share"), ("sweep-rate", "sweep: lower rate")
+        replay, rate = (
+            ("sweep-replay", "sweep: replay share"),
+            ("sweep-rate", "sweep: learning rate"),
+        )
         if self._job is None or recipe is None:
             yield _refuse(*replay, "the arm is no run of these folders")
             return
@@ -193,7 +199,7 @@ class _Remedies:
         return status.running_seconds if status is not None else 0.0
 
     def _find_fewshot(self) -> Remedy:
-        key, label = "fewshot", "no training"
+        key, label = "fewshot", "few-shot prompt"
         specs = [spec for spec in self._specs if self._takes_examples(spec)]
         if not specs:
             return _refuse(
@@ -291,7 +297,10 @@ class _Remedies:
 
 def _refuse(key: str, label: str, reason: str) -> Remedy:
     text = one_line(reason)
-    return Remedy(key, label, f"not possible: {text}", f"Not possible: {text}.")
+    brief = f"not possible: {text}"
+    if width_of(brief) > _MOST_BRIEF:
+        brief = "not possible"
+    return Remedy(key, label, brief, f"Not possible: {text}.")
 
 
 def _read_training(job: JobDirectory | None) -> TrainRecipe | None:

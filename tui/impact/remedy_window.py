@@ -21,7 +21,7 @@ from tui.screens.pick_window import PickWindow, pick_row
 from tui.snapshots import RunRow
 from tui.widgets.table import Column, TableRow
 
-_COLUMNS = Column("what can be done", 19, 22), Column("what is measured", 30, 52)
+_COLUMNS = Column("what can be done", 20, 22), Column("what is measured", 30, 52)
 _LINES = 6
 _KEYS = "enter start   y copy the command   esc cancel"
 

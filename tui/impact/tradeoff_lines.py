@@ -73,16 +73,8 @@ def list_points(tradeoff: Tradeoff, shown: Sequence[str]) -> list[ScatterPoint]:
 
 
 def point_lines(snapshot: TradeoffSnapshot, point: TradeoffPoint) -> list[Line]:
-    """What is said of the point under the cursor, a fact each."""
-    facts: list[Line] = [
-        [
-            (one_line(point.arm), "strong"),
-            (": gained ", "dim"),
-            (write_measure(point.gained), ""),
-            (", retained ", "dim"),
-            (write_measure(point.retained), ""),
-        ]
-    ]
+    """What is said of the point under the cursor, a fact each: its numbers stand in its row."""
+    facts: list[Line] = [[(one_line(point.arm), "strong")]]
     facts += [
         [(f"{measure.name}: {measure.reason}", "dim")]
         for measure in (point.gained, point.retained)

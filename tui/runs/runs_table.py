@@ -42,6 +42,8 @@ COLUMNS = (
 )
 _NO_BASE = {"train": "(empty)", "pretrain": "(empty)"}
 """By the kind of a job, what stands in place of its base; an evaluation has one in each arm."""
+_NUMBER_CELLS = 5
+"""Of a loss beside its curve, at 80 columns."""
 _TAG_AT = 3
 """Where the column of a tag stands that is sorted by."""
 MOST_RAILS = 6
@@ -138,8 +140,19 @@ class RunsTable:
         curve = sparkline(spark.values, self.glyphs)
         return (
             (f"{curve:<{SPARK_CELLS}} ", "tuned"),
-            (number(value_of(spark, self._order.value)), ""),
+            (short_number(value_of(spark, self._order.value)), ""),
         )
+
+
+def short_number(value: float | None) -> str:
+    """As `number`, in the five cells that are left beside the curve."""
+    text = number(value)
+    if value is None or width_of(text) <= _NUMBER_CELLS:
+        return text
+    if "e" in text:
+        mantissa, exponent = f"{value:.0e}".split("e")
+        return f"{mantissa}e{int(exponent)}"
+    return number(value, 2 - (value < 0))
 
 
 def _name_in_tree(line: Entry) -> str:

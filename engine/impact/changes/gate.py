@@ -8,7 +8,7 @@ Technometrics 24, pages 295 to 300). Refuses to measure, and a limit in points f
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -209,10 +209,40 @@ def _judge(
     }
     left = [item for item in items if item not in {*(before.seen or ()), *(after.seen or ())}]
     outcome = _judge_items(limit, facts, before, after, items)
+    missing = before.measures[measure].keys() ^ after.measures[measure].keys()
+    if outcome.outcome == "passed" and missing:
+        outcome = _count_missing(outcome, facts, before, after, missing)
     unseen = None
     if 0 < len(left) < len(items):
         unseen = _judge_items(limit, facts, before, after, left)
     return replace(outcome, seen=seen, unseen=unseen)
+
+
+def _count_missing(
+    passed: GateOutcome,
+    facts: SuiteFacts,
+    before: ArmSuite,
+    after: ArmSuite,
+    missing: Collection[str],
+) -> GateOutcome:
+    """A limit that is kept by the items that both arms have, where others have one score alone: an
+    answer that a server refused may be what was lost. It passes where all of these may be lost; of
+    nats there is no worst value."""
+    if passed.unit == "score":
+        worst = []
+        for suite, value in ((before, 1.0), (after, 0.0)):
+            values = {**dict.fromkeys(missing, value), **suite.measures[passed.measure]}
+            worst.append(replace(suite, measures={passed.measure: values}))
+        items = [
+            item
+            for item in facts.items
+            if all(item in one.measures[passed.measure] for one in worst)
+        ]
+        if _judge_items(passed.limit, facts, worst[0], worst[1], items).outcome == "passed":
+            return passed
+    noun = "item has" if len(missing) == 1 else "items have"
+    reason = f"{len(missing):,} {noun} a score of one arm alone: what may be lost is not known"
+    return replace(passed, outcome="not enough evidence", reason=reason)
 
 
 def _judge_items(

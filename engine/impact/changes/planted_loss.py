@@ -237,7 +237,7 @@ class _Draws:
         self.cancelling = min(map(len, self._flips)) if pairs.is_right_or_wrong else 0
         """Of the items lost, and of those gained, how many leave no change."""
         self._exchanged = np.zeros(pairs.items, dtype=np.bool_)
-        self.null = PairedTest("no change in n", pairs.items, 0, 0, 0, 0, 0, pairs.items)
+        self.null = PairedTest("exact bound", pairs.items, 0, 0, 0, 0, 0, pairs.items)
         # Many draws of plain pairs are the same counts.
         self._test_counts = lru_cache(maxsize=None)(self._test_of_counts)
         self.p_value = lru_cache(maxsize=4096)(PairedTest.p_value)

@@ -205,7 +205,11 @@ def _change(
 
 def _find_blindness(items: Mapping[str, SuiteItem], base: ArmSuite) -> str:
     """Why the likelihood does not see what the base knows; empty where it does."""
-    choices = base.measures.get(LIKELIHOOD, {})
+    choices = {
+        name: value
+        for name, value in base.measures.get(LIKELIHOOD, {}).items()
+        if math.isfinite(value)  # a base may have diverged
+    }
     strict, nll = base.measures.get(STRICT, {}), base.measures.get(GOLD_NLL, {})
     if any(one.choices and name in choices for name, one in items.items()):
         values = {

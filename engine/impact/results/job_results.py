@@ -6,7 +6,7 @@ from typing import Any
 from engine.errors import EngineError
 from engine.impact.results.evaluation_results import EvaluationResults, read_results
 from engine.jobs.directory import JobDirectory
-from engine.recipes.recipe import EvaluateRecipe
+from engine.recipes.recipe import EvaluateRecipe, SweepRecipe
 from engine.safe_open import read_bounded
 
 MOST_BYTES = 1 << 28
@@ -16,7 +16,14 @@ MOST_BYTES = 1 << 28
 def read_job_results(job: JobDirectory) -> EvaluationResults:
     """Raises EngineError where the job is no evaluation, has no results yet, or these cannot be
     read."""
-    if not isinstance(job.recipe(), EvaluateRecipe):
+    recipe = job.recipe()
+    if isinstance(recipe, SweepRecipe):
+        raise EngineError(
+            "This sweep has no evaluation yet.",
+            str(job.path),
+            f"finetop sweep show {job.path.name} says how far it is.",
+        )
+    if not isinstance(recipe, EvaluateRecipe):
         raise EngineError(
             "This job is no evaluation.", str(job.path), "Run finetop evaluate first."
         )

@@ -166,9 +166,18 @@ def test_very_many_items_are_drawn_by_how_many_score_alike() -> None:
 
 
 @pytest.mark.filterwarnings("error")
-def test_a_stage_that_diverged_has_no_mean_and_warns_of_nothing() -> None:
-    scores = np.array([[1.0] * 20, [np.inf, -np.inf] * 10])
-    facts = SkillScores(tuple(map(str, range(20))), scores)
-    change = general_change(SkillMatrix(("base", "A"), {"facts": facts}))
-    assert change.value is None
-    assert change.reason == "it is not finite"
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("stages", [(0,), (1,), (0, 1)])
+def test_an_arm_that_diverged_has_no_number_and_warns_nobody(
+    value: float, stages: tuple[int, ...]
+) -> None:
+    """A warning of numpy would stand among the numbers on a terminal."""
+    skills = {"facts": _skill([0.9, 0.5]), "emotion": _skill([0.1, 0.8], trained_at=1)}
+    for skill in skills.values():
+        skill.scores[list(stages), ::2] = value
+    matrix = SkillMatrix(("base", "tuned"), skills)
+    for measure in (general_change, trained_change, average_score, peak_forgetting,
+                    relative_forgetting, backward_transfer):  # fmt: skip
+        found = measure(matrix)
+        assert found.value is None or np.isfinite(found.value)
+        assert found.value is not None or found.reason

@@ -276,3 +276,44 @@ def test_a_limit_in_words() -> None:
     assert Limit(LOST, 0.01, "x").words == "lost at most 1 point"
     assert Limit(GAINED, 0.125, "x").words == "gained at least 12.5 points"
     assert Limit(PERPLEXITY, 0.05, "x").words == "perplexity up at most 5%"
+
+
+@pytest.mark.parametrize(
+    ("missing", "share", "outcome"),
+    [
+        (0, 0.03, "passed"),
+        (1, 0.03, "passed"),  # 1 of 300 lost is still kept
+        (20, 0.03, "not enough evidence"),  # all of them may be lost: 20 of 300
+        (20, 0.2, "passed"),
+        (290, 0.03, "not enough evidence"),
+    ],
+)
+@pytest.mark.parametrize("from_before", [False, True])
+def test_items_that_one_arm_has_no_score_of_may_all_be_lost(
+    missing: int, share: float, outcome: str, from_before: bool
+) -> None:
+    """A model that answers nothing where it fails would pass by what it answers."""
+    before, after = scores_of(300, 300), scores_of(300, 300)
+    for item in list(before)[:missing]:
+        if from_before:
+            del before[item]
+            after[item] = 0.0
+        else:
+            del after[item]
+    found = _judge(Limit(LOST, share, "facts"), measured(before), measured(after))
+    assert found.outcome == outcome
+    assert bool(found.reason) == (outcome != "passed")
+    if missing == 20 and found.reason:
+        assert found.reason.startswith("20 items have a score of one arm alone")
+
+
+def test_a_limit_that_is_broken_stays_broken_whatever_is_missing() -> None:
+    after = {f"i{at}": 0.0 for at in range(200)}
+    found = _judge(Limit(LOST, 0.03, "facts"), measured(scores_of(300, 300)), measured(after))
+    assert (found.outcome, found.reason) == ("failed", "")
+
+
+def test_texts_that_one_arm_has_no_value_of_are_no_evidence() -> None:
+    found = _judge(Limit(PERPLEXITY, 0.06, "facts"), _texts(150.0), _texts(150.0, 39), 40, "nll")
+    assert found.outcome == "not enough evidence"
+    assert found.reason.startswith("1 item has a score of one arm alone")

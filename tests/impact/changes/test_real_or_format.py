@@ -341,3 +341,13 @@ def test_a_loss_of_likelihood_is_seldom_a_format_shift(
     words = _words(0.3, 0.03, LIKELIHOOD_BOUND, spread, items, trials)
     assert wilson(words["format shift"], trials)[1] <= most
     assert words["no change"] == 0
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("arms", ["base", "both"])
+def test_a_base_that_diverged_has_no_likelihood_to_see_by(value: float, arms: str) -> None:
+    broken: Values = dict.fromkeys(("strict", "likelihood"), [value] * N)
+    whole: Values = dict.fromkeys(("strict", "likelihood"), _scores(300))
+    verdict = _only(broken, whole if arms == "base" else broken, choices=CHOICES)
+    assert verdict.word == "not enough evidence"
+    assert any("not finite" in note for note in verdict.notes)

@@ -31,10 +31,10 @@ def row(name: str) -> SkillRow:
     return TABLE.row(name)
 
 
-def many_arms(count: int) -> SkillTable:
+def many_arms(count: int, word: str = "step") -> SkillTable:
     """As many arms as there are checkpoints of a long run."""
     arms = {
-        f"step {at}": {"arm": f"s{at}=run:r{at}", "suites": {"s": scored("s", 30, range(at))}}
+        f"{word} {at}": {"arm": f"s{at}=run:r{at}", "suites": {"s": scored("s", 30, range(at))}}
         for at in range(count)
     }
     return build_table(
@@ -81,6 +81,13 @@ def test_what_is_out_of_sight_is_counted_at_both_ends() -> None:
     head = text_of(head_line(table, layout, UNICODE))
     assert f"{layout.first}<" in head
     assert f">{24 - layout.arms.stop}" in head
+
+
+def test_names_are_cut_only_where_the_line_ends() -> None:
+    head = drawn(many_arms(24, "later step"), 80, column=20)[0]
+    assert "later step 20" in head
+    assert len(head) <= 80
+    assert "checkpoint-of-step 2 " in drawn(many_arms(3, "checkpoint-of-step"), 300)[0]
 
 
 def test_marks_say_where_a_score_went_against_parent_and_base() -> None:

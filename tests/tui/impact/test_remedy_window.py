@@ -152,15 +152,17 @@ async def test_what_is_impossible_is_said_with_its_reason(staged: Path) -> None:
     async with opened(staged, WIDE, "staged") as (app, pilot):
         remedies = await found(pilot, app, "counsel")
         base = await found(pilot, app, "base")
-    assert remedies["strengths"].brief.startswith("not possible: a full fine-tune has no strength")
+    assert remedies["strengths"].about.startswith("Not possible: a full fine-tune has no strength")
+    assert remedies["checkpoints"].about == "Not possible: no checkpoint is kept."
     assert remedies["checkpoints"].brief == "not possible: no checkpoint is kept"
+    assert remedies["sweep-replay"].brief == "not possible"
     assert "names no older data to replay" in remedies["sweep-replay"].about
     assert remedies["sweep-replay"].command == (
         f"finetop sweep {child.recipe_file} --set replay.data=FILE --over replay.share=0,0.1,0.3"
     )
     assert not remedies["sweep-replay"].is_possible
-    assert base["strengths"].brief == (
-        "not possible: the arm is no run of these folders, and has no adapter"
+    assert base["strengths"].about == (
+        "Not possible: the arm is no run of these folders, and has no adapter."
     )
     assert base["fewshot"].is_possible
 

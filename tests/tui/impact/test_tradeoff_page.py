@@ -55,7 +55,7 @@ async def test_arms_of_evaluations_that_belong_together(
             assert "one seed" in text
         await pilot.press("g")
         await until(pilot, lambda: table.chosen == "emotion")
-        await see(pilot, "emotion: gained +80.0 [")
+        await see(pilot, " emotion · on the front")
         await pilot.press("G", "enter")
         await until(pilot, lambda: isinstance(app.screen, ImpactPage))
         await see(pilot, "strengths ·")

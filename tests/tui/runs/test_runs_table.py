@@ -1,10 +1,12 @@
 """The list of jobs as rows: orders, and what a file of orders may hold that no job has."""
 
+import math
+
 import pytest
 
 from tests.tui.runs.test_logs_table import run
 from tui.glyphs import UNICODE
-from tui.runs.runs_table import RunsTable, sort
+from tui.runs.runs_table import RunsTable, short_number, sort
 from tui.screens.sort_order import JOB_COLUMNS, LOG_COLUMNS, SortOrder
 
 RUNS = [run("b", [2.0]), run("a", [1.0]), run("c", [])]
@@ -33,3 +35,15 @@ def test_the_columns_come_in_turn_and_begin_again() -> None:
         seen.append(order.column)
         assert (order.tag, order.group, order.pinned) == ("", "lr", ["x"])
     assert seen == [*JOB_COLUMNS[1:], ""]
+
+
+@pytest.mark.parametrize(
+    ("loss", "text"),
+    [
+        (0.41234, "0.412"), (10.5, "10.50"), (-10.57, "-10.6"), (123.4, "123.4"), (4321.0, "4321"),
+        (0.00042, "4e-4"), (5e7, "5.0e7"), (math.nan, "NaN"), (0.0, "0.000"),
+    ],
+)  # fmt: skip
+def test_a_loss_is_whole_beside_its_curve(loss: float, text: str) -> None:
+    assert short_number(loss) == text
+    assert len(text) <= 5
