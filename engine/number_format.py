@@ -5,7 +5,7 @@ has more digits (0.9996), a share that is neither none nor all is never 0% or 10
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 NOISE = 1e-15
 """Below it a value is what rounding in float64 left of a zero."""
@@ -47,6 +47,15 @@ def write_points(change: float) -> str:
     if abs(points) < _NO_POINTS:
         return "0.0"
     return f"{points:+.1f}" if abs(points) >= _LEAST_POINTS else f"{points:+.1g}"
+
+
+def write_with_interval(
+    write: Callable[[float], str], value: float, low: float | None, high: float | None
+) -> str:
+    """A value and its interval, where it has one, written alike: -1.9 [-3.1, -0.8]."""
+    if low is None or high is None:
+        return write(value)
+    return f"{write(value)} [{write(low)}, {write(high)}]"
 
 
 def apportion(amounts: Sequence[int], unit: int) -> list[int]:

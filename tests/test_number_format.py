@@ -16,6 +16,7 @@ from engine.number_format import (
     write_points,
     write_share,
     write_share_change,
+    write_with_interval,
 )
 from tui.browse.result_lines import value
 from tui.commands.compare_shift import lines, report
@@ -98,3 +99,8 @@ def test_points_have_one_decimal_and_are_0_for_no_change_alone() -> None:
     assert [write_points(one) for one in changes] == [
         "+50.8", "-0.4", "+1.0", "+0.03", "-0.004", "0.0", "0.0", "NaN", "-inf",
     ]  # fmt: skip
+
+
+def test_a_value_without_an_interval_stands_alone() -> None:
+    assert write_with_interval(write_percent, 0.82, 0.75, 0.999) == "82% [75%, >99%]"
+    assert write_with_interval(write_points, 0.02, None, None) == "+2.0"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from engine.impact.changes.controls import IdentityControl
 from engine.impact.changes.planted_loss import FoundShare
 from engine.impact.changes.skill_rows import SkillRow
-from engine.number_format import write_number, write_percent
+from engine.number_format import write_number, write_percent, write_with_interval
 from engine.report.blocks import Block, Bullets, Grid, Paragraph, Section, grid
 from engine.report.number_words import NONE, write_digits, write_points
 from engine.report.report_values import ReportValues
@@ -104,8 +104,7 @@ def write_share(share: FoundShare | None) -> str:
     """A share in percent with its interval."""
     if share is None:
         return NONE
-    low, high = share.interval
-    return f"{write_percent(share.share)} [{write_percent(low)}, {write_percent(high)}]"
+    return write_with_interval(write_percent, share.share, *share.interval)
 
 
 def _points(loss: float) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from engine.impact.changes.score_estimate import ScoreEstimate
 from engine.judge.human_votes import Agreement
 from engine.judge.judge_result import CAUTION, PLACE_DECIDES, JudgeResult, RubricResult
-from engine.number_format import write_number, write_percent
+from engine.number_format import write_number, write_percent, write_with_interval
 from engine.report.blocks import Block, Bullets, Paragraph, Section, grid
 from engine.report.judge_facts import JudgeFacts
 from engine.report.number_words import NONE, write_points
@@ -125,27 +125,24 @@ def _write_test(test: PairedTest | None) -> str:
     if test is None:
         return NONE
     low, high = test.interval()
-    text = write_points(test.difference)
     if not (math.isfinite(low) and math.isfinite(high)):
-        return text
-    return f"{text} [{write_points(low)}, {write_points(high)}]"
+        return write_points(test.difference)
+    return write_with_interval(write_points, test.difference, low, high)
 
 
 def _write_share(share: ScoreEstimate | None) -> str:
     if share is None:
         return NONE
-    text = write_percent(share.value)
-    if share.low is None or share.high is None:
-        return text
-    return f"{text} [{write_percent(share.low)}, {write_percent(share.high)}]"
+    return write_with_interval(write_percent, share.value, share.low, share.high)
 
 
 def _write_agreement(one: Agreement) -> tuple[str, str, str, str]:
     """Pairs, how many are the same, alpha, and why there is none."""
     alpha = NONE
     if one.alpha is not None:
-        alpha = write_number(one.alpha, 2, signed=True)
-        if one.low is not None and one.high is not None:
-            ends = (write_number(end, 2, signed=True) for end in (one.low, one.high))
-            alpha += f" [{', '.join(ends)}]"
+        alpha = write_with_interval(_write_alpha, one.alpha, one.low, one.high)
     return f"{one.pairs:,}", f"{one.same:,}", alpha, one.reason
+
+
+def _write_alpha(value: float) -> str:
+    return write_number(value, 2, signed=True)

@@ -2,7 +2,6 @@
 
 import math
 
-from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillResult, SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
@@ -48,16 +47,6 @@ def digits_of(low: float, high: float) -> int:
     """Decimals that an interval with these ends needs; 2 where they are not finite."""
     reach = max(abs(low), abs(high))
     return 4 if reach < 0.01 else 3 if reach < 0.1 else 2
-
-
-def write_mean(measure: StageMeasure) -> str:
-    """A mean change in points with its interval, where it has one: -1.9 [-3.1, -0.8]."""
-    if measure.value is None:
-        return NONE
-    text = write_points(measure.value)
-    if measure.low is None or measure.high is None:
-        return text
-    return f"{text} [{write_points(measure.low)}, {write_points(measure.high)}]"
 
 
 def write_change(row: SkillRow, change: SkillChange) -> str:

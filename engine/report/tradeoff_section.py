@@ -5,9 +5,15 @@ import math
 
 from engine.charts.scatter import ScatterPoint, sketch_scatter
 from engine.impact.changes.tradeoff import Tradeoff
-from engine.impact.changes.tradeoff_words import list_notes, say_alike, say_front, say_pairs
+from engine.impact.changes.tradeoff_words import (
+    list_notes,
+    say_alike,
+    say_front,
+    say_pairs,
+    write_measure,
+)
 from engine.report.blocks import Bullets, GridCell, Paragraph, Plot, Section, grid
-from engine.report.number_words import NONE, write_mean
+from engine.report.number_words import NONE
 from engine.report.report_values import ReportValues
 
 _TITLE = "Gained against retained"
@@ -23,8 +29,8 @@ def show_tradeoff(values: ReportValues) -> Section | None:
     rows = [
         (
             point.arm,
-            write_mean(point.gained),
-            write_mean(point.retained),
+            write_measure(point.gained),
+            write_measure(point.retained),
             GridCell("yes", "good") if point.is_on_front else "",
             ", ".join(point.same_as) or NONE,
         )

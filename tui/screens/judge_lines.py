@@ -9,7 +9,7 @@ from engine.judge.family import OWN
 from engine.judge.human_votes import FEWEST, Agreement
 from engine.judge.judge_report import JudgeReport, read_reports
 from engine.judge.judge_result import CAUTION, PLACE_DECIDES, LengthBias, RubricResult
-from engine.number_format import write_percent, write_share, write_share_change
+from engine.number_format import write_percent, write_share, write_share_change, write_with_interval
 from engine.text import one_line
 
 JUDGED_APART = "judged by models, apart from the votes:"
@@ -191,10 +191,7 @@ def _agreement(agreement: Agreement) -> str:
 
 def _alpha(agreement: Agreement) -> str:
     assert agreement.alpha is not None
-    value = _signed(agreement.alpha)
-    if agreement.low is None or agreement.high is None:
-        return value
-    return f"{value} [{_signed(agreement.low)}, {_signed(agreement.high)}]"
+    return write_with_interval(_signed, agreement.alpha, agreement.low, agreement.high)
 
 
 def _signed(value: float) -> str:
@@ -203,9 +200,7 @@ def _signed(value: float) -> str:
 
 
 def _percent(share: ScoreEstimate) -> str:
-    if share.low is None or share.high is None:
-        return write_percent(share.value)
-    return f"{write_percent(share.value)} [{write_percent(share.low)}, {write_percent(share.high)}]"
+    return write_with_interval(write_percent, share.value, share.low, share.high)
 
 
 def _known(bounds: str, low: float) -> str:

@@ -10,7 +10,7 @@ from engine.impact.changes.forgetting import StageMeasure
 from engine.impact.changes.skill_notes import SCOPE, say_manners
 from engine.impact.changes.skill_rows import SkillTable
 from engine.impact.changes.tradeoff import ArmDifference, ArmPair, Tradeoff
-from engine.number_format import write_number, write_points
+from engine.number_format import write_number, write_points, write_with_interval
 
 _MOST_PAIRS = 6
 """That are named one by one."""
@@ -26,10 +26,7 @@ def write_measure(measure: StageMeasure) -> str:
     """A mean change in points with its interval: +28.6 [+23.2, +34.0]."""
     if measure.value is None:
         return measure.reason
-    if measure.low is None or measure.high is None:
-        return write_points(measure.value)
-    low, high = map(write_points, (measure.low, measure.high))
-    return f"{write_points(measure.value)} [{low}, {high}]"
+    return write_with_interval(write_points, measure.value, measure.low, measure.high)
 
 
 def say_front(tradeoff: Tradeoff) -> str:
