@@ -5,6 +5,7 @@ backward transfer, average accuracy, peak and relative forgetting, and the chang
 no stage trained. Refuses to judge: what a single skill lost is `engine.impact.changes.verdicts`.
 """
 
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ _GENERAL, _RELATIVE = "change of skills not trained on", "relative forgetting"
 _NO_STAGE = "no stage comes after the base"
 _SEED = 20
 """Of the resampling: the same scores have the same intervals."""
+_MOST_DRAWN = 2000
+"""Groups that are drawn one by one."""
 _NO_SPREAD = 1e-12
 _may_diverge = np.errstate(divide="ignore", invalid="ignore")
 """Means of a stage that diverged are no numbers, which is said and needs no warning."""
@@ -205,21 +208,25 @@ def _measure(
     """
     if not skills:
         return StageMeasure(name, None, None, None, (), reason)
-    chosen = [matrix.skills[skill] for skill in skills]
-    value = float(np.mean(of_means(np.stack([skill.means for skill in chosen], axis=1))))
+    chosen = {skill: matrix.skills[skill] for skill in skills}
+    value = float(np.mean(of_means(np.stack([skill.means for skill in chosen.values()], axis=1))))
     values = np.array([np.mean(of_means(rows)) for rows in draw_means(chosen)])
     return measure_draws(name, value, values, skills)
 
 
 @_may_diverge
-def draw_means(skills: Sequence[SkillScores]) -> Floats:
-    """Means of at least one skill over resampled items: resample by stage by skill.
+def draw_means(skills: Mapping[str, SkillScores]) -> Floats:
+    """Means of at least one skill, by name, over resampled items: resample by stage by skill.
 
-    Items are resampled within each skill, the same ones at all stages; the same scores are drawn
-    alike each time.
+    Items are resampled within each skill, the same ones at all stages. Which ones follows from the
+    skill's name and items, so that a mean has one interval whichever stages and skills stand beside
+    it (of more than `_MOST_DRAWN` groups one that differs by what 2,000 draws leave open).
     """
-    random = np.random.default_rng(_SEED)
-    return np.stack([_resample(skill, random) for skill in skills], axis=2)
+    drawn = [
+        _resample(skill, np.random.default_rng([_SEED, zlib.crc32(name.encode(errors="replace"))]))
+        for name, skill in skills.items()
+    ]
+    return np.stack(drawn, axis=2)
 
 
 def measure_draws(name: str, value: float, values: Floats, skills: Sequence[str]) -> StageMeasure:
@@ -250,14 +257,16 @@ def _resample(skill: SkillScores, random: np.random.Generator) -> Floats:
     sizes = np.bincount(member, weights, len(names))
     sums = np.zeros((skill.scores.shape[0], len(names)))
     np.add.at(sums.T, member, (skill.scores * weights).T)
-    # Groups that score alike are drawn together, by how many they are: the same distribution.
-    alike = np.nan_to_num(np.vstack([sums, sizes]))
-    _, first, times = np.unique(alike, axis=1, return_index=True, return_counts=True)
-    sums, sizes, shares = sums[:, first], sizes[first], times / len(names)
+    shares = np.full(len(names), 1 / len(names))
+    if len(names) > _MOST_DRAWN:
+        # Groups that score alike are drawn together, by how many they are: the same distribution.
+        alike = np.nan_to_num(np.vstack([sums, sizes]))
+        _, first, times = np.unique(alike, axis=1, return_index=True, return_counts=True)
+        sums, sizes, shares = sums[:, first], sizes[first], times / len(names)
     rows: list[Floats] = []
     left = RESAMPLES
     while left:  # some 32 MB of counts at a time
-        take = min(left, max(1, (1 << 22) // len(first)))
+        take = min(left, max(1, (1 << 22) // len(shares)))
         counts = random.multinomial(len(names), shares, take)
         rows.append(np.asarray(counts @ sums.T / (counts @ sizes)[:, None], np.float64))
         left -= take

@@ -137,7 +137,7 @@ def measure_tradeoff(table: SkillTable, gain: Sequence[str] = ()) -> Tradeoff:
             "Evaluate other skills too, or name fewer of them: --gain.",
         )
     gained, retained = (
-        _Changes([skills[name] for name in names], names) for names in (targets, others)
+        _Changes({name: skills[name] for name in names}) for names in (targets, others)
     )
     pairs = _compare(arms[1:], gained, retained, table.delta)
     return Tradeoff(
@@ -166,13 +166,14 @@ class _Changes:
     """Mean changes of all arms against the first, over some skills, and what they come to when
     items are resampled."""
 
-    def __init__(self, skills: Sequence[SkillScores], names: Sequence[str]) -> None:
+    def __init__(self, by_name: Mapping[str, SkillScores]) -> None:
+        skills = tuple(by_name.values())
         means = np.stack([skill.means for skill in skills], axis=1)
-        drawn = draw_means(skills)
+        drawn = draw_means(by_name)
         self.values: Floats = (means[1:] - means[:1]).mean(1)
         self._drawn: Floats = (drawn[:, 1:] - drawn[:, :1]).mean(2)
         """Resample by arm."""
-        self._names = tuple(names)
+        self._names = tuple(by_name)
         trials = [len(set(skill.groups or skill.items)) for skill in skills]
         self._degrees = min(trials) - 1
         is_weighted = any(len(set(skill.weights)) > 1 for skill in skills)
