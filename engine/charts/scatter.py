@@ -24,7 +24,7 @@ _FRONT = "#888888"
 
 
 @dataclass(frozen=True, slots=True)
-class ScatterPoint:
+class ScatterMark:
     """One value in two directions; ends that are not finite have no line."""
 
     name: str
@@ -46,9 +46,7 @@ class _Axis:
         return self.start + (value - self.low) / (self.high - self.low) * (self.stop - self.start)
 
 
-def sketch_scatter(
-    title: str, points: Sequence[ScatterPoint], x_label: str, y_label: str
-) -> Sketch:
+def sketch_scatter(title: str, points: Sequence[ScatterMark], x_label: str, y_label: str) -> Sketch:
     """Points in their order, larger being better in both directions, 0 marked in both; the first
     `MOST_POINTS` of them. The front is drawn as the edge of what its points are at least as good
     as in both. Raises ValueError where a value is not finite."""
@@ -116,7 +114,7 @@ def _draw_front(places: Sequence[tuple[float, float]]) -> Stroke:
 
 
 def _draw_point(
-    point: ScatterPoint,
+    point: ScatterMark,
     place: tuple[float, float],
     colour: str,
     mark: str,

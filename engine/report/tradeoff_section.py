@@ -3,7 +3,7 @@ less than whom is said by `engine.impact.changes.tradeoff_words`."""
 
 import math
 
-from engine.charts.scatter import ScatterPoint, sketch_scatter
+from engine.charts.scatter import ScatterMark, sketch_scatter
 from engine.impact.changes.tradeoff import Tradeoff
 from engine.impact.changes.tradeoff_words import (
     list_notes,
@@ -52,7 +52,7 @@ def show_tradeoff(values: ReportValues) -> Section | None:
 
 def _plot(tradeoff: Tradeoff) -> Plot:
     points = [
-        ScatterPoint(
+        ScatterMark(
             point.arm,
             _in_points(point.gained.value),
             _in_points(point.retained.value),

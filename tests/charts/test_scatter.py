@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from engine.charts.figure import COLOURS, Mark, Sketch, Stroke, Words
-from engine.charts.scatter import MOST_POINTS, ScatterPoint, sketch_scatter
+from engine.charts.scatter import MOST_POINTS, ScatterMark, sketch_scatter
 from engine.charts.svg import draw
 
 
@@ -28,7 +28,7 @@ def labels_of(sketch: Sketch) -> list[str]:
 
 
 def test_places_are_proportional_and_larger_is_right_and_up() -> None:
-    points = [ScatterPoint("a", 0, 0), ScatterPoint("b", 10, -20), ScatterPoint("c", 20, -40)]
+    points = [ScatterMark("a", 0, 0), ScatterMark("b", 10, -20), ScatterMark("c", 20, -40)]
     a, b, c = marks_of(sketch_scatter("t", points, "x", "y"), 3)
     assert a.x < b.x < c.x
     assert a.y < b.y < c.y  # down the page is less
@@ -37,8 +37,8 @@ def test_places_are_proportional_and_larger_is_right_and_up() -> None:
 
 
 def test_the_front_goes_in_steps_from_the_least_gained_to_the_most() -> None:
-    points = [ScatterPoint("most", 30, -9, is_on_front=True), ScatterPoint("least", 10, -1,
-              is_on_front=True), ScatterPoint("worse", 5, -20)]  # fmt: skip
+    points = [ScatterMark("most", 30, -9, is_on_front=True), ScatterMark("least", 10, -1,
+              is_on_front=True), ScatterMark("worse", 5, -20)]  # fmt: skip
     sketch = sketch_scatter("t", points, "x", "y")
     most, least, _ = ((one.x, one.y) for one in marks_of(sketch, 3))
     expected = np.array([least, (least[0], most[1]), most])
@@ -46,8 +46,8 @@ def test_the_front_goes_in_steps_from_the_least_gained_to_the_most() -> None:
 
 
 def test_intervals_are_lines_through_their_point_and_none_where_they_are_not_known() -> None:
-    known = ScatterPoint("a", 1, 2, (0, 3), (1, 5))
-    sketch = sketch_scatter("t", [known, ScatterPoint("b", 2, 3)], "x", "y")
+    known = ScatterMark("a", 1, 2, (0, 3), (1, 5))
+    sketch = sketch_scatter("t", [known, ScatterMark("b", 2, 3)], "x", "y")
     (mark, _) = marks_of(sketch, 2)
     across, up = (one.pieces[0] for one in sketch.shapes
                   if isinstance(one, Stroke) and one.colour in COLOURS)  # fmt: skip
@@ -57,7 +57,7 @@ def test_intervals_are_lines_through_their_point_and_none_where_they_are_not_kno
 
 
 def test_points_that_lie_on_each_other_share_a_label_and_all_have_a_name() -> None:
-    points = [ScatterPoint("a", 1, 1), ScatterPoint("b", 5, 5), ScatterPoint("c", 1, 1)]
+    points = [ScatterMark("a", 1, 1), ScatterMark("b", 5, 5), ScatterMark("c", 1, 1)]
     sketch = sketch_scatter("t", points, "x", "y")
     assert labels_of(sketch) == ["1, 3", "2"]
     texts = [one.text for one in sketch.shapes if isinstance(one, Words)]
@@ -67,7 +67,7 @@ def test_points_that_lie_on_each_other_share_a_label_and_all_have_a_name() -> No
 @pytest.mark.parametrize("count", [0, 1, MOST_POINTS, MOST_POINTS + 3])
 def test_every_number_of_points_makes_a_page(count: int) -> None:
     """All of them at one place, which has no extent."""
-    points = [ScatterPoint(f"<{at}>\x1b", 0, 0, is_on_front=True) for at in range(count)]
+    points = [ScatterMark(f"<{at}>\x1b", 0, 0, is_on_front=True) for at in range(count)]
     sketch = sketch_scatter("<t>", points, "x", "y")
     assert len(marks_of(sketch, 1000)) == 2 * min(count, MOST_POINTS)
     assert ("3 more" in draw(sketch)) == (count > MOST_POINTS)
@@ -80,4 +80,4 @@ def test_every_number_of_points_makes_a_page(count: int) -> None:
 
 def test_a_point_that_is_nowhere_is_refused() -> None:
     with pytest.raises(ValueError, match="not finite"):
-        sketch_scatter("t", [ScatterPoint("a", math.nan, 0)], "x", "y")
+        sketch_scatter("t", [ScatterMark("a", math.nan, 0)], "x", "y")
