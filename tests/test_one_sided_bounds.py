@@ -213,14 +213,14 @@ def _weights(chance: Random) -> tuple[list[float], list[int], list[float]]:
     ids=["rare losses", "ROUGE", "groups", "weights"],
 )
 def test_where_it_is_not_exact_the_errors_are_those_of_the_help(draw: Draw, limit: float) -> None:
-    """At most 6.3% in long simulations; 500 of them lie within 3 points of that."""
+    """At most 5% in long simulations; 500 of them lie within 3 points of that."""
     chance, count = Random(20), 500
     passed = sum(bound_change(*draw(chance), is_bounded=True)[0] > -limit for _ in range(count))
-    assert passed / count <= 0.09
+    assert passed / count <= 0.08
 
 
 def test_students_t_alone_would_let_rare_losses_pass() -> None:
-    """What the further item is for."""
+    """What the further items are for."""
     chance, passed = Random(20), 0
     for _ in range(300):
         values = _rare_losses(chance)[0]

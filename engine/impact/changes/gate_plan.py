@@ -11,7 +11,7 @@ from engine.compare.items import Item
 from engine.impact.changes.gate import Limit
 from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.scores.measure_kinds import unit_of
-from engine.one_sided_bounds import chance_to_pass, items_needed, least_items
+from engine.one_sided_bounds import FURTHER, chance_to_pass, items_needed, least_items
 
 DISCORDANT = 0.1
 """Share of items that change from one arm to the other, right to wrong or wrong to right."""
@@ -54,8 +54,8 @@ def plan_limit(
     groups = len({item.group or (item.id,) for item in items})
     chance = 0.0
     if min(len(items), groups) >= least:
-        # Of groups the bound counts one more, that changed by a whole score to the worse.
-        extra = 1 / (groups + 1) if groups < len(items) else 0.0
+        # Of groups the bound counts more, that changed by a whole score to the worse.
+        extra = FURTHER / (groups + FURTHER) if groups < len(items) else 0.0
         chance = chance_to_pass(margin - extra, variance + extra, groups)
     return GatePlan(
         len(items),
