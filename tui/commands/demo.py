@@ -53,7 +53,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     parser = commands.add_parser(
         "demo",
         help="fine-tune the bundled model and show what changed",
-        epilog="It takes about 3 minutes on two CPU cores, with --long about 11: one evaluation "
+        epilog="It takes 1 to 3 minutes on two CPU cores, with --long 4 to 10: one evaluation "
         "measures the four runs beside their base, its table is printed and its report written.",
     )
     parser.add_argument(
