@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from engine.impact.changes.controls import IdentityControl
 from engine.impact.changes.planted_loss import FoundShare
 from engine.impact.changes.skill_rows import SkillRow
-from engine.number_format import write_number, write_percent, write_with_interval
+from engine.number_format import write_number, write_percent, write_points, write_with_interval
 from engine.report.blocks import Block, Bullets, Grid, Paragraph, Section, grid
-from engine.report.number_words import NONE, write_digits, write_points
+from engine.report.number_words import NONE, write_digits
 from engine.report.report_values import ReportValues
 
 _MOST_NAMED = 8

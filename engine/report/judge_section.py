@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from engine.impact.changes.score_estimate import ScoreEstimate
 from engine.judge.human_votes import Agreement
 from engine.judge.judge_result import CAUTION, PLACE_DECIDES, JudgeResult, RubricResult
-from engine.number_format import write_number, write_percent, write_with_interval
+from engine.number_format import write_number, write_percent, write_points, write_with_interval
 from engine.report.blocks import Block, Bullets, Paragraph, Section, grid
 from engine.report.judge_facts import JudgeFacts
-from engine.report.number_words import NONE, write_points
+from engine.report.number_words import NONE
 from engine.report.report_values import ReportValues
 from engine.statistics import PairedTest
 

@@ -5,8 +5,7 @@ import math
 from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillResult, SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.number_format import NOISE, write_exponent, write_number
-from engine.number_format import write_points as write_points
+from engine.number_format import NOISE, write_exponent, write_number, write_points
 from engine.report.blocks import GridCell, Tone
 
 NONE = "–"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from engine.impact.results.evaluation_results import GOLD_NLL, ArmSuite
 from engine.impact.scores.measure_kinds import CHOICES
-from engine.number_format import write_number, write_percent
+from engine.number_format import write_number, write_percent, write_points
 from engine.report.blocks import (
     AnswerText,
     Block,
@@ -29,7 +29,6 @@ from engine.report.number_words import (
     digits_of,
     write_digits,
     write_interval,
-    write_points,
 )
 from engine.report.plots import plot_curves
 from engine.report.report_values import ReportValues

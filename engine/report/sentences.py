@@ -14,14 +14,13 @@ from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillRow, SkillTable
 from engine.impact.changes.stage_summary import StageSummary
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.number_format import write_number
+from engine.number_format import write_number, write_points
 from engine.report.job_answers import ArmAspects, AspectChange
 from engine.report.number_words import (
     digits_of,
     write_change,
     write_digits,
     write_interval,
-    write_points,
     write_value,
 )
 from engine.report.report_values import ReportValues

@@ -10,7 +10,7 @@ from engine.impact.changes.real_or_format import FormatVerdict
 from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_rows import SkillRow
 from engine.impact.changes.stage_path import find_trained
-from engine.number_format import write_number
+from engine.number_format import write_number, write_points
 from engine.report.blocks import Block, Grid, GridCell, Paragraph, Section, grid
 from engine.report.number_words import (
     NONE,
@@ -19,7 +19,6 @@ from engine.report.number_words import (
     write_digits,
     write_interval,
     write_p,
-    write_points,
     write_score,
 )
 from engine.report.plots import plot_changes, plot_scores

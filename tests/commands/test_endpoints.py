@@ -24,7 +24,7 @@ from tests.jobs.waiters import Line
 from tests.worker.inference.endpoints import Server, serving, stream
 from tui.cli import main
 from tui.commands import endpoint_keys as questions
-from tui.commands import generate
+from tui.commands import follow
 
 pytestmark = [pytest.mark.worker, pytest.mark.cold]
 
@@ -237,7 +237,7 @@ def test_a_job_that_was_stopped_names_the_command_that_continues_it(
     server: Server, root: Path, prompts: Path, eventually: Eventually,
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(generate, "follow", lambda *_: Status(State.STOPPED))
+    monkeypatch.setattr(follow, "follow", lambda *_: Status(State.STOPPED))
     arm = f"e={server.address}?model=m"
     assert finetop(root, "generate", "--arm", arm, "--prompts", str(prompts)) == 1
     (job,) = [JobDirectory(path) for path in root.iterdir() if (path / "job.json").exists()]

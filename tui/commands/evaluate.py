@@ -6,16 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from engine import output_file
-from engine.errors import EngineError, JobFailed
+from engine.errors import EngineError
 from engine.impact.suites.suite_specs import GRAMMAR, parse_suites
-from engine.jobs import launch
 from engine.jobs.directory import JobDirectory
-from engine.jobs.status import State
 from engine.jobs.store import Store, open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import EvaluateRecipe
 from tui.cli_options import FORCE_HINT, add_force
-from tui.commands.follow import follow
+from tui.commands.follow import follow_or_stop
 from tui.commands.impact import EPILOG, add_table_options, encode_table, print_table, read_table
 from tui.commands.recipe_options import add_changes
 
@@ -112,15 +110,7 @@ def _add_controls(parser: argparse.ArgumentParser) -> None:
 
 def follow_evaluation(job: JobDirectory) -> None:
     """Wait for the end of an evaluation; Ctrl-C stops it. Raises JobFailed unless it is done."""
-    try:
-        last = follow(job, "evaluating")
-    except KeyboardInterrupt:
-        launch.stop(job, grace=5)
-        raise
-    if last.state is not State.DONE:
-        raise JobFailed(
-            "The evaluation was stopped.", str(job.path), f"finetop resume {job.path.name}"
-        )
+    follow_or_stop(job, "evaluating", "The evaluation was stopped.")
 
 
 def _evaluate(options: argparse.Namespace) -> int:

@@ -5,15 +5,36 @@ import sys
 import time
 
 from engine.errors import JobFailed
-from engine.jobs import status
+from engine.jobs import launch, status
 from engine.jobs.directory import JobDirectory
-from engine.jobs.launch import log_tail
 from engine.jobs.status import State, Status
 from engine.text import one_line
+from tui.commands.left_out import print_left_out
 from tui.formatting import activity
 from tui.styled_text import fit
 
 POLL_SECONDS = 0.2
+_STOP_SECONDS = 5
+"""That a job is given to save before it is ended."""
+
+
+def follow_or_stop(
+    job: JobDirectory, what: str, stopped: str, *, names_left_out: bool = False
+) -> Status:
+    """Follow a job that Ctrl-C stops; its last status. Raises JobFailed unless it is done, with the
+    title `stopped` where it was stopped; of one that failed, what it left out is named first."""
+    try:
+        last = follow(job, what)
+    except KeyboardInterrupt:
+        launch.stop(job, grace=_STOP_SECONDS)
+        raise
+    except JobFailed:
+        if names_left_out:
+            print_left_out(job)
+        raise
+    if last.state is not State.DONE:
+        raise JobFailed(stopped, str(job.path), f"finetop resume {job.path.name}")
+    return last
 
 
 def follow(job: JobDirectory, what: str, *, with_message: bool = False) -> Status:
@@ -51,7 +72,7 @@ def failure(job: JobDirectory, state: State, now: Status | None) -> JobFailed:
     if now is not None and now.error is not None:
         return JobFailed(now.error.title, now.error.detail, now.error.hint)
     log = job.attempt(job.latest_attempt()).log
-    return JobFailed(f"{job.path.name} {state}.", log_tail(log, 8), f"Log: {log}.")
+    return JobFailed(f"{job.path.name} {state}.", launch.log_tail(log, 8), f"Log: {log}.")
 
 
 def progress_line(what: str, state: State, now: Status | None) -> str:

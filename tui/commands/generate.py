@@ -7,8 +7,6 @@ from pathlib import Path
 from engine import output_file
 from engine.compare.arms import parse_arms
 from engine.errors import EngineError, JobFailed
-from engine.jobs import launch
-from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import GenerateRecipe
@@ -16,7 +14,7 @@ from engine.safe_open import open_regular
 from engine.text import one_line
 from tui.cli_options import FORCE_HINT, add_force
 from tui.commands.endpoint_keys import allow_typed
-from tui.commands.follow import follow
+from tui.commands.follow import follow_or_stop
 from tui.commands.left_out import check_complete, print_left_out
 from tui.commands.recipe_options import add_changes
 
@@ -67,16 +65,7 @@ def _generate(options: argparse.Namespace) -> int:
     if options.detach:
         print(job.path.name)
         return 0
-    try:
-        last = follow(job, "generating")
-    except KeyboardInterrupt:
-        launch.stop(job, grace=5)
-        raise
-    except JobFailed:
-        print_left_out(job)
-        raise
-    if last.state is not State.DONE:
-        raise JobFailed("Generation was stopped.", str(job.path), f"finetop resume {job.path.name}")
+    last = follow_or_stop(job, "generating", "Generation was stopped.", names_left_out=True)
     print(one_line(last.message), file=sys.stderr)
     if not job.samples.is_file():
         print_left_out(job)

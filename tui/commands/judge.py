@@ -5,17 +5,15 @@ import sys
 import textwrap
 
 from engine.compare.arms import parse_arm
-from engine.errors import EngineError, JobFailed
-from engine.jobs import launch
+from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
-from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.json_output import format_json
 from engine.recipes import recipe
 from engine.recipes.recipe import JudgeRecipe
 from engine.text import one_line
 from tui.commands.endpoint_keys import allow_typed
-from tui.commands.follow import follow
+from tui.commands.follow import follow_or_stop
 from tui.commands.left_out import print_left_out, read_left_out
 from tui.commands.recipe_options import add_changes
 
@@ -88,16 +86,7 @@ def _start(options: argparse.Namespace) -> int:
     if options.detach:
         print(job.path.name)
         return 0
-    try:
-        last = follow(job, "judging")
-    except KeyboardInterrupt:
-        launch.stop(job, grace=5)
-        raise
-    except JobFailed:
-        print_left_out(job)
-        raise
-    if last.state is not State.DONE:
-        raise JobFailed("Judging was stopped.", str(job.path), f"finetop resume {job.path.name}")
+    last = follow_or_stop(job, "judging", "Judging was stopped.", names_left_out=True)
     print(one_line(last.message), file=sys.stderr)
     _print([job], as_json=options.json)
     if read_left_out(job):
