@@ -145,6 +145,40 @@ class JudgeRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class ExportRecipe:
+    """What leaves the box: a trained model in other forms, each proven to be what was trained."""
+
+    name: str = setting("export")
+    device: str = setting("cpu")
+    """Nothing here needs a GPU."""
+    source: str = setting("")
+    """The arm that is exported, in the grammar of `engine.compare.arms`."""
+    targets: list[str] = setting([])
+    """In the grammar of `engine.release.targets`."""
+    out: str = setting("")
+    """The folder that is made; it must not exist."""
+    dtype: str = setting("auto", choices=("auto", "float32", "bfloat16", "float16"))
+    """Of merged weights; `auto`: the type in which the base is stored."""
+    shard_gb: float = setting(5.0, gt=0, le=1000)
+    """The largest file of weights, in 10^9 bytes."""
+    proof_rows: int = setting(100, ge=20, le=10_000)
+    """Held-out rows that the proof reads."""
+    base_id: str = setting("")
+    """What the hub calls the root model; empty: as it is remembered, or not known."""
+    license: str = setting("")
+    """Of the result, as the hub names it; empty: that of the base."""
+    data_license: str = setting("")
+    """License or terms of the training data; empty: not known."""
+    intended_use: str = setting("")
+    """Typed by the user; for the model card."""
+    limitations: str = setting("")
+    """Typed by the user; for the model card."""
+    report: str = setting("")
+    """`run:ID` of the finished evaluation that the card tells; empty: the newest with this arm."""
+    kind: str = setting("export", choices=("export",))
+
+
+@dataclass(frozen=True, slots=True)
 class PretrainRecipe:
     """How the bundled model was made. It is read; nothing here launches it."""
 
@@ -160,7 +194,15 @@ class PretrainRecipe:
 
 AnswersRecipe = GenerateRecipe | EvaluateRecipe
 """Of jobs that keep answers in `samples.jsonl`."""
-Recipe = TrainRecipe | GenerateRecipe | EvaluateRecipe | SweepRecipe | JudgeRecipe | PretrainRecipe
+Recipe = (
+    TrainRecipe
+    | GenerateRecipe
+    | EvaluateRecipe
+    | SweepRecipe
+    | JudgeRecipe
+    | ExportRecipe
+    | PretrainRecipe
+)
 KINDS: dict[
     str,
     type[TrainRecipe]
@@ -168,6 +210,7 @@ KINDS: dict[
     | type[EvaluateRecipe]
     | type[SweepRecipe]
     | type[JudgeRecipe]
+    | type[ExportRecipe]
     | type[PretrainRecipe],
 ] = {
     "train": TrainRecipe,
@@ -176,6 +219,7 @@ KINDS: dict[
     "evaluate": EvaluateRecipe,
     "sweep": SweepRecipe,
     "judge": JudgeRecipe,
+    "export": ExportRecipe,
 }
 
 

@@ -1,0 +1,1 @@
+"""What leaves the box: the folder of an export, its model card, and the proof of both."""

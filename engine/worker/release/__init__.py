@@ -1,0 +1,1 @@
+"""Weights and files of an export, and the measurements that prove them."""
