@@ -1,0 +1,1 @@
+"""GGUF files of merged models: tensors, metadata and vocabulary."""
