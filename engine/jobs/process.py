@@ -80,6 +80,16 @@ def lacks_package(name: str) -> bool:
     return is_ours and bool(missing_packages([name]))
 
 
+def module_command(module: str, *arguments: str) -> list[str]:
+    """The command that runs a module of ours by this very interpreter, which may have us from
+    elsewhere: `-P -m MODULE` where it has not."""
+    code = (
+        f"import runpy, sys; sys.path.append({_HOME!r}); "
+        f"runpy.run_module({module!r}, run_name='__main__', alter_sys=True)"
+    )
+    return [sys.executable, "-P", "-c", code, *arguments]
+
+
 def worker_environment() -> dict[str, str]:
     """The environment of a worker: ours. That it leaves the hub alone is the worker's own care."""
     environment = dict(os.environ)

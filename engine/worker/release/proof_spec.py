@@ -44,10 +44,22 @@ class ProofSpec:
     strings: int = 5000
     """Of which the token ids are compared."""
     seed: int = 0
+    checkpoint: Path | None = None
+    """Of a GGUF file, the model folder that it was written from; else None."""
+    reference: Path | None = None
+    """A folder in which what the run itself answers is kept between the proofs of one export, so
+    that it is computed once; None: nowhere. Whoever makes it removes it."""
 
 
 _PATHS = ("shipped", "base", "before", "tokenizer")
-_OPTIONAL_PATHS = ("shipped_base", "adapter", "before_adapter", "held_out")
+_OPTIONAL_PATHS = (
+    "shipped_base",
+    "adapter",
+    "before_adapter",
+    "held_out",
+    "checkpoint",
+    "reference",
+)
 
 
 def write_spec(spec: ProofSpec, path: Path) -> None:
