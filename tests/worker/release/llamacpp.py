@@ -106,7 +106,7 @@ class LlamaCpp:
 
     def properties(self) -> dict[str, Any]:
         """What the server says of the model: `chat_template`, `bos_token`, `eos_token` ..."""
-        return self._ask("GET", "/props")
+        return dict(self._ask("GET", "/props"))
 
     def close(self) -> None:
         self._connection.close()
