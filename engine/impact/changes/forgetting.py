@@ -8,6 +8,7 @@ no stage trained. Refuses to judge: what a single skill lost is `engine.impact.c
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,8 @@ _SEED = 20
 """Of the resampling: the same scores have the same intervals."""
 _MOST_DRAWN = 2000
 """Groups that are drawn one by one."""
+_MOST_KEPT = 1000
+"""Groups whose draws are kept for the next measure of the same skill."""
 _NO_SPREAD = 1e-12
 _may_diverge = np.errstate(divide="ignore", invalid="ignore")
 """Means of a stage that diverged are no numbers, which is said and needs no warning."""
@@ -223,7 +226,7 @@ def draw_means(skills: Mapping[str, SkillScores]) -> Floats:
     it (of more than `_MOST_DRAWN` groups one that differs by what 2,000 draws leave open).
     """
     drawn = [
-        _resample(skill, np.random.default_rng([_SEED, zlib.crc32(name.encode(errors="replace"))]))
+        _resample(skill, zlib.crc32(name.encode(errors="replace")))
         for name, skill in skills.items()
     ]
     return np.stack(drawn, axis=2)
@@ -247,27 +250,44 @@ def measure_draws(name: str, value: float, values: Floats, skills: Sequence[str]
     )
 
 
-def _resample(skill: SkillScores, random: np.random.Generator) -> Floats:
+def _resample(skill: SkillScores, seed: int) -> Floats:
     """Means of a skill over resampled items: resample by stage."""
     groups = skill.groups or skill.items
     names = sorted(set(groups))
     at = {name: index for index, name in enumerate(names)}
     member = np.array([at[group] for group in groups])
     weights = np.array(skill.weights or [1.0] * len(groups))
-    sizes = np.bincount(member, weights, len(names))
+    sizes = np.asarray(np.bincount(member, weights, len(names)), np.float64)
     sums = np.zeros((skill.scores.shape[0], len(names)))
     np.add.at(sums.T, member, (skill.scores * weights).T)
+    if len(names) <= _MOST_KEPT:
+        return _divide(_draw_counts(seed, len(names)), sums, sizes)
     shares = np.full(len(names), 1 / len(names))
     if len(names) > _MOST_DRAWN:
         # Groups that score alike are drawn together, by how many they are: the same distribution.
         alike = np.nan_to_num(np.vstack([sums, sizes]))
         _, first, times = np.unique(alike, axis=1, return_index=True, return_counts=True)
         sums, sizes, shares = sums[:, first], sizes[first], times / len(names)
+    random = np.random.default_rng([_SEED, seed])
     rows: list[Floats] = []
     left = RESAMPLES
     while left:  # some 32 MB of counts at a time
         take = min(left, max(1, (1 << 22) // len(shares)))
-        counts = random.multinomial(len(names), shares, take)
-        rows.append(np.asarray(counts @ sums.T / (counts @ sizes)[:, None], np.float64))
+        rows.append(_divide(random.multinomial(len(names), shares, take), sums, sizes))
         left -= take
     return np.concatenate(rows)
+
+
+@lru_cache(maxsize=8)
+def _draw_counts(seed: int, groups: int) -> npt.NDArray[np.uint16]:
+    """How often each group was drawn: resample by group. Kept, up to 4 MB each, for every measure
+    of a skill is of the same draws."""
+    random = np.random.default_rng([_SEED, seed])
+    shares = np.full(groups, 1 / groups)
+    return random.multinomial(groups, shares, RESAMPLES).astype(np.uint16)
+
+
+def _divide(counts: npt.NDArray[Any], sums: Floats, sizes: Floats) -> Floats:
+    """Weighted means of resamples: resample by stage, of sums by stage by group."""
+    drawn = counts.astype(np.float64)
+    return np.asarray(drawn @ sums.T / (drawn @ sizes)[:, None], np.float64)
