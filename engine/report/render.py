@@ -66,12 +66,22 @@ def name_report(values: ReportValues) -> str:
 
 def write_sums(files: Mapping[str, bytes]) -> bytes:
     """A line for each file, in order of name."""
-    lines = (
-        f"{hashlib.sha256(files[name]).hexdigest()}  {name}\n"
-        for name in sorted(files)
-        if name != SUMS
+    return format_sums(
+        {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     )
-    return "".join(lines).encode("ascii")
+
+
+def format_sums(digests: Mapping[str, str]) -> bytes:
+    """`SHA256SUMS` of files by their names, as `sha256sum -c` reads it, in order of name."""
+    lines = (f"{digests[name]}  {name}\n" for name in sorted(digests) if name != SUMS)
+    return "".join(lines).encode()
+
+
+def read_sums(content: bytes) -> Iterable[tuple[str, str]]:
+    """Name and digest of each line that `format_sums` wrote."""
+    for line in content.decode("utf-8", "replace").splitlines():
+        digest, _, name = line.partition("  ")
+        yield name, digest
 
 
 def _list_plots(sections: Iterable[Section]) -> Iterator[Plot]:

@@ -17,7 +17,7 @@ from engine.impact.changes.verdicts import DELTA
 from engine.jobs.directory import JobDirectory
 from engine.jobs.write_errors import remedy
 from engine.report.collect import collect_inputs
-from engine.report.render import SUMS, render_report, write_sums
+from engine.report.render import SUMS, read_sums, render_report, write_sums
 from engine.report.report_inputs import INPUTS, RESULTS, decode_inputs, encode_inputs
 from engine.safe_open import read_bounded
 from engine.text import one_line
@@ -200,19 +200,13 @@ def _collect_again(
 
 def _check_sums(found: Mapping[str, bytes]) -> dict[str, str]:
     """Where a file is not what `SHA256SUMS` says."""
-    listed = dict(_read_sums(found.get(SUMS, b"")))
-    own = dict(_read_sums(write_sums({name: found[name] for name in listed if name in found})))
+    listed = dict(read_sums(found.get(SUMS, b"")))
+    own = dict(read_sums(write_sums({name: found[name] for name in listed if name in found})))
     return {
         name: f"its SHA-256 is not the one in {SUMS}"
         for name, digest in listed.items()
         if name in own and own[name] != digest
     }
-
-
-def _read_sums(content: bytes) -> Iterable[tuple[str, str]]:
-    for line in content.decode("utf-8", "replace").splitlines():
-        digest, _, name = line.partition("  ")
-        yield name, digest
 
 
 def _compare(found: Mapping[str, bytes], expected: Mapping[str, bytes], how: str) -> dict[str, str]:
@@ -281,7 +275,7 @@ def _find_foreign(folder: Path) -> str:
     names = _list_files(folder)
     if SUMS not in names or INPUTS not in names:
         return "it is no report"
-    listed = {name for name, _ in _read_sums(read_bounded(folder / SUMS, 1 << 20))}
+    listed = {name for name, _ in read_sums(read_bounded(folder / SUMS, 1 << 20))}
     return next((name for name in names if name != SUMS and name not in listed), "")
 
 

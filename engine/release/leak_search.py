@@ -1,0 +1,191 @@
+"""No path, host or user name of this machine in a folder that leaves it: what is found, where.
+
+Owns what is private here, and in which files each of it is sought. A path of several parts is
+sought in every file, in binary ones up to `MOST_BYTES`, which holds every header. A single word is
+sought in the files that an export writes itself: a vocabulary and a license hold many names.
+"""
+
+import getpass
+import json
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
+
+from engine.errors import EngineError
+from engine.release.checksums import list_files
+from engine.safe_open import open_regular
+from engine.text import one_line
+
+MOST_BYTES = 1 << 26
+"""Read of one file: the header of a GGUF file with a large vocabulary takes some 10 MB."""
+_LEAST_WORD = 4
+"""Letters of a user's or host's name that is sought."""
+_COMMON = frozenset((
+    "root", "user", "users", "home", "admin", "ubuntu", "debian", "fedora", "jovyan", "runner",
+    "docker", "model", "models", "test", "tests", "guest", "local", "localhost", "localdomain",
+    "server", "worker", "container", "desktop", "laptop", "workstation", "build", "data", "train",
+    "training", "nobody", "default", "finetop", "linux", "python", "code", "work", "node", "host",
+    "base", "text", "main", "team", "research", "cuda", "nvidia", "vagrant", "azureuser",
+))  # fmt: skip
+"""Names that say nothing of a person or a machine, and may stand in any text."""
+_VOCABULARIES = frozenset((
+    "tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "added_tokens.json",
+    "special_tokens_map.json", "chat_template.jinja",
+))  # fmt: skip
+_BINARY = (".safetensors", ".gguf", ".model", ".bin")
+_COPIED = re.compile(
+    "(licen[cs]e|notice|copying|use_policy|terms|prohibited_use|acceptable_use)", re.IGNORECASE
+)
+"""How the names of files begin that come with a base, word by word."""
+
+Kind = Literal["path", "word"]
+
+
+@dataclass(frozen=True, slots=True)
+class Needle:
+    """Something of this machine."""
+
+    text: str
+    what: str
+    """As in "the home folder"."""
+    kind: Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Leak:
+    """A needle that was found."""
+
+    file: str
+    line: int
+    """From 1; of a binary file the byte."""
+    what: str
+    excerpt: str
+    """Clean, in one line."""
+
+    @property
+    def words(self) -> str:
+        return f"{self.file}, line {self.line:,}: {self.what} ({self.excerpt})"
+
+
+def find_needles(paths: Iterable[tuple[Path, str]] = ()) -> tuple[Needle, ...]:
+    """What is private on this machine; `paths` are further ones, each with what it is.
+
+    Asks no network: a host's full name is not looked up.
+    """
+    found: dict[str, Needle] = {}
+    places = [
+        (Path("~").expanduser(), "the home folder"),
+        (Path.cwd(), "the working directory"),
+        (Path(tempfile.gettempdir()), "the folder of temporary files"),
+        *paths,
+    ]
+    for path, what in places:
+        for spelled in (os.path.abspath(path), os.path.realpath(path)):
+            if len(Path(spelled).parts) > 1:
+                found.setdefault(spelled, Needle(spelled, what, "path"))
+    words = [(host, "the host's name") for host in _list_hosts()]
+    words += [(user, "the user's name") for user in _list_users()]
+    for word, what in words:
+        if len(word) >= _LEAST_WORD and word.lower() not in _COMMON:
+            found.setdefault(word, Needle(word, what, "word"))
+    return tuple(found.values())
+
+
+def search_leaks(
+    folder: Path, needles: Sequence[Needle], allowed: Iterable[str] = ()
+) -> list[Leak]:
+    """Where needles stand in the files below a folder, and in their names.
+
+    `allowed` are texts that the user has given to be published, as the id of a model: a word in
+    them is no leak. Raises EngineError where a file cannot be read.
+    """
+    leaks: list[Leak] = []
+    kept = [text for text in allowed if text]
+    for name in list_files(folder):
+        leaks += _search(name, name.encode(), needles, kept, is_own=True)
+        with open_regular(folder / name) as file:
+            content = file.read(MOST_BYTES)
+        leaks += _search(name, content, needles, kept, is_own=_is_own(name))
+    return leaks
+
+
+def check_leaks(folder: Path, needles: Sequence[Needle], allowed: Iterable[str] = ()) -> None:
+    """Raise EngineError where something of this machine stands in a folder."""
+    leaks = search_leaks(folder, needles, allowed)
+    if leaks:
+        shown = [leak.words for leak in leaks[:10]]
+        more = [f"and {len(leaks) - 10:,} more"] if len(leaks) > 10 else []
+        raise EngineError(
+            "The export holds something of this machine, and is not published.",
+            "\n".join((*shown, *more)),
+            "Remove it from what the export is made of (base, adapter, recipe, notes), "
+            "then export again.",
+        )
+
+
+def _is_own(name: str) -> bool:
+    """Whether an export writes the file itself, and each word of it."""
+    last = name.rpartition("/")[2]
+    return last not in _VOCABULARIES and not last.endswith(_BINARY) and _COPIED.match(last) is None
+
+
+def _search(
+    name: str, content: bytes, needles: Sequence[Needle], allowed: Sequence[str], *, is_own: bool
+) -> Iterator[Leak]:
+    for needle in needles:
+        is_long = needle.kind == "path" and len(Path(needle.text).parts) > 2
+        if not is_long and not is_own:
+            continue
+        for match in re.finditer(_write_pattern(needle), content):
+            if needle.kind == "word" and _is_allowed(content, match.span(), allowed):
+                continue
+            yield Leak(name, _find_place(name, content, match.start()), needle.what,
+                       _quote(content, *match.span()))  # fmt: skip
+            break  # one in a file says enough
+
+
+def _write_pattern(needle: Needle) -> bytes:
+    """A needle in every way that a file of an export may spell it."""
+    text = needle.text
+    ways = {text, json.dumps(text)[1:-1], text.replace("/", "\\/"), quote(text, safe="")}
+    spelled = b"|".join(re.escape(os.fsencode(one)) for one in sorted(ways))
+    before = rb"(?<![A-Za-z0-9])" if needle.kind == "word" else rb"(?<![A-Za-z0-9._~-])"
+    return before + b"(?:" + spelled + rb")(?![A-Za-z0-9])"
+
+
+def _is_allowed(content: bytes, span: tuple[int, int], allowed: Sequence[str]) -> bool:
+    """Whether what was found is a part of a text that the user gave to be published."""
+    start, end = span
+    for text in allowed:
+        whole = text.encode("utf-8", "surrogateescape")
+        around = content[max(0, start - len(whole)) : end + len(whole)]
+        if whole in around and content[start:end] in whole:
+            return True
+    return False
+
+
+def _find_place(name: str, content: bytes, at: int) -> int:
+    return at if name.endswith(_BINARY) else content.count(b"\n", 0, at) + 1
+
+
+def _quote(content: bytes, start: int, end: int) -> str:
+    part = content[max(0, start - 20) : end + 20]
+    return one_line(part.decode("utf-8", "replace"))[:160]
+
+
+def _list_users() -> list[str]:
+    try:
+        return [getpass.getuser()]
+    except (KeyError, OSError):  # a user id without an entry
+        return []
+
+
+def _list_hosts() -> list[str]:
+    name = socket.gethostname()
+    return list(dict.fromkeys((name, name.partition(".")[0])))

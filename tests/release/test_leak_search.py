@@ -1,0 +1,118 @@
+"""What is of this machine is found in every file that leaves it, and nothing else is."""
+
+import json
+import struct
+from pathlib import Path
+
+import pytest
+
+from engine.errors import EngineError
+from engine.release.leak_search import (
+    Needle,
+    check_leaks,
+    find_needles,
+    search_leaks,
+)
+
+HOME = Needle("/home/marguerite", "the home folder", "path")
+SHORT = Needle("/root", "the home folder", "path")
+USER = Needle("marguerite", "the user's name", "word")
+HOST = Needle("gpu-box-7", "the host's name", "word")
+NEEDLES = (HOME, SHORT, USER, HOST)
+
+
+def fill(folder: Path) -> Path:
+    """An export without a leak, whose vocabulary holds many words."""
+    (folder / "curves").mkdir(parents=True)
+    vocabulary = {"marguerite": 1, "/root": 2, "Ġgpu-box-7": 3}
+    (folder / "tokenizer.json").write_text(json.dumps({"model": {"vocab": vocabulary}}))
+    (folder / "LICENSE").write_text("Copyright marguerite\n")
+    (folder / "adapter_config.json").write_text('{"base_model_name_or_path": "google/gemma"}')
+    (folder / "curves" / "run.csv").write_text("step,value\n1,0.5\n")
+    header = json.dumps({"__metadata__": {"format": "pt"}}).encode()
+    content = struct.pack("<Q", len(header)) + header + b"marguerite" * 10
+    (folder / "model.safetensors").write_bytes(content)
+    (folder / "README.md").write_text("# A model\n\nMade with care.\n")
+    return folder
+
+
+def test_a_clean_export_has_no_leak(tmp_path: Path) -> None:
+    assert search_leaks(fill(tmp_path / "out"), NEEDLES) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("adapter_config.json", '{\n "base_model_name_or_path": "/home/marguerite/models/x"}'),
+        ("adapter_config.json", '{\n "base": "\\/home\\/marguerite\\/x"}'),
+        ("README.md", "# A\n\nfile:///home/marguerite/x"),
+        ("README.md", "# A\n\nwritten on gpu-box-7 by somebody"),
+        ("README.md", "# A\n\nby marguerite"),
+        ("README.md", "# A\n\nsee /root/models"),
+        ("recipe.toml", 'train = "x=%2Fhome%2Fmarguerite%2Fdata"'),
+        ("tokenizer.json", '{"name_or_path": "/home/marguerite/models/x"}'),
+        ("tokenizer_config.json", '{"name_or_path": "/root/x"}'),
+        ("NOTICE", "from /home/marguerite"),
+        ("curves/marguerite.csv", "step,value"),
+    ],
+)
+def test_a_leak_is_found_and_named(tmp_path: Path, name: str, content: str) -> None:
+    folder = fill(tmp_path / "out")
+    (folder / name).write_text(content)
+    leaks = search_leaks(folder, NEEDLES)
+    assert {leak.file for leak in leaks} == {name}
+    if "\n" in content:
+        assert leaks[0].line == content.count("\n") + 1
+    with pytest.raises(EngineError, match="of this machine") as caught:
+        check_leaks(folder, NEEDLES)
+    assert name in caught.value.detail
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "model-Q8_0.gguf"])
+def test_headers_of_weights_are_read(tmp_path: Path, name: str) -> None:
+    folder = fill(tmp_path / "out")
+    content = b"GGUF" + b"\0" * 3_000_000 + b"/home/marguerite/base" + b"\0" * 100
+    (folder / name).write_bytes(content)
+    (leak,) = search_leaks(folder, NEEDLES)
+    assert (leak.file, leak.line) == (name, 3_000_004)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["marguerites bloom", "/home/margueritessa", "mygpu-box-72", "x/home/marguerite", "/rootless"],
+)
+def test_longer_words_are_others(tmp_path: Path, content: str) -> None:
+    folder = fill(tmp_path / "out")
+    (folder / "README.md").write_text(content)
+    needles = [needle for needle in NEEDLES if needle is not USER or "/" not in content]
+    assert search_leaks(folder, needles) == []
+
+
+def test_a_word_in_a_text_that_was_given_is_no_leak(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "out")
+    (folder / "README.md").write_text("base: marguerite/gemma-tuned, of gpu-box-7\n")
+    assert [leak.what for leak in search_leaks(folder, NEEDLES, ["marguerite/gemma-tuned"])] == [
+        "the host's name"
+    ]
+
+
+def test_a_path_is_a_leak_whoever_gave_it(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "out")
+    (folder / "README.md").write_text("use /home/marguerite/x\n")
+    assert search_leaks(folder, [HOME], ["use /home/marguerite/x"])
+
+
+def test_needles_are_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LOGNAME", "marguerite")
+    monkeypatch.setattr("socket.gethostname", lambda: "gpu-box-7.lan.example")
+    monkeypatch.chdir(tmp_path)
+    found = {needle.text for needle in find_needles([(tmp_path / "job", "the job's folder")])}
+    assert {str(tmp_path / "home"), str(tmp_path), str(tmp_path / "job"), "marguerite",
+            "gpu-box-7", "gpu-box-7.lan.example"} <= found  # fmt: skip
+
+
+def test_names_that_say_nothing_are_not_sought(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "root")
+    monkeypatch.setattr("socket.gethostname", lambda: "vm")
+    assert not [needle for needle in find_needles() if needle.kind == "word"]
