@@ -23,6 +23,7 @@ from tokenizers import models as algorithms
 
 from engine.checkpoints import describe
 from engine.checkpoints import tokenizer_check as catalogue
+from engine.checkpoints.gguf_header import MAGIC
 from engine.compare.arm_weights import locate
 from engine.compare.arms import Arm
 from engine.errors import EngineError
@@ -47,7 +48,7 @@ def load(ref: str, runs: Sequence[Path]) -> tuple[Any, tuple[str, ...]]:
     path = find(ref, runs)
     if path.is_dir():
         return _read_folder(path)
-    return _read_file(path)
+    return load_file(path)
 
 
 def find(ref: str, runs: Sequence[Path]) -> Path:
@@ -83,21 +84,22 @@ def _read_folder(folder: Path) -> tuple[Any, tuple[str, ...]]:
     files = _vocabularies(folder)
     models_here = [name for name in names if name.endswith(".gguf")]
     if not files and len(models_here) == 1:
-        return _read_file(folder / models_here[0])
+        return load_file(folder / models_here[0])
     if reason := catalogue.check_tokenizer(folder, list(names)):
         raise EngineError(f"The tokenizer of {folder.name} cannot be used: {reason}", str(folder))
     if "tokenizer_config.json" not in names and "config.json" not in names:
-        return _read_file(folder / files[0])
+        return load_file(folder / files[0])
     with _library(folder):
         return loading.load_tokenizer(folder), ()
 
 
-def _read_file(path: Path) -> tuple[Any, tuple[str, ...]]:
+def load_file(path: Path) -> tuple[Any, tuple[str, ...]]:
+    """The tokenizer in a file, and what the user should know of it. Raises EngineError."""
     with open_regular(path) as file:
         head = file.read(512)
     if impostor := recognise_impostor(head):
         raise EngineError(f"{path.name} {impostor}", str(path))
-    if head.startswith(gguf.MAGIC):
+    if head.startswith(MAGIC):
         vocabulary = gguf.read_vocabulary(path)
         return _wrap(vocabulary, path)
     if path.suffix == ".json" or head.lstrip().startswith(b"{"):
