@@ -58,6 +58,15 @@ def write_with_interval(
     return f"{write(value)} [{write(low)}, {write(high)}]"
 
 
+def write_size(count: float) -> str:
+    """Bytes, decimal: 4.1 MB."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:.3g} TB"
+
+
 def apportion(amounts: Sequence[int], unit: int) -> list[int]:
     """Amounts in whole units whose sum is the rounded sum: by largest remainders.
 

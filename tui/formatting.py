@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from engine.errors import EngineError
 from engine.jobs.status import State, Status
 from engine.jobs.summary import JobView
-from engine.number_format import write_exponent, write_number
+from engine.number_format import write_exponent, write_number, write_size
 from engine.text import clean, one_line
 from tui.glyphs import Glyphs
 from tui.snapshots import RunRow
@@ -286,11 +286,7 @@ def small(value: float | None, none: str = NONE) -> str:
 
 def size(count: float) -> str:
     """Bytes, decimal: 4.1 MB."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if abs(count) < 1000:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.3g} {unit}"
-        count /= 1000
-    return f"{count:.3g} TB"
+    return write_size(count)
 
 
 def size_range(low: float, high: float, unit: str = "") -> str:

@@ -15,6 +15,7 @@ from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import Store
 from engine.recipes.recipe import (
     EvaluateRecipe,
+    ExportRecipe,
     GenerateRecipe,
     JudgeRecipe,
     SweepRecipe,
@@ -81,6 +82,9 @@ def _refs(job: JobDirectory, store: Store) -> Iterator[str]:
     if isinstance(recipe, JudgeRecipe):
         yield recipe.job
         arms = [recipe.judge]
+    elif isinstance(recipe, ExportRecipe):
+        arms = [recipe.source]
+        yield recipe.report
     elif isinstance(recipe, GenerateRecipe | EvaluateRecipe):
         yield recipe.prompts
         arms = recipe.arms

@@ -10,6 +10,7 @@ from engine.launching.locate import locate
 from engine.launching.training import check_beginning
 from engine.recipes.recipe import (
     EvaluateRecipe,
+    ExportRecipe,
     GenerateRecipe,
     JudgeRecipe,
     Recipe,
@@ -90,6 +91,10 @@ def _check(recipe: Recipe, job: JobDirectory) -> None:
         from engine.launching import judging
 
         judging.check_judge(recipe, root, job.path.name)
+    elif isinstance(recipe, ExportRecipe):
+        from engine.launching import export
+
+        export.check_export(recipe, root, job.path.name)
     elif isinstance(recipe, TrainRecipe):
         from engine.launching import preflight
 

@@ -1,0 +1,176 @@
+"""Starting an export; its names are resolved first.
+
+What can be wrong is found here and not after the queue: what is exported, the targets, the folder
+that is to be made, the room on its disk, and what the model card is to tell.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from engine.compare.arms import format_arm, needs_device
+from engine.errors import EngineError
+from engine.jobs import launch, status
+from engine.jobs.directory import RUN, JobDirectory
+from engine.jobs.status import State
+from engine.jobs.store import Store, open_store
+from engine.launching.export_source import find_source
+from engine.launching.generation import find_weights
+from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
+from engine.release.disk_need import DiskNeed, check_room, measure_need
+from engine.release.source import ExportSource
+from engine.release.targets import Target, parse_targets
+
+LONGEST_TEXT = 20_000
+"""Characters of a text that the user types for the model card."""
+_HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedExport:
+    """An export that can be started."""
+
+    recipe: ExportRecipe
+    """With what it names found, by paths that are valid from any folder."""
+    source: ExportSource
+    targets: tuple[Target, ...]
+    need: DiskNeed
+    free: int
+    """Bytes on the disk of its folder."""
+
+
+def launch_export(original: ExportRecipe, root: Path) -> JobDirectory:
+    """Start an export. Raises EngineError before anything is made."""
+    return start_export(plan_export(original, root), root)
+
+
+def start_export(planned: PlannedExport, root: Path) -> JobDirectory:
+    """Start an export that was found right."""
+    recipe, arm = planned.recipe, planned.source.arm
+    parents = [arm.adapter, arm.checkpoint] if arm.adapter else [arm.checkpoint]
+    parents += [recipe.report] if recipe.report else []
+    return launch.launch(recipe, root, parents=parents, needs_device=needs_device(recipe))
+
+
+def check_export(recipe: ExportRecipe, root: Path, run: str) -> None:
+    """Raise EngineError where the export of the job `run` cannot be started again."""
+    plan_export(recipe, root, run)
+
+
+def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExport:
+    """Find all that an export names; `run` is its job where it has one. Raises EngineError."""
+    targets = parse_targets(original.targets)
+    store = open_store(root)
+    runs = [job.path for job in store.jobs()]
+    source = find_source(original.source, runs)
+    if source.adapter is None and any(target.form == "adapter" for target in targets):
+        raise EngineError(
+            "There is no adapter to export.",
+            f"{source.arm.name} was trained whole: {source.base}",
+            "Use --as merged or --as gguf.",
+        )
+    out = Path(os.path.abspath(os.path.expanduser(original.out))) if original.out else None
+    if out is None:
+        raise EngineError(
+            "No folder for the export.", "", "Name one that does not exist: --out DIR."
+        )
+    _check_out(out, source, [root, *runs])
+    _check_rivals(out, store, run)
+    _check_card(original)
+    need = measure_need(source, targets, original.dtype)
+    free = check_room(need, out.parent)
+    recipe = replace(
+        original,
+        source=format_arm(find_weights(source.arm, runs)),
+        targets=[target.name for target in targets],
+        out=str(out),
+        report=_find_report(original.report, store),
+    )
+    return PlannedExport(recipe, source, targets, need, free)
+
+
+def _check_out(out: Path, source: ExportSource, runs: Sequence[Path]) -> None:
+    """Raise EngineError where the folder cannot be made: nothing that is there is ever changed."""
+    if os.path.lexists(out):
+        raise EngineError(
+            "The folder of the export already exists.",
+            str(out),
+            "Name a folder that does not exist: --out DIR.",
+        )
+    if not out.parent.is_dir():
+        raise EngineError(
+            "The folder above the export does not exist.",
+            str(out.parent),
+            "Make it, or name another one with --out.",
+        )
+    if not os.access(out.parent, os.W_OK | os.X_OK):
+        raise EngineError(
+            "The folder above the export cannot be written to.",
+            str(out.parent),
+            "Name another one with --out.",
+        )
+    folders = [*runs, source.base, source.root, source.before, source.tokenizer]
+    folders += [one for one in (source.adapter, source.before_adapter) if one is not None]
+    place = Path(os.path.realpath(out))
+    for folder in folders:
+        if Path(os.path.realpath(folder)) in place.parents:
+            raise EngineError(
+                "The export cannot lie in a folder of runs or in a model.",
+                f"{out} is in {folder}",
+                "Name a folder elsewhere: --out DIR.",
+            )
+
+
+def _check_rivals(out: Path, store: Store, run: str) -> None:
+    """Raise EngineError where another export that has not ended makes the same folder."""
+    for job in store.jobs():
+        if job.path.name == run:
+            continue
+        record = store.record(job)
+        if record is None or record.kind != "export":
+            continue
+        try:
+            recipe = job.recipe()
+        except EngineError:
+            continue
+        alive = status.derive(job, status.read(job)).alive
+        if alive and isinstance(recipe, ExportRecipe) and recipe.out == str(out):
+            raise EngineError(
+                "Another export makes this folder.",
+                f"{job.path.name}: {out}",
+                f"Name another folder, or stop that one: finetop stop {job.path.name}",
+            )
+
+
+def _check_card(recipe: ExportRecipe) -> None:
+    """Raise EngineError for what the model card cannot hold."""
+    if recipe.base_id and not _HUB_ID.fullmatch(recipe.base_id):
+        raise EngineError(
+            "This is no name on the Hub.", recipe.base_id[:200], "Use --base-id ORG/NAME."
+        )
+    for name, text in (
+        ("The intended use", recipe.intended_use),
+        ("The text on limits", recipe.limitations),
+    ):
+        if len(text) > LONGEST_TEXT:
+            raise EngineError(
+                f"{name} is too long.", f"{len(text):,} of {LONGEST_TEXT:,} characters"
+            )
+
+
+def _find_report(named: str, store: Store) -> str:
+    """The evaluation that the card tells, by its whole id. Raises EngineError."""
+    if not named:
+        return ""
+    job = store.find(named.removeprefix(RUN))
+    if not isinstance(job.recipe(), EvaluateRecipe):
+        raise EngineError(
+            "This job is not an evaluation.", str(job.path), "Name one that finetop impact shows."
+        )
+    if status.derive(job, status.read(job)) is not State.DONE:
+        raise EngineError(
+            "This evaluation is not done.", str(job.path), f"finetop resume {job.path.name}"
+        )
+    return f"{RUN}{job.path.name}"

@@ -1,0 +1,143 @@
+"""What an export takes of a disk, before anything is written: bytes of each target.
+
+From the headers of the weights' files alone: each number that is stored, in the type that it will
+have. Counts the merged model that only a GGUF file is made of, and the file that llama-quantize
+reads. Nothing here looks at what is in a tensor.
+"""
+
+import math
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.checkpoints.adapters import WEIGHTS
+from engine.checkpoints.weights import read_weights
+from engine.errors import EngineError
+from engine.jobs.directory import JobDirectory
+from engine.number_format import write_size
+from engine.release.source import ExportSource
+from engine.release.targets import OWN_TYPES, WRITTEN_TYPES, Target
+from engine.safe_open import list_files
+
+_BYTES = {"float32": 4.0, "float16": 2.0, "bfloat16": 2.0, "f32": 4.0, "f16": 2.0, "bf16": 2.0}
+_STORED = {"F64": 8.0, "F32": 4.0, "F16": 2.0, "BF16": 2.0}
+_UNPACKED = 2.0
+"""Bytes of a number that is stored in fewer: 8 and 4 bits are never merged into."""
+_Q8_0 = 34 / 32
+"""Bytes a number: blocks of 32 numbers of one byte with one scale in float16. The other quantised
+types take less."""
+_TEXTS = (".json", ".jinja", ".txt", ".model")
+_CARD = 4_000_000
+"""Bytes of model card, curves, licenses and checksums of one folder: an upper bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiskNeed:
+    """Bytes on the disk of the export."""
+
+    targets: Mapping[str, int]
+    """By the name of each target."""
+    temporary: int
+    """Removed before the end."""
+
+    @property
+    def kept(self) -> int:
+        return sum(self.targets.values())
+
+    @property
+    def most(self) -> int:
+        """At its most, while it is written."""
+        return self.kept + self.temporary
+
+    @property
+    def words(self) -> str:
+        """As in "adapter 2.1 MB, merged 134 MB; 268 MB more while it is written"."""
+        parts = ", ".join(f"{name} {write_size(size)}" for name, size in self.targets.items())
+        more = f"; {write_size(self.temporary)} more while it is written"
+        return parts + (more if self.temporary else "")
+
+
+def measure_need(source: ExportSource, targets: Sequence[Target], dtype: str) -> DiskNeed:
+    """What these targets take, merged weights in `dtype` as recipes have it. Raises EngineError
+    where the weights cannot be read."""
+    model = _Model(source, dtype)
+    sizes = {target.name: model.size_of(target) for target in targets}
+    written = {target.quantization for target in targets if target.form == "gguf"}
+    temporary = 0
+    if written and not any(target.form == "merged" for target in targets):
+        temporary += model.merged
+    if written - {"", *WRITTEN_TYPES} and not written & {"", *OWN_TYPES}:
+        temporary += model.size_of(Target("gguf"))
+    return DiskNeed(sizes, temporary)
+
+
+def check_room(need: DiskNeed, folder: Path) -> int:
+    """The free bytes where `folder` lies. Raises EngineError where the export does not fit."""
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as error:
+        raise EngineError(
+            "The disk of the export cannot be read.", f"{folder}: {error.strerror}"
+        ) from error
+    if free < need.most:
+        raise EngineError(
+            "The export does not fit on this disk.",
+            f"{folder} has {write_size(free)} free; {write_size(need.most)} are needed: "
+            f"{need.words}",
+            "Free disk space, use another folder with --out, or ask for fewer targets.",
+        )
+    return free
+
+
+class _Model:
+    """The sizes of one model in its other forms."""
+
+    def __init__(self, source: ExportSource, dtype: str) -> None:
+        files = list_files(source.base)
+        self._elements = read_weights(source.base, files).elements
+        self._dtype = dtype
+        self._tokenizer = _other_bytes(source.tokenizer)
+        adapters = [source.adapter, source.before_adapter]
+        adapters += [JobDirectory(stage).adapter for stage in source.stages]
+        folders = {folder.resolve() for folder in adapters if folder is not None}
+        self._adapter = sum(_file_bytes(folder / WEIGHTS) for folder in folders)
+        """Of a chain of adapters all: they may become one."""
+
+    @property
+    def merged(self) -> int:
+        """Weights as they are merged, with all that lies beside them."""
+        return self._weights(_BYTES.get(self._dtype)) + self._tokenizer + _CARD
+
+    def size_of(self, target: Target) -> int:
+        if target.form == "adapter":
+            return self._adapter + self._tokenizer + _CARD
+        if target.form == "merged":
+            return self.merged
+        if target.quantization in ("", *OWN_TYPES):
+            width = _BYTES.get(target.quantization or self._dtype)
+        else:
+            width = _Q8_0
+        return self._weights(width) + self._tokenizer + _CARD
+
+    def _weights(self, width: float | None) -> int:
+        """Bytes at so many a number; None: as each is stored, but for what is quantised."""
+        return math.ceil(
+            sum(
+                count * (width or _STORED.get(stored, _UNPACKED))
+                for stored, count in self._elements.items()
+            )
+        )
+
+
+def _other_bytes(folder: Path) -> int:
+    """What lies beside weights: tokenizer, templates, configs; no states of an optimiser."""
+    files = list_files(folder)
+    return sum(status.st_size for name, status in files.items() if name.endswith(_TEXTS))
+
+
+def _file_bytes(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
