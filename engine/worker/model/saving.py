@@ -93,7 +93,12 @@ def merge(base: Path, adapter: Path) -> Any:
             str(base),
             "Continue the adapter (model.adapter = continue), or use the unquantised base.",
         )
-    attached = loading.attach_adapter(model, adapter)
+    return fold(loading.attach_adapter(model, adapter), adapter)
+
+
+def fold(attached: Any, adapter: Path) -> Any:
+    """A model with an adapter on it, which is that at `adapter`, with it added to its weights: the
+    plain model, changed in place. Raises EngineError where there is no such sum."""
     try:
         merged = attached.merge_and_unload(safe_merge=True)
     except (AttributeError, NotImplementedError, ValueError) as error:

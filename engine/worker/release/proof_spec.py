@@ -6,11 +6,17 @@ user will load.
 
 import dataclasses
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from engine import atomic
+
+Tick = Callable[[str, int, int], None]
+"""Told what is done, how much of it, of how much (0: not known); may raise, to stop."""
+Advance = Callable[[int, int], None]
+"""The same of one activity."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +83,8 @@ def read_spec(path: Path) -> ProofSpec:
     body |= {key: Path(body[key]) for key in _PATHS}
     body |= {key: Path(body[key]) for key in _OPTIONAL_PATHS if body[key] is not None}
     return ProofSpec(**body | {"ends": tuple(body["ends"])})
+
+
+def advance_of(tick: Tick, activity: str) -> Advance:
+    """`tick`, for one activity."""
+    return lambda done, total: tick(activity, done, total)

@@ -4,7 +4,7 @@
 starts it, follows it, and ends it at once where its caller is stopped. The process that wrote an
 export still holds what it wrote: only a fresh one opens what a user will open.
 
-Owns the order of the checks. What is measured: `weight_checks`, `answer_checks`, `long_prompts`.
+Owns that process alone: `proof_steps` says what is checked, in which order.
 """
 
 import contextlib
@@ -17,7 +17,6 @@ import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,10 +28,8 @@ from engine.release.proof import Check, decode_check, encode_check
 from engine.text import one_line
 from engine.worker.environment import set_environment
 from engine.worker.out_of_memory import is_out_of_memory
-from engine.worker.release.proof_spec import ProofSpec, read_spec, write_spec
+from engine.worker.release.proof_spec import ProofSpec, Tick, read_spec, write_spec
 
-Tick = Callable[[str, int, int], None]
-"""Told what is done, how much of it, of how much (0: not known); may raise, to stop."""
 POLL_SECONDS = 0.2
 _MODULE = "engine.worker.release.prove"
 
@@ -53,24 +50,15 @@ def run_proof(spec: ProofSpec, folder: Path, tick: Tick) -> list[Check]:
         return _read_checks(out)
 
 
-def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
-    """All checks of one target, in this process; `scratch` is a folder for temporary files.
-
-    Raises EngineError where what is shipped, or the run itself, cannot be opened at all.
-    """
-    # Here, and not above: the job that calls `run_proof` needs no library of models for it.
-    from engine.worker.release.answer_checks import check_answers
-    from engine.worker.release.weight_checks import check_weights
-
-    return [*check_weights(spec, tick), *check_answers(spec, scratch, tick)]
-
-
 def main(arguments: list[str]) -> int:
     """Make the proof that the file SPEC asks for, and write it to OUT; 0 where that was done."""
     if len(arguments) != 2:
         print(f"usage: python -m {_MODULE} SPEC OUT", file=sys.stderr)
         return 2
     set_environment()
+    # Not above: the job that calls `run_proof` needs no library of models for it.
+    from engine.worker.release.proof_steps import prove
+
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     spec, out = Path(arguments[0]), Path(arguments[1])
     try:

@@ -1,0 +1,126 @@
+"""Distributions of one model, kept on disk, so that another can be compared with them later.
+
+Two models are never in memory together: what the first says at each counted place lies in a file,
+whole and in float32, and is read again row by row. Storing the most likely tokens alone would
+undercount a divergence. Owns the forward passes of rows and the numbers of two distributions.
+"""
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.worker.release.proof_rows import ProofRow
+from engine.worker.release.proof_spec import Advance
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """A place at which two models choose another token first."""
+
+    row: int
+    place: int
+    margin: float
+    """Of the reference: by how much its first choice is more likely than its second, in nats."""
+    reference_token: int
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowComparison:
+    """What one row came to under both models."""
+
+    places: int
+    divergence: float
+    """Σ KL(reference‖other) over its places, in nats; exact over the vocabulary."""
+    reference_nll: float
+    """Σ over its places, in nats."""
+    nll: float
+    disagreements: tuple[Disagreement, ...]
+    largest_noise: float
+    """By how much a margin between the reference's first two tokens moved, at most."""
+    finite: bool
+    """Whether all of the other model's values are numbers."""
+
+
+def distributions(model: Any, rows: Sequence[ProofRow], advance: Advance) -> Iterator[Tensor]:
+    """Log-probabilities, float32 of (places, vocabulary), row by row, each read by itself: padding
+    would move them."""
+    plain = model.get_base_model() if hasattr(model, "peft_config") else model
+    picks = "logits_to_keep" in inspect.signature(plain.forward).parameters
+    for at, row in enumerate(rows):
+        before = torch.tensor(row.places) - 1
+        ids = torch.tensor([row.ids])[:, : int(before[-1]) + 1].to(model.device)
+        with torch.inference_mode():
+            if picks:  # spares the logits of all other positions
+                logits = model(input_ids=ids, use_cache=False, logits_to_keep=before).logits[0]
+            else:
+                logits = model(input_ids=ids, use_cache=False).logits[0, before]
+            logs = torch.log_softmax(logits.float(), dim=-1).cpu()
+        advance(at + 1, len(rows))
+        yield logs
+
+
+def keep(model: Any, rows: Sequence[ProofRow], file: Path, advance: Advance) -> None:
+    """Write what the model says at each place of the rows. Raises OSError, as of a full disk."""
+    with file.open("wb") as out:
+        for logs in distributions(model, rows, advance):
+            out.write(logs.contiguous().numpy().tobytes())
+
+
+def compare(
+    model: Any, rows: Sequence[ProofRow], file: Path, advance: Advance
+) -> list[RowComparison]:
+    """What the model says at each place, beside what was kept in `file` of the same rows.
+
+    Tokens that one of the two has no logit for, as padding of the vocabulary, are left out of both;
+    such tokens have no embedding in the other either.
+    """
+    places = sum(len(row.places) for row in rows)
+    width = file.stat().st_size // (4 * places)
+    kept = np.memmap(file, np.float32, "r", shape=(places, width))
+    found, start = [], 0
+    for at, logs in enumerate(distributions(model, rows, advance)):
+        stop = start + len(rows[at].places)
+        found.append(_compare_row(at, rows[at], torch.from_numpy(kept[start:stop].copy()), logs))
+        start = stop
+    return found
+
+
+def _compare_row(at: int, row: ProofRow, reference: Tensor, logs: Tensor) -> RowComparison:
+    finite = bool(torch.isfinite(logs).all())
+    if logs.shape[1] != reference.shape[1]:
+        width = min(logs.shape[1], reference.shape[1])
+        logs, reference = (torch.log_softmax(one[:, :width], -1) for one in (logs, reference))
+    targets = torch.tensor([row.ids[place] for place in row.places]).unsqueeze(-1)
+    shares = reference.double().exp()
+    terms = torch.where(shares > 0, shares * (reference.double() - logs.double()), shares)
+    first = reference.topk(2, dim=-1)
+    margins = first.values[:, 0] - first.values[:, 1]
+    moved = logs.gather(-1, first.indices)
+    noise = (moved[:, 0] - moved[:, 1] - margins).abs().max()
+    chosen = logs.argmax(-1)
+    differing = (chosen != first.indices[:, 0]).nonzero()[:, 0].tolist()
+    return RowComparison(
+        len(row.places),
+        float(terms.sum()),
+        -float(reference.gather(-1, targets).double().sum()),
+        -float(logs.gather(-1, targets).double().sum()),
+        tuple(
+            Disagreement(
+                at,
+                row.places[one],
+                float(margins[one]),
+                int(first.indices[one, 0]),
+                int(chosen[one]),
+            )
+            for one in differing
+        ),
+        float(noise),
+        finite,
+    )
