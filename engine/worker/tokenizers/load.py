@@ -184,12 +184,19 @@ def _byte_level(vocabulary: Vocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
                 pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ]
         )
-    elif vocabulary.split not in _OWN_SPLIT:
+    elif not knows_split(vocabulary):
         return built, (
             f"unknown pre-tokenizer {vocabulary.split}: GPT-2's is used; "
             "counts may differ slightly",
         )
     return built, ()
+
+
+def knows_split(vocabulary: Vocabulary) -> bool:
+    """Whether it is known how text is cut into words before the vocabulary's merges."""
+    if vocabulary.kind != "byte-level BPE":
+        return True
+    return vocabulary.split in _OWN_SPLIT or vocabulary.split in _splits()
 
 
 def _splits() -> dict[str, str]:
