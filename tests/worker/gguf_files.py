@@ -22,7 +22,7 @@ Keys = dict[str, Any]
 
 def architecture_of(config: Any) -> str:
     """What llama.cpp calls a family."""
-    return _ARCHITECTURES.get(config.model_type, config.model_type)
+    return str(_ARCHITECTURES.get(config.model_type, config.model_type))
 
 
 def write_gguf_file(

@@ -27,19 +27,19 @@ from tests.worker.gguf_files import write_gguf_file
 from tests.worker.tiny import make_tokenizer
 
 CPU = torch.device("cpu")
-LLAMA3 = {
+LLAMA3: dict[str, Any] = {
     "rope_type": "llama3", "rope_theta": 5e5, "factor": 8.0, "low_freq_factor": 1.0,
     "high_freq_factor": 4.0, "original_max_position_embeddings": 64,
 }  # fmt: skip
-LONG = {
+LONG: dict[str, Any] = {
     "rope_type": "longrope", "rope_theta": 1e4, "long_factor": [1.5, 2.0, 3.0, 4.0],
     "short_factor": [1.0, 1.1, 1.2, 1.3], "original_max_position_embeddings": 64,
 }  # fmt: skip
-YARN = {
+YARN: dict[str, Any] = {
     "rope_type": "yarn", "rope_theta": 1e4, "factor": 4.0, "original_max_position_embeddings": 64
 }  # fmt: skip
-LINEAR = {"rope_type": "linear", "rope_theta": 1e6, "factor": 8.0}
-CAPPED = {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 1.5}
+LINEAR: dict[str, Any] = {"rope_type": "linear", "rope_theta": 1e6, "factor": 8.0}
+CAPPED: dict[str, Any] = {"attn_logit_softcapping": 2.0, "final_logit_softcapping": 1.5}
 
 
 def configs() -> dict[str, PreTrainedConfig]:
