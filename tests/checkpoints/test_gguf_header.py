@@ -2,7 +2,6 @@
 
 import resource
 import struct
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,33 +14,12 @@ from hypothesis import strategies as st
 from engine.checkpoints.gguf_config import explain_unusable, make_config, name_quantization
 from engine.checkpoints.gguf_header import TYPES, read_gguf_header, read_gguf_values
 from engine.errors import EngineError
-
-
-def write(path: Path, *, tensors: Mapping[str, Any] | None = None, **values: Any) -> Path:
-    """A file of the package's own writer: texts, numbers and lists by key, `__` for a dot."""
-    writer = gguf.GGUFWriter(path, "llama")
-    for key, value in values.items():
-        name = key.replace("__", ".")
-        if isinstance(value, str):
-            writer.add_string(name, value)
-        elif isinstance(value, int):
-            writer.add_uint32(name, value)
-        else:
-            writer.add_array(name, value)
-    default = {"token_embd.weight": np.ones((6, 32), dtype=np.float32)}
-    for name, array in (default if tensors is None else tensors).items():
-        kind = gguf.GGMLQuantizationType.Q8_0 if array.dtype == np.uint8 else None
-        writer.add_tensor(name, array, raw_dtype=kind)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    return path
+from tests.checkpoints.made import make_gguf
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    return write(
+    return make_gguf(
         tmp_path / "m.gguf",
         general__name="tiny",
         llama__block_count=2,
@@ -96,7 +74,9 @@ def test_a_damaged_file_is_an_error_by_name(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("damaged")
-    whole = write(folder / "m.gguf", llama__block_count=2, list=[1, 2], t=["a", "b"]).read_bytes()
+    whole = make_gguf(
+        folder / "m.gguf", llama__block_count=2, list=[1, 2], t=["a", "b"]
+    ).read_bytes()
     damaged = bytearray(whole[: data.draw(st.integers(0, len(whole)))])
     for _ in range(data.draw(st.integers(0, 4))):
         if damaged:
@@ -186,7 +166,7 @@ def test_another_kind_of_file_is_named(content: bytes, tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_answer_says_why(values: dict[str, Any], reason: str, tmp_path: Path) -> None:
-    header = read_gguf_header(write(tmp_path / "m.gguf", **values))
+    header = read_gguf_header(make_gguf(tmp_path / "m.gguf", **values))
     assert str(explain_unusable(header)).startswith(reason)
 
 
@@ -195,5 +175,5 @@ def test_the_recipe_of_a_file_is_its_name_where_its_tensors_are_of_it(tmp_path: 
         np.ones((6, 32), dtype=np.float32), gguf.GGMLQuantizationType.Q8_0
     )}  # fmt: skip
     for named, kind in ((7, "q8_0"), (15, "q8_0"), (9999, "q8_0")):
-        file = write(tmp_path / f"{named}.gguf", general__file_type=named, tensors=rounded)
+        file = make_gguf(tmp_path / f"{named}.gguf", general__file_type=named, tensors=rounded)
         assert name_quantization(read_gguf_header(file)) == kind
