@@ -261,7 +261,8 @@ class Actions:
             (str(one), "/".join(one.parts[-2:]) if one.name == "tokenizer.json" else one.name)
             for one in tokenizer_files.find(searched)
         ]
-        return [*models, *files]
+        listed = {ref for ref, _ in models}  # a GGUF file is a model as well
+        return [*models, *(one for one in files if one[0] not in listed)]
 
     def kept_tokenizers(self) -> tuple[str, ...]:
         """Refs of the tokenizers that were compared last; none where nothing is known."""

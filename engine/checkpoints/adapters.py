@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from engine.checkpoints.adapter_config import Config, explain_unsupported, read_adapter_config
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
+from engine.checkpoints.gguf_header import is_gguf
 from engine.checkpoints.hub_cache import HUB_ID
 from engine.checkpoints.safetensors_header import SafetensorsHeader, name_dtype, read_header
 from engine.checkpoints.tokenizer_check import has_chat_template
@@ -60,6 +61,8 @@ def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
         why = f"its base is not on this machine: {name}" if name else NO_BASE
         return replace(entry, base=name, base_reason=why, reason=entry.reason or why)
     unusable = f"its base cannot be used: {base.reason}" if base.reason else None
+    if is_gguf(base.path):
+        unusable = "its base is a GGUF file, which takes no adapter"
     return replace(
         entry,
         base=base.name if base.source == "cache" else entry.base,

@@ -11,13 +11,16 @@ from pathlib import Path
 from engine.checkpoints import hub_cache
 from engine.checkpoints.describe import (
     BUNDLED,
+    has_weights,
     inspect,
     inspect_bundled,
     inspect_repository,
+    list_gguf,
     locate,
     suggest_get,
 )
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
+from engine.checkpoints.gguf_header import is_gguf
 from engine.checkpoints.run_outputs import find_run, inspect_folder, inspect_run
 from engine.checkpoints.search import Search
 from engine.errors import EngineError
@@ -55,9 +58,9 @@ def resolve(ref: str, runs: Sequence[Path] = ()) -> Checkpoint:
             raise EngineError(
                 f"checkpoint not found: {ref}",
                 hint=suggest_get(ref)
-                or "Use a model folder, run:<id>, or a name in the Hub cache.",
+                or "Use a model folder, a .gguf file, run:<id>, or a name in the Hub cache.",
             )
-        found = inspect_folder(path, runs)
+        found = inspect_folder(_choose_file(path), runs)
     if found.reason != found.base_reason:
         absent = found.reason is not None and found.reason.startswith(NOT_DOWNLOADED)
         raise EngineError(
@@ -66,6 +69,19 @@ def resolve(ref: str, runs: Sequence[Path] = ()) -> Checkpoint:
             suggest_get(found.name) if absent else "",
         )
     return found
+
+
+def _choose_file(path: Path) -> Path:
+    """The path itself; of a folder that holds GGUF and no other weights, its file. Raises
+    EngineError where there are several."""
+    files = [] if is_gguf(path) or has_weights(path) else list_gguf(path)
+    if len(files) > 1:
+        raise EngineError(
+            f"{path.name} holds {len(files)} GGUF files",
+            ", ".join(file.name for file in files),
+            "Name one of them.",
+        )
+    return files[0] if files else path
 
 
 def _scan_runs(runs: Sequence[Path]) -> Iterator[Checkpoint]:

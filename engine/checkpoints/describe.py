@@ -1,4 +1,4 @@
-"""Describes one folder without loading, importing or running anything in it.
+"""Describes one folder, or GGUF file, without loading, importing or running anything in it.
 
 Reads a folder again only where a file was added, removed or changed. Finds an adapter's base.
 """
@@ -12,7 +12,10 @@ from engine.bundled import BASE
 from engine.checkpoints import hub_cache
 from engine.checkpoints.adapters import add_base, describe_adapter, is_adapter
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
+from engine.checkpoints.gguf_file import describe_gguf, is_later_part
+from engine.checkpoints.gguf_header import is_gguf
 from engine.checkpoints.model_folder import describe_model
+from engine.checkpoints.weights import is_weights
 from engine.errors import EngineError
 from engine.safe_open import list_files
 
@@ -22,11 +25,14 @@ Stamp = tuple[tuple[str, int, int], ...]
 
 
 def inspect(path: Path, *, ref: str | None = None, source: str = "folder") -> Checkpoint:
-    """Describe one folder, whatever is in it. Never raises: what is wrong stands in `reason`.
+    """Describe one folder or GGUF file, whatever is in it. Never raises: what is wrong stands in
+    `reason`.
 
     An adapter whose base is not on this machine has a reason, its base's name, and no `base_path`.
     """
     entry, stamp = _open(path, ref, source)
+    if is_gguf(path):
+        return entry if entry.reason else _describe(entry, stamp)
     if entry.reason is None and is_adapter([name for name, _, _ in stamp]):
         entry = _describe(replace(entry, kind="adapter"), stamp)
         path_of_base = locate(entry.base) if entry.base else None
@@ -44,18 +50,45 @@ def inspect_repository(repository: Path) -> list[Checkpoint]:
     """
     first = _pick_snapshot(repository)
     others = [path for path in hub_cache.list_snapshots(repository) if path != first]
+    files = [file for path in (first, *others) for file in list_gguf(path)]
+    if files and not any(has_weights(path) for path in (first, *others)):
+        return [inspect(file, source="cache") for file in files]
     entries = [inspect(first, source="cache"), *(inspect(path, source="cache") for path in others)]
-    return [entries[0], *(entry for entry in entries[1:] if entry.reason is None)]
+    whole = [entries[0], *(entry for entry in entries[1:] if entry.reason is None)]
+    return [*whole, *(inspect(file, source="cache") for file in files)]
+
+
+def list_gguf(folder: Path) -> list[Path]:
+    """The GGUF files directly in a folder; of one that is split, its first part. Never raises."""
+    try:
+        names = sorted(list_files(folder))
+    except EngineError:
+        return []
+    return [folder / name for name in names if is_gguf(Path(name)) and not is_later_part(name)]
+
+
+def has_weights(folder: Path) -> bool:
+    """Whether there are weights of another kind than GGUF, or an adapter."""
+    try:
+        names = list_files(folder)
+    except EngineError:
+        return False
+    return "adapter_config.json" in names or any(is_weights(name) for name in names)
 
 
 def _open(path: Path, ref: str | None, source: str) -> tuple[Checkpoint, Stamp]:
     """The entry before anything is read, and the folder's files."""
     path = Path(os.path.abspath(path))
-    repository = hub_cache.find_repository(path)
-    name, source = hub_cache.name_folder(path), "cache" if repository else source
-    entry = Checkpoint(ref or str(path), name, path, source, "model")
+    folder = path.parent if is_gguf(path) else path
+    repository = hub_cache.find_repository(folder)
+    source = "cache" if repository else source
+    entry = Checkpoint(ref or str(path), hub_cache.name_folder(path), path, source, "model")
     try:
-        files = list_files(path)
+        files = list_files(folder)
+        if is_gguf(path):
+            files = {path.name: files[path.name]} if path.name in files else {}
+            if not files:
+                return replace(entry, reason="the file is missing"), ()
     except EngineError as error:
         absent = isinstance(error.__cause__, FileNotFoundError)
         return replace(entry, reason=NOT_DOWNLOADED if repository and absent else error.title), ()
@@ -66,7 +99,9 @@ def _open(path: Path, ref: str | None, source: str) -> tuple[Checkpoint, Stamp]:
 
 @lru_cache(maxsize=2048)
 def _describe(entry: Checkpoint, stamp: Stamp) -> Checkpoint:
-    """Read the folder; again only where a file was added, removed or changed."""
+    """Read the folder or file; again only where a file was added, removed or changed."""
+    if is_gguf(entry.path):
+        return describe_gguf(entry)
     names = frozenset(name for name, _, _ in stamp)
     describe = describe_adapter if entry.kind == "adapter" else describe_model
     return describe(entry, names)
@@ -103,6 +138,8 @@ def locate(named: str) -> Path | None:
         path = Path(named).expanduser()
     except RuntimeError:  # the home of a user who does not exist
         return None
+    if is_gguf(path) and os.path.isfile(path):
+        return path
     if named and os.path.isdir(path):
         return _pick_snapshot(path) if hub_cache.is_repository(path) else path
     if path.parts[-3:] == BASE.parts[-3:] or named == BUNDLED:

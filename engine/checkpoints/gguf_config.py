@@ -24,6 +24,8 @@ _FILE_TYPES: Mapping[int, str] = {
 }  # fmt: skip
 """What `general.file_type` numbers: the recipe by which a file's tensors got their types."""
 _SHORT_TYPES = {"f32": "fp32", "f16": "fp16"}
+UNROUNDED = ("fp32", "fp16", "bf16")
+"""Names of `name_quantization` for weights that are kept as they are."""
 ROPE_FACTORS = "rope_freqs.weight"
 """The tensor by which scaled RoPE of Llama 3 divides each frequency."""
 LONG_FACTORS, SHORT_FACTORS = "rope_factors_long.weight", "rope_factors_short.weight"

@@ -96,7 +96,10 @@ def _has_snapshot(repository: Path, commit: str) -> bool:
 
 
 def name_folder(folder: Path) -> str:
-    """What a model's folder is called: by the hub's name where it lies in a cache of it."""
+    """What a model's folder is called, or a file in it: by the hub's name where it lies in a cache
+    of it."""
+    if find_repository(folder.parent) and not os.path.isdir(folder):
+        return f"{name_snapshot(folder.parent)}/{folder.name}"
     return name_snapshot(folder) if find_repository(folder) else folder.name
 
 

@@ -8,6 +8,8 @@ from itertools import islice
 from pathlib import Path
 
 from engine.checkpoints.config_json import read_json
+from engine.checkpoints.gguf_file import is_later_part
+from engine.checkpoints.gguf_header import is_gguf
 from engine.checkpoints.hub_cache import is_repository
 from engine.checkpoints.weights import is_weights
 from engine.errors import EngineError
@@ -30,7 +32,8 @@ class Search:
         self._seen: set[tuple[int, int]] = set()
 
     def find(self, folders: Iterable[Path]) -> Iterator[Path]:
-        """Folders that look like a checkpoint, an adapter, or a repository of the hub's cache.
+        """GGUF files, and folders that look like a checkpoint, an adapter, or a repository of the
+        hub's cache.
 
         Level by level, so that a folder is found under its own path before a link to it.
         """
@@ -47,8 +50,10 @@ class Search:
             if is_repository(folder):
                 yield folder
                 continue
-            if looks_like_checkpoint(folder, names):
+            files = [name for name in names if is_gguf(Path(name)) and not is_later_part(name)]
+            if looks_like_checkpoint(folder, names) and (not files or _has_more(names)):
                 yield folder
+            yield from (folder / name for name in files)
             if depth < DEEPEST and "job.json" not in names:  # runs are listed as runs
                 waiting.extend((path, depth + 1) for path in below)
 
@@ -82,6 +87,11 @@ class Search:
     def _skip(self, folder: Path, error: OSError | ValueError) -> None:
         why = error.strerror if isinstance(error, OSError) else str(error)
         self.skipped.append((folder, f"the folder cannot be read: {why}"))
+
+
+def _has_more(names: Iterable[str]) -> bool:
+    """Whether a folder with GGUF files holds other weights, or an adapter, as well."""
+    return any(is_weights(name) or name == "adapter_config.json" for name in names)
 
 
 def looks_like_checkpoint(folder: Path, names: Iterable[str]) -> bool:

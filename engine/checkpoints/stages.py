@@ -10,6 +10,7 @@ from typing import Literal
 
 from engine.checkpoints import checkpoint_list
 from engine.checkpoints.adapter_config import shares_base
+from engine.checkpoints.gguf_file import check_trainable
 from engine.checkpoints.run_outputs import find_root
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
@@ -57,6 +58,7 @@ def find_stage(recipe: TrainRecipe, runs: Sequence[Path]) -> Stage:
     Raises EngineError where the checkpoint, or its base, is missing or cannot be used.
     """
     checkpoint = checkpoint_list.resolve(recipe.model.checkpoint, runs)
+    check_trainable(checkpoint)
     root = find_root(checkpoint, runs)
     if checkpoint.kind != "adapter":
         same = root.path == checkpoint.path

@@ -11,6 +11,8 @@ from engine.checkpoints.adapter_config import (
     read_adapter_config,
 )
 from engine.checkpoints.checkpoint_list import Checkpoint
+from engine.checkpoints.gguf_file import check_adaptable, has_template
+from engine.checkpoints.gguf_header import is_gguf
 from engine.checkpoints.tokenizer_check import has_chat_template
 from engine.compare.arms import Arm
 from engine.errors import EngineError
@@ -20,6 +22,7 @@ from engine.safe_open import list_files
 @dataclass(frozen=True, slots=True)
 class ArmWeights:
     base: Path
+    """The folder of a whole model, or a GGUF file."""
     adapter: Path | None = None
 
     @property
@@ -53,6 +56,7 @@ def locate(arm: Arm, runs: Sequence[Path]) -> ArmWeights:
             f"{arm.name}: {arm.checkpoint}",
             "Use the base model before the +.",
         )
+    check_adaptable(arm.name, checkpoint.path)
     return ArmWeights(checkpoint.path, adapter.path)
 
 
@@ -65,7 +69,8 @@ def check_answerable(arm: Arm, weights: ArmWeights) -> None:
     folder = weights.tokenizer
     if arm.form != "chat" or (folder / "additional_chat_templates").is_dir():
         return
-    if not has_chat_template(folder, list_files(folder)):
+    file = is_gguf(folder)
+    if not (has_template(folder) if file else has_chat_template(folder, list_files(folder))):
         raise EngineError(
             "This checkpoint has no chat template.",
             f"{arm.name}: {folder}",

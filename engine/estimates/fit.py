@@ -15,6 +15,7 @@ from engine.checkpoints import config_json
 from engine.checkpoints.context import check_length
 from engine.checkpoints.describe import inspect_base
 from engine.checkpoints.entry import Checkpoint
+from engine.checkpoints.gguf_file import check_trainable
 from engine.errors import EngineError
 from engine.estimates import advice, disk, duration, memory
 from engine.estimates.advice import Advice, Estimator, gigabytes
@@ -333,6 +334,7 @@ def free_main_memory() -> int:
 
 def read_model(checkpoint: Checkpoint) -> tuple[config_json.Config, int | None]:
     """The config and the exact number of parameters of a model, or of an adapter's base."""
+    check_trainable(checkpoint)
     if checkpoint.kind != "adapter":
         return config_json.read_json(checkpoint.path / "config.json"), checkpoint.parameters
     if checkpoint.base_path is None:

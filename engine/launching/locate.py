@@ -36,6 +36,7 @@ class Located:
 def locate(original: TrainRecipe, root: Path) -> Located:
     """Find all that a recipe names; `root` is where its runs are. Raises EngineError."""
     from engine.checkpoints import checkpoint_list
+    from engine.checkpoints.gguf_file import check_trainable
     from engine.compare import prompts
     from engine.data import dataset_list
     from engine.data.shards import list_parts
@@ -44,6 +45,7 @@ def locate(original: TrainRecipe, root: Path) -> Located:
     store = open_store(root)
     runs = [job.path for job in store.jobs()]
     checkpoint = checkpoint_list.resolve(original.model.checkpoint, runs)
+    check_trainable(checkpoint)
     data, replay = original.data, original.replay
     objective = original.training.objective
     train = dataset_list.resolve(_whole(data.train, store), runs, data, objective)

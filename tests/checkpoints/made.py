@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
+
 LFS_POINTER = (
     b"version https://git-lfs.github.com/spec/v1\n"
     b"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 548105171\n"
@@ -73,3 +76,41 @@ def make_repository(cache: Path, name: str, commits: Mapping[str, bool], main: s
                 file.rename(blob)
                 (snapshot / file.name).symlink_to(Path("..", "..", "blobs", blob.name))
     return repository
+
+
+ANSWERING: Mapping[str, Any] = {
+    "llama__block_count": 1,
+    "llama__context_length": 512,
+    "llama__embedding_length": 32,
+    "llama__feed_forward_length": 64,
+    "llama__attention__head_count": 4,
+    "llama__attention__layer_norm_rms_epsilon": 1e-5,
+    "tokenizer__ggml__model": "gpt2",
+    "tokenizer__ggml__tokens": ["a", "b", "c", "d", "e", "f"],
+    "tokenizer__chat_template": "{{ messages }}",
+}
+"""The keys of a GGUF file that is listed as usable."""
+
+
+def make_gguf(path: Path, *, tensors: Mapping[str, Any] | None = None, **values: Any) -> Path:
+    """A file of the package's own writer: texts, numbers and lists by key, `__` for a dot."""
+    writer = gguf.GGUFWriter(path, "llama")
+    for key, value in values.items():
+        name = key.replace("__", ".")
+        if isinstance(value, str):
+            writer.add_string(name, value)
+        elif isinstance(value, float):
+            writer.add_float32(name, value)
+        elif isinstance(value, int):
+            writer.add_uint32(name, value)
+        else:
+            writer.add_array(name, value)
+    default = {"token_embd.weight": np.ones((6, 32), dtype=np.float32)}
+    for name, array in (default if tensors is None else tensors).items():
+        kind = gguf.GGMLQuantizationType.Q8_0 if array.dtype == np.uint8 else None
+        writer.add_tensor(name, array, raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path

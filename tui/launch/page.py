@@ -1,5 +1,6 @@
 """Launch: a model, data, a form; what is learned, the recipe, whether it fits; and off it goes."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -7,6 +8,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 
+from engine.checkpoints.gguf_file import as_trained
 from engine.errors import EngineError
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
@@ -183,7 +185,9 @@ class LaunchPage(Page):
         self._suggest_name()
 
     def _show_catalogue(self, found: tuple[Catalogue, str, str]) -> None:
-        self._catalogue, self._warning, self._start_error = found
+        catalogue, self._warning, self._start_error = found
+        models = tuple(map(as_trained, catalogue.checkpoints))
+        self._catalogue = replace(catalogue, checkpoints=models)
         self.query_one(Form).offer("device", self._catalogue.devices)
         self._refresh_lists()
         self._check()

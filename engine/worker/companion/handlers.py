@@ -12,6 +12,7 @@ import torch
 
 from engine.checkpoints import config_json
 from engine.checkpoints.context import check_length, find_context_length, has_position_table
+from engine.checkpoints.gguf_file import read_model_config
 from engine.compare.arms import Arm
 from engine.data import dataset_list
 from engine.recipes.settings import Data, Training
@@ -195,7 +196,7 @@ class Handlers:
         arm = Arm("preview", request_fields.parse_text(request, "checkpoint"))
         weights = self._pool.locate(arm)
         data = read_data(request.get("data"), request.get("max_length"))
-        config = config_json.read_json(weights.base / "config.json")
+        config = read_model_config(weights.base)
         length, tabled = find_context_length(config), has_position_table(config)
         return _DataRequest(
             data,

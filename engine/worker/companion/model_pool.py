@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from engine.checkpoints.gguf_header import is_gguf
 from engine.checkpoints.hub_cache import name_folder
 from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm
@@ -17,7 +18,7 @@ from engine.errors import EngineError
 from engine.jobs.store import open_store
 from engine.worker.companion.protocol import Cancelled, Event
 from engine.worker.inference.models import LoadedArm, ModelCache, SharedModel
-from engine.worker.inference.weight_files import free_on
+from engine.worker.inference.weight_files import free_on, load_tokenizer
 from engine.worker.model import loading
 
 _TOKENIZER_FILES = (".json", ".jinja", ".model", ".tiktoken", ".txt")
@@ -66,10 +67,11 @@ class ModelPool:
         It is kept: one with 262,144 tokens takes seconds to read.
         """
         path = self.locate(arm).tokenizer
-        files = (file for file in path.iterdir() if file.suffix in _TOKENIZER_FILES)
+        inside = [path] if is_gguf(path) else path.iterdir()
+        files = (file for file in inside if file.suffix in _TOKENIZER_FILES or file == path)
         written = max((file.stat().st_mtime_ns for file in files if file.is_file()), default=0)
         if path not in self._tokenizers or self._written.get(path, written) != written:
-            self._tokenizers[path] = loading.load_tokenizer(path)
+            self._tokenizers[path] = load_tokenizer(path)
         self._written[path] = written
         return self._tokenizers[path]
 

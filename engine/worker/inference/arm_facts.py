@@ -19,6 +19,9 @@ from engine.chat import Message, Tools
 from engine.checkpoints import config_json
 from engine.checkpoints.adapter_config import shares_base
 from engine.checkpoints.context import find_context_length
+from engine.checkpoints.gguf_config import UNROUNDED, name_quantization
+from engine.checkpoints.gguf_file import read_model_config
+from engine.checkpoints.gguf_header import is_gguf, read_gguf_header
 from engine.compare.arm_weights import ArmWeights
 from engine.compare.arms import Arm, format_arm
 from engine.errors import EngineError
@@ -78,7 +81,7 @@ def look(
     device: torch.device, tools: Tools = (),
 ) -> Fact:  # fmt: skip
     """The facts of a local arm. Raises EngineError where its prompt cannot be written."""
-    config = config_json.read_json(weights.base / "config.json")
+    config = read_model_config(weights.base)
     template = None if arm.form == "raw" else choose_template(tokenizer, arm.form)
     prompt = render_prompt(messages, tokenizer, arm.form, arm.system, arm.prefix, tools)
     # What training leaves is a tokenizer with its template; of others none is known.
@@ -98,13 +101,21 @@ def look(
         tuple(as_trained),
         find_context_length(config),
         str(loading.pick_dtype(device, "infer")).removeprefix("torch."),
-        config_json.find_quantisation(config) or "",
+        name_stored(weights.base, config),
         trained_on(weights.adapter) if weights.adapter and arm.strength else "",
         weights.adapter is not None and arm.strength != 0 and not shares_base(weights.adapter),
         arm.decoding(usual),
         unreadable(arm, unknown) if unknown else None,
         tools,
     )
+
+
+def name_stored(base: Path, config: config_json.Config) -> str:
+    """How a model's weights were rounded: the method, or a GGUF file's type; empty: not at all."""
+    if not is_gguf(base):
+        return config_json.find_quantisation(config) or ""
+    kind = name_quantization(read_gguf_header(base)) or ""
+    return "" if kind in UNROUNDED else kind
 
 
 def as_table(fact: Fact, device: torch.device) -> Table:

@@ -27,7 +27,14 @@ from engine.worker.data.encode import end_token_ids
 from engine.worker.data.token_ids import explain_unknown
 from engine.worker.inference.adapter_scale import scaled
 from engine.worker.inference.null_adapters import randomize_adapter
-from engine.worker.inference.weight_files import Stamped, detach, size_on_device, stamped
+from engine.worker.inference.weight_files import (
+    Stamped,
+    detach,
+    load_tokenizer,
+    load_weights,
+    size_on_device,
+    stamped,
+)
 from engine.worker.model import loading
 
 Say = Callable[[str], None]
@@ -255,8 +262,7 @@ class ModelCache:
             if not self._make_room(size_on_device(weights.base, self.device), busy):
                 return None
             say(f"loading {name_folder(weights.base)}")
-            dtype = loading.pick_dtype(self.device, "infer")
-            model = SharedModel(loading.load_base(weights.base, self.device, dtype))
+            model = SharedModel(load_weights(weights.base, self.device))
         self._kept[key] = model
         try:
             own = weights.adapter
@@ -286,7 +292,7 @@ class ModelCache:
 
     def _tokenizer(self, path: Path) -> Any:
         if path not in self._tokenizers:
-            self._tokenizers[path] = loading.load_tokenizer(path)
+            self._tokenizers[path] = load_tokenizer(path)
         return self._tokenizers[path]
 
     def clear(self) -> None:

@@ -8,8 +8,10 @@ from typing import Any
 import psutil
 import torch
 
+from engine.checkpoints.gguf_header import is_gguf, read_gguf_header
 from engine.compare.arm_weights import ArmWeights
 from engine.worker.model import loading
+from engine.worker.model.gguf_model import load_gguf, load_gguf_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +24,9 @@ class Stamped:
 
 
 def stamped(path: Path) -> Stamped:
-    """The weights in a directory, as they are now."""
-    times = [file.stat().st_mtime_ns for file in path.glob("*.safetensors")]
+    """The weights in a directory, or in a GGUF file, as they are now."""
+    files = [path] if is_gguf(path) else path.glob("*.safetensors")
+    times = [file.stat().st_mtime_ns for file in files]
     return Stamped(path, max(times, default=0))
 
 
@@ -32,6 +35,18 @@ def identify_weights(weights: ArmWeights) -> list[list[object]]:
     were written."""
     stamps = [stamped(path) for path in (weights.base, weights.adapter) if path is not None]
     return [[str(stamp.path), stamp.written] for stamp in stamps]
+
+
+def load_weights(path: Path, device: torch.device) -> Any:
+    """A model to answer with, of a folder or a GGUF file. Raises EngineError."""
+    dtype = loading.pick_dtype(device, "infer")
+    load = load_gguf if is_gguf(path) else loading.load_base
+    return load(path, device, dtype)
+
+
+def load_tokenizer(path: Path) -> Any:
+    """The tokenizer of a folder or a GGUF file. Raises EngineError."""
+    return load_gguf_tokenizer(path) if is_gguf(path) else loading.load_tokenizer(path)
 
 
 def detach(model: Any, name: str) -> None:
@@ -68,7 +83,10 @@ def free_on(device: torch.device) -> int:
 
 
 def size_on_device(path: Path, device: torch.device) -> int:
-    """Bytes that the weights will take, from the files' sizes and the number format on disk."""
+    """Bytes that the weights will take, from the files' sizes and the number format on disk; of a
+    GGUF file from its tensors, each of which is dequantised."""
+    if is_gguf(path):
+        return read_gguf_header(path).parameters * loading.pick_dtype(device, "infer").itemsize
     stored = sum(file.stat().st_size for file in path.glob("*.safetensors"))
     try:
         config = json.loads((path / "config.json").read_bytes())

@@ -27,6 +27,7 @@ from engine.checkpoints.gguf_header import GgufHeader, GgufTensor, read_gguf_hea
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
 from engine.worker.tokenizers import load as tokenizers
+from engine.worker.tokenizers.gguf import read_vocabulary
 
 _OFFSET_NORMS = "gemma2"
 """The family by whose rule norms of Gemma 1, which transformers' loader does not know, are read."""
@@ -75,8 +76,19 @@ def load_gguf(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
 
 
 def load_gguf_tokenizer(path: Path) -> Any:
-    """The tokenizer of a GGUF file, with its chat template. Raises EngineError."""
+    """The tokenizer of a GGUF file, with its chat template.
+
+    Raises EngineError, also where its pre-tokenizer is not known here: tokens that are cut
+    elsewhere would make another model of the same weights.
+    """
     set_environment()
+    vocabulary = read_vocabulary(path)
+    if not tokenizers.knows_split(vocabulary):
+        raise EngineError(
+            f"{path.name} cannot be used: its pre-tokenizer {vocabulary.split[:40]!r} is unknown",
+            str(path),
+            "Serve it with llama.cpp, and use the server's address as an arm.",
+        )
     return tokenizers.load_file(path)[0]
 
 

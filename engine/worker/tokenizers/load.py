@@ -30,6 +30,7 @@ from engine.errors import EngineError
 from engine.jobs.directory import RUN
 from engine.safe_open import list_files, open_regular, read_bounded, recognise_impostor
 from engine.worker.model import loading
+from engine.worker.release.gguf.pre_tokenizers import TABLE, PreTokenizer
 from engine.worker.tokenizers import gguf, sentencepiece
 from engine.worker.tokenizers.vocabulary import BYTE, CONTROL, NORMAL, USER, Vocabulary
 
@@ -37,7 +38,8 @@ LARGEST = 256 << 20
 """Bytes of a tokenizer.json."""
 KINDS = "tokenizer.json, a model's folder, a SentencePiece .model, or a .gguf"
 _SPACE = "▁"
-_OWN_SPLIT = ("", "default", "gpt-2", "gpt2")
+_OWN_SPLIT = ("", "default", "gpt2")
+_ROWS = {row.name: row for row in TABLE}
 
 
 def load(ref: str, runs: Sequence[Path]) -> tuple[Any, tuple[str, ...]]:
@@ -172,24 +174,52 @@ def build(vocabulary: Vocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
 def _byte_level(vocabulary: Vocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
     ids = _ids(vocabulary)
     merges = [pair for pair in vocabulary.merges if {*pair, "".join(pair)} <= ids.keys()]
-    whole = vocabulary.split == "llama-bpe"
+    row = _ROWS.get(vocabulary.split)
+    whole = row is not None and row.whole_words
     built = Tokenizer(algorithms.BPE(ids, merges, ignore_merges=whole))
     built.decoder = decoders.ByteLevel()
     split = _splits().get(vocabulary.split)
     built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    if split is not None:
+    if row is not None:
+        built.pre_tokenizer = _cut_by(row)
+    elif split is not None:
         built.pre_tokenizer = pre_tokenizers.Sequence(
             [
                 pre_tokenizers.Split(Regex(split), behavior="isolated"),
                 pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
             ]
         )
-    elif vocabulary.split not in _OWN_SPLIT:
+    elif not knows_split(vocabulary):
         return built, (
             f"unknown pre-tokenizer {vocabulary.split}: GPT-2's is used; "
             "counts may differ slightly",
         )
     return built, ()
+
+
+def knows_split(vocabulary: Vocabulary) -> bool:
+    """Whether it is known how text is cut into words before the vocabulary's merges."""
+    if vocabulary.kind != "byte-level BPE":
+        return True
+    known = (*_OWN_SPLIT, *_ROWS)
+    return vocabulary.split in known or vocabulary.split in _splits()
+
+
+def _cut_by(row: PreTokenizer) -> Any:
+    """The pre-tokenizer that cuts as a row of the table of `tokenizer.ggml.pre` says."""
+    made: list[Any] = []
+    for kind, *how in row.steps:
+        if kind == "gpt2":
+            made.append(pre_tokenizers.ByteLevel(add_prefix_space=False))
+        elif kind == "digits":
+            made.append(pre_tokenizers.Digits(individual_digits=how[0] == "one by one"))
+        elif kind == "punctuation":
+            made.append(pre_tokenizers.Punctuation("contiguous"))
+        else:
+            made.append(pre_tokenizers.Split(Regex(how[0]), behavior="isolated"))
+    if ("gpt2",) not in row.steps:
+        made.append(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False))
+    return pre_tokenizers.Sequence(made)
 
 
 def _splits() -> dict[str, str]:
