@@ -4,11 +4,11 @@ Owns what it says and in which order. A pure function: reads no disk, no clock. 
 from a model, a name or a user is escaped; a link leads only where an id or an address was checked.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.release.base_identity import is_hub_id
 from engine.release.card_facts import CardFacts, StageFacts
 from engine.release.how_to_run import HowTo, Runnable, list_ways
 from engine.release.hub_metadata import is_link
@@ -35,6 +35,7 @@ _STATUSES: Mapping[CheckStatus, str] = {
 }  # fmt: skip
 _NOT_STATED = "Not stated by the author."
 MOST_CURVES = 12
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LONGEST_NAME = 100
 
 
@@ -316,7 +317,8 @@ def _write_license(facts: CardFacts, folder: CardFolder) -> Iterator[str]:
 
 def _place(name: str, link: str, folder: CardFolder) -> str:
     """A license by its name, with a link where it leads somewhere."""
-    return _link(name, link) if link in folder.files or is_link(link) else escape_markdown(name)
+    is_file = link in folder.files and _PLAIN_NAME.fullmatch(link) is not None
+    return _link(name, link) if is_file or is_link(link) else escape_markdown(name)
 
 
 def _write_files(folder: CardFolder) -> Iterator[str]:
@@ -330,8 +332,8 @@ def _count(number: int | None) -> str:
 
 
 def _link(text: str, place: str) -> str:
-    assert is_link(place) or is_hub_id(place) or "/" not in place, "a checked place"
-    return f"[{escape_markdown(text)}]({place.replace(' ', '%20')})"
+    """To an address or a file that were checked."""
+    return f"[{escape_markdown(text)}]({place})"
 
 
 def _fence(code: str, language: str) -> str:
