@@ -32,7 +32,7 @@ def write_markdown(title: str, sections: Iterable[Section]) -> Iterator[str]:
         yield f"\n## {escape_markdown(section.title)}\n"
         for block in section.blocks:
             yield "\n"
-            yield from _write_block(block)
+            yield from write_block(block)
 
 
 def escape_markdown(text: str) -> str:
@@ -57,7 +57,8 @@ def fence(text: str) -> str:
     return f"{marks}text\n{cleaned}\n{marks}\n"
 
 
-def _write_block(block: Block) -> Iterator[str]:
+def write_block(block: Block) -> Iterator[str]:
+    """One block, piece by piece."""
     if isinstance(block, Paragraph):
         yield f"{escape_start(block.text)}\n"
     elif isinstance(block, Bullets):
