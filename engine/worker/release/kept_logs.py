@@ -81,6 +81,8 @@ def compare(
     Tokens that one of the two has no logit for, as padding of the vocabulary, are left out of both;
     such tokens have no embedding in the other either.
     """
+    if not rows:
+        return []
     places = sum(len(row.places) for row in rows)
     width = file.stat().st_size // (4 * places)
     kept = np.memmap(file, np.float32, "r", shape=(places, width))
@@ -98,8 +100,11 @@ def _compare_row(at: int, row: ProofRow, reference: Tensor, logs: Tensor) -> Row
         width = min(logs.shape[1], reference.shape[1])
         logs, reference = (torch.log_softmax(one[:, :width], -1) for one in (logs, reference))
     targets = torch.tensor([row.ids[place] for place in row.places]).unsqueeze(-1)
-    shares = reference.double().exp()
-    terms = torch.where(shares > 0, shares * (reference.double() - logs.double()), shares)
+    # Normalised anew in float64: float32's rounding alone would make divergences of equal models
+    # something other than 0, below it too.
+    wide, other = (torch.log_softmax(one.double(), -1) for one in (reference, logs))
+    shares = wide.exp()
+    terms = torch.where(shares > 0, shares * (wide - other), shares)
     first = reference.topk(2, dim=-1)
     margins = first.values[:, 0] - first.values[:, 1]
     moved = logs.gather(-1, first.indices)

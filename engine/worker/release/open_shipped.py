@@ -46,6 +46,23 @@ _MATTERS = (
     "tie_word_embeddings",
     "rope_theta",
 )
+_FREE = frozenset(
+    {
+        "_name_or_path",
+        "architectures",
+        "bos_token_id",
+        "dtype",
+        "eos_token_id",
+        "pad_token_id",
+        "quantization_config",
+        "torch_dtype",
+        "transformers_version",
+        "use_cache",
+        "vocab_size",
+    }
+)
+"""Settings in which an export may differ from its run: what is said of the file, the ends of an
+answer, and how many tokens there are, which the tensors' shapes say."""
 
 
 def own_type(dtype: str) -> torch.dtype:
@@ -77,37 +94,48 @@ def open_shipped(spec: ProofSpec, dtype: torch.dtype) -> Any:
 
 
 def check_opened(spec: ProofSpec, model: Any) -> Check:
-    """What is known once `open_shipped` gave a model: it took every tensor, and made none up."""
+    """What is known once `open_shipped` gave a model: it took every tensor, and made none up; its
+    settings are those of the run, or of the folder that a GGUF file was written from."""
     tensors = len({one.data_ptr() for one in model.state_dict().values()})
-    facts: dict[str, Any] = {"tensors": tensors, "type": str(model.dtype).removeprefix("torch.")}
-    if not spec.target.startswith("gguf"):
-        what = "the adapter on its base" if spec.shipped_base is not None else "the folder"
-        return Check(
-            OPENED, "passed", f"{what} opens: {tensors} tensors, none missing or made up", facts
-        )
-    assert spec.checkpoint is not None, "of a GGUF file it is known what it was written from"
-    own = _config(spec.checkpoint)
-    if own.model_type in _UNLISTED:
-        text = f"transformers opens no GGUF of {own.model_type}: {tensors} tensors taken by name"
-        return Check(OPENED, "passed", text, facts)
-    read = _read_by_transformers(spec.shipped)
-    compared = [key for key in _MATTERS if key in read and _known(own, key) is not None]
-    differing = tuple(
-        one_line(f"{key} is {read[key]} in the file and {_known(own, key)} in config.json")
-        for key in compared
-        if not _same(read[key], _known(own, key))
-    )
-    facts["settings"] = len(compared)
+    facts: dict[str, Any] = {"tensors": tensors}
+    compared, differing = _compare_settings(spec)
+    facts["settings"] = compared
+    text = f"{tensors} tensors, none missing or made up"
+    if spec.shipped_base is not None:
+        text = f"the adapter on its base: {text}"
+    elif compared:
+        text += f"; {compared} settings are those of the run"
+    else:
+        text += ", each taken by its name: transformers opens no GGUF file of this architecture"
     if differing:
-        return Check(
-            OPENED,
-            "failed",
-            f"{len(differing)} of {len(compared)} settings differ",
-            facts,
-            differing,
-        )
-    text = f"{tensors} tensors, none missing or made up; {len(compared)} settings as in config.json"
+        text = f"{len(differing)} of {compared} settings differ from those of the run"
+        return Check(OPENED, "failed", text, facts, differing)
     return Check(OPENED, "passed", text, facts)
+
+
+def _compare_settings(spec: ProofSpec) -> tuple[int, tuple[str, ...]]:
+    """How many settings were compared, and those that differ, a line each."""
+    if spec.shipped_base is not None:
+        return 0, ()
+    if not spec.target.startswith("gguf"):
+        own, shipped = _config(spec.base).to_dict(), _config(spec.shipped).to_dict()
+        keys = sorted({*own, *shipped} - _FREE)
+        pairs = [(key, shipped.get(key), own.get(key)) for key in keys]
+        where = "the run's config.json"
+    else:
+        assert spec.checkpoint is not None, "of a GGUF file it is known what it was written from"
+        config = _config(spec.checkpoint)
+        if config.model_type in _UNLISTED:
+            return 0, ()
+        read = _read_by_transformers(spec.shipped)
+        known = {key: _known(config, key) for key in _MATTERS if key in read}
+        pairs = [(key, read[key], value) for key, value in known.items() if value is not None]
+        where = "config.json"
+    return len(pairs), tuple(
+        one_line(f"{key} is {shown!r}, and {own!r} in {where}")
+        for key, shown, own in pairs
+        if not _same(shown, own)
+    )
 
 
 def _open_gguf(spec: ProofSpec, dtype: torch.dtype) -> Any:
@@ -185,7 +213,8 @@ def _known(config: Any, key: str) -> Any:
 
 def _same(one: Any, other: Any) -> bool:
     """Whether two settings are the same; a header has floats in float32."""
-    if isinstance(one, float) or isinstance(other, float):
+    numbers = (int, float)
+    if isinstance(one, numbers) and isinstance(other, numbers):
         return bool(abs(float(one) - float(other)) <= 1e-6 * max(abs(float(other)), 1e-12))
     return bool(one == other)
 

@@ -23,6 +23,7 @@ from engine.worker.release.answer_checks import (
     judge_rows,
 )
 from engine.worker.release.open_shipped import (
+    OPENED,
     check_opened,
     keeps_weights,
     open_run,
@@ -85,7 +86,11 @@ def _check_shipped(spec: ProofSpec, reference: Reference, tick: Tick) -> list[Ch
     exact, dtype = keeps_weights(spec.dtype), own_type(spec.dtype)
     name = str(dtype).removeprefix("torch.") if exact else spec.dtype
     tick("opening what is shipped", 0, 0)
-    model = open_shipped(spec, torch.float32)
+    try:
+        model = open_shipped(spec, torch.float32)
+    except EngineError as error:
+        reason = one_line(error.line)
+        return [Check(OPENED, "failed", "what is shipped cannot be opened", {}, (reason,))]
     checks = [check_opened(spec, model)]
     said = advance_of(tick, "reading answers with what is shipped")
     found = compare_greedy(model, reference.greedy, said)

@@ -68,12 +68,16 @@ class _Tensor:
     size: float = 0.0
     """Σ run²."""
     base_size: float = 0.0
+    misshaped: bool = False
+    """Whether it is stored with another shape."""
     in_blocks: bool = False
     """Of a type whose rounding is not computed here."""
 
     @property
     def wrong(self) -> bool:
         """Whether it is not the run's tensor in the stored type."""
+        if self.misshaped:
+            return True
         if self.in_blocks:
             return not self.error <= (GROSS_ERROR**2) * self.size
         return self.far > 0 or self.strange > MOST_SHIFTED * self.values
@@ -186,8 +190,7 @@ def _compare(
 ) -> _Tensor:
     result = _Tensor(name, run.numel())
     if stored.shape != tuple(run.shape):
-        result.far = result.strange = result.values
-        result.error = math.inf
+        result.misshaped = True
         return result
     before = base.read() if base is not None and base.shape == stored.shape else None
     result.trained = before is None
@@ -314,7 +317,7 @@ def _differ(found: list[_Tensor]) -> Check:
 
 def _same(found: list[_Tensor], missing: list[str], extra: list[str]) -> Check:
     wrong = [one for one in found if one.wrong]
-    exact = sum(not one.strange and not one.in_blocks for one in found)
+    exact = sum(not (one.strange or one.in_blocks or one.misshaped) for one in found)
     size = sum(one.size for one in found)
     error = math.sqrt(sum(one.error for one in found) / size) if size else 0.0
     facts: dict[str, Any] = {
@@ -327,16 +330,21 @@ def _same(found: list[_Tensor], missing: list[str], extra: list[str]) -> Check:
     }
     lines = [f"{name} is missing" for name in missing]
     lines += [f"{name} has no place in the model" for name in extra]
-    lines += [_describe(one) for one in sorted(wrong, key=lambda one: -one.far / (one.values or 1))]
+    lines += [_describe(one) for one in sorted(wrong, key=_rank)]
     right = len(found) - len(wrong)
     text = f"{right:,} of {len(found):,} tensors are the run's in this type"
     text += f" ({exact:,} in every value); they are {write_number(error, 5)} of the norm off"
     return Check(SAME, "failed" if lines else "passed", text, facts, _lines(lines))
 
 
+def _rank(one: _Tensor) -> float:
+    """The most telling first."""
+    return -math.inf if one.misshaped else -one.far / (one.values or 1)
+
+
 def _describe(one: _Tensor) -> str:
-    if not math.isfinite(one.error) and one.far == one.values:
-        return f"{one.name} has another shape, or values that are not finite"
+    if one.misshaped:
+        return f"{one.name} has another shape"
     if not math.isfinite(one.error):
         return f"{one.name} has values that are not finite, as of an overflow"
     share = write_percent((one.strange or one.values) / one.values)
