@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
 from engine.jobs.store import Store
-from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, SweepRecipe, TrainRecipe
+from engine.recipes.recipe import (
+    EvaluateRecipe,
+    ExportRecipe,
+    GenerateRecipe,
+    SweepRecipe,
+    TrainRecipe,
+)
 from tui.snapshots import Catalogue
 
 if TYPE_CHECKING:
@@ -27,8 +33,10 @@ if TYPE_CHECKING:
     from engine.estimates.parameters import Counted
     from engine.jobs.prune import PrunePlan
     from engine.jobs.summary import UserNotes
+    from engine.launching.export import PlannedExport
     from engine.recipes.settings import Decode
     from tui.screens.evaluate_window import Evaluable
+    from tui.screens.export_window import Exportable
     from tui.screens.sort_order import SortOrder
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
@@ -240,6 +248,36 @@ class Actions:
             with job.held_out.open("rb") as file:
                 held_out = sum(1 for _ in file)
         return Evaluable(tuple(sorted(one.stem for one in SUITES.glob("*.jsonl"))), steps, held_out)
+
+    def find_exportable(self, path: Path) -> "Exportable":
+        """In which forms a run can be exported, and what each takes of the disk."""
+        from engine.release.base_identity import find_base_id
+
+        from engine.launching.export_source import find_source
+        from engine.release.disk_need import measure_need
+        from engine.release.targets import parse_targets
+        from tui.screens.export_window import FORMS, Exportable
+
+        text = f"run:{path.name}"
+        source = find_source(text, [job.path for job in self.store.jobs()])
+        needs = {
+            name: measure_need(source, parse_targets(targets), "auto")
+            for name, targets in FORMS.items()
+            if source.adapter is not None or "adapter" not in targets
+        }
+        return Exportable(text, needs, find_base_id(source.root), Path.cwd())
+
+    def plan_export(self, recipe: ExportRecipe) -> "PlannedExport":
+        """Find all that an export names."""
+        from engine.launching import export
+
+        return export.plan_export(recipe, self.store.root)
+
+    def export(self, planned: "PlannedExport") -> Path:
+        """Start an export; the job's directory, once its worker has answered."""
+        from engine.launching import export
+
+        return export.start_export(planned, self.store.root).path
 
     def keep(self, samples: "Sequence[Sample]", name: str, prompts: str, decode: "Decode") -> Path:
         """Keep answers that were given already as a job; its directory."""

@@ -39,6 +39,7 @@ ROOMS = {
     "tokenize": ("tokenize",),
     "compare": ("compare",),
     "judge": ("judge",),
+    "export": ("export",),
     "keys": ("keys",),
     "doctor": ("doctor",),
 }

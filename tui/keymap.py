@@ -79,6 +79,7 @@ _STOP = "Save and stop (again: SIGTERM); cancel a queued run."
 
 _RESUME = "Resume from the last checkpoint, or extend a run."
 _EVALUATE = "Evaluate the run: what it gained and lost."
+_RELEASE = "Export the run: adapter, merged, GGUF, each proven."
 _PRUNE = "Prune an ended run: drop checkpoints, free disk."
 _LOG = "Show the whole log; search it with /."
 _OVERVIEW = "Show recipe, inputs, versions, size, hyperparameters."
@@ -99,6 +100,7 @@ KEYS: tuple[Key, ...] = (
         ("n", "", "new", "clone", "Open Launch with the settings of the selected run.", ""),
         ("c", "", "compare", "compare", "Compare base and tuned model side by side.", ""),
         ("I", "I", "evaluate", "evaluate", _EVALUATE, ""),
+        ("R", "R", "release", "export", _RELEASE, "quiet"),
         ("s", "", "stop", "stop", _STOP, ""),
         ("r", "", "resume", "resume", _RESUME, ""),
         ("K,shift+up", "K", "move(-1)", "", "Move a queued run up.", "quiet"),

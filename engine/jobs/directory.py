@@ -172,6 +172,11 @@ class JobDirectory:
         return self.path / "results.json"
 
     @property
+    def proof(self) -> Path:
+        """What an export checked of what it wrote, also where it failed."""
+        return self.path / "proof.json"
+
+    @property
     def points(self) -> Path:
         """The points of a sweep, with the run of each."""
         return self.path / "points.json"

@@ -3,17 +3,22 @@
 Owns the contract between those who measure, the model card and the screens. Computes nothing.
 """
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from engine.errors import EngineError
+from engine.safe_open import read_bounded
 
 CheckStatus = Literal["passed", "failed", "stated", "not proven"]
 """`stated`: a number that is told and has no limit, as the cost of quantising; `not proven`: what
 would prove it is not on this machine."""
 CHECK_STATUSES: tuple[CheckStatus, ...] = get_args(CheckStatus)
 VERSION = 1
+PROOF_FILE = "proof.json"
+_MOST_BYTES = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,3 +114,13 @@ def decode_proofs(value: Any) -> tuple[TargetProof, ...]:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise EngineError("The proof of an export cannot be read.", repr(error)) from error
+
+
+def read_proofs(path: Path) -> tuple[TargetProof, ...]:
+    """The proofs in a file of `encode_proofs`. Raises EngineError where there is none, or where it
+    cannot be read."""
+    try:
+        value = json.loads(read_bounded(path, _MOST_BYTES))
+    except (ValueError, RecursionError) as error:
+        raise EngineError("The proof of an export cannot be read.", f"{path}: no JSON") from error
+    return decode_proofs(value)

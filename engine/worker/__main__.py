@@ -26,6 +26,7 @@ JOBS = {
     "evaluate": "engine.worker.evaluate",
     "sweep": "engine.worker.sweep",
     "judge": "engine.worker.judge",
+    "export": "engine.worker.export",
 }
 
 

@@ -75,7 +75,7 @@ def test_a_disk_without_room_is_refused_with_what_is_needed(
 
     def with_free(free: int) -> None:
         usage = type("Usage", (), {"free": free})
-        monkeypatch.setattr(disk_need.shutil, "disk_usage", lambda _: usage)
+        monkeypatch.setattr("engine.release.disk_need.shutil.disk_usage", lambda _: usage)
 
     with_free(need.most)
     assert check_room(need, tmp_path) == need.most

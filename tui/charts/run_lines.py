@@ -12,7 +12,13 @@ from engine.events.series import Series, bucket
 from engine.events.summary import find_placeholders
 from engine.events.tag_names import TagGroup, groups_of, in_order, is_trained_on_rewards
 from engine.jobs.status import MEASURED, State, Status
-from engine.recipes.recipe import GenerateRecipe, JudgeRecipe, SweepRecipe, TrainRecipe
+from engine.recipes.recipe import (
+    ExportRecipe,
+    GenerateRecipe,
+    JudgeRecipe,
+    SweepRecipe,
+    TrainRecipe,
+)
 from engine.text import one_line
 from tui.charts.curve import Curve, Level
 from tui.formatting import (
@@ -161,6 +167,8 @@ def headline(row: RunRow, glyphs: Glyphs) -> Line:
         line.append((f"  {status.step:,}/{status.total:,} answers", ""))
     elif status.total and isinstance(view.recipe, SweepRecipe):
         line.append((f"  {status.step:,}/{status.total:,} runs", ""))
+    elif status.total and isinstance(view.recipe, ExportRecipe):
+        line.append((f"  {status.step:,}/{status.total:,} steps", ""))
     elif status.total:
         line.append((f"  step {status.step:,}/{status.total:,}", ""))
     if status.epochs:

@@ -159,7 +159,7 @@ class RunListPage(RunActions):
         if self.chosen is None:
             return
         page, row = find_page(self.chosen, self._snapshot.rows)
-        if page == "overview":
+        if page in ("overview", "proof"):
             self.services.show_overview(row)
         elif page == "browse":
             self.services.show_browse(row.path)

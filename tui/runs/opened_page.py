@@ -9,11 +9,13 @@ from typing import Literal
 from engine.jobs.status import State
 from tui.snapshots import RunRow
 
-OpenedPage = Literal["watch", "browse", "judges", "impact", "overview"]
-_PAGES: dict[str, OpenedPage] = {"generate": "browse", "judge": "judges", "evaluate": "impact"}
+OpenedPage = Literal["watch", "browse", "judges", "impact", "proof", "overview"]
+_PAGES: dict[str, OpenedPage] = {
+    "generate": "browse", "judge": "judges", "evaluate": "impact", "export": "proof",
+}  # fmt: skip
 """All other kinds have curves, as a watched log has."""
 LABELS: dict[OpenedPage, str] = {"browse": "browse", "judges": "browse", "impact": "impact",
-                                 "overview": "overview"}  # fmt: skip
+                                 "proof": "proof", "overview": "overview"}  # fmt: skip
 """What a key is called that opens it, where that is not Watch."""
 
 

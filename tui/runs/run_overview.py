@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
-from engine.jobs.directory import RUN
+from engine.errors import EngineError
+from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.overview import Overview, gather
 from engine.recipes.diff import flatten
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from engine.text import clean, one_line
 from tui.background import run_in_background
 from tui.formatting import LOG_KINDS, clock, error_lines, name_of, size, state_words
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 _HIDDEN_FACTS = frozenset({"launch", "argv"})
 """Of a start, what tells a person nothing."""
+_PROOF_WIDTH = 78
+"""Cells of a line of the proof: the narrowest terminal shows it whole."""
 
 
 class OverviewPage(SubPage):
@@ -63,7 +66,34 @@ class OverviewPage(SubPage):
         """Slow: it lists the whole directory, or cleans all texts of a log."""
         if self._log is not None:
             return log_lines(self._log)
-        return overview_lines(gather(self.services.store.at(self._row.path)))
+        job = self.services.store.at(self._row.path)
+        overview = gather(job)
+        proof = read_proof_lines(job, overview) if overview.record.kind == "export" else []
+        return proof + overview_lines(overview)
+
+
+def read_proof_lines(job: JobDirectory, overview: Overview) -> list[Line]:
+    """What an export made and what was checked of it, or what it does; with its error. Blocks."""
+    from engine.release.proof import read_proofs
+    from tui.screens.proof_lines import proof_lines
+
+    recipe, status = overview.recipe, overview.view.status
+    lines: list[Line] = [_title("Proof")]
+    if isinstance(recipe, ExportRecipe):
+        lines.append(_fact("folder", recipe.out))
+    if status is not None and overview.view.state.alive:
+        lines.append(_fact("step", f"{status.step}/{status.total} {status.message}"))
+    if status is not None and status.error is not None:
+        error = status.error
+        parts = [error.title, *error.detail.splitlines(), error.hint]
+        lines += [[(f"  {one_line(part)}", "bad")] for part in parts if part]
+    try:
+        proofs = read_proofs(job.proof)
+    except EngineError as error:
+        missing = not job.proof.exists()
+        why = "nothing was checked yet" if missing else f"{error.title} {error.detail}"
+        return [*lines, [(f"  {one_line(why)}", "dim" if missing else "warn")], []]
+    return [*lines, *proof_lines(proofs, _PROOF_WIDTH), []]
 
 
 def log_lines(run: "RunLog") -> list[Line]:

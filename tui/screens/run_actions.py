@@ -64,6 +64,10 @@ class RunActions(Page):
         if self.chosen:
             self.commands.evaluate(self.chosen)
 
+    def action_release(self) -> None:
+        if self.chosen:
+            self.commands.release(self.chosen)
+
     def action_stop(self) -> None:
         if self.chosen and self.chosen.view.state.alive:
             self.commands.stop(self.chosen)

@@ -27,7 +27,9 @@ from tui.snapshots import RunRow
 
 if TYPE_CHECKING:
     from engine.jobs.prune import PrunePlan
+    from engine.launching.export import PlannedExport
     from tui.screens.evaluate_window import Evaluable
+    from tui.screens.export_window import Exportable
 
 _FIRMER = {
     "ask": (
@@ -56,14 +58,14 @@ _ENDED_EARLY = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
 
 
 def is_possible(command: str, row: RunRow) -> bool:
-    """Whether a run is in a state for one of stop, resume, move, compare, evaluate, log,
-    overview, remove."""
+    """Whether a run is in a state for one of stop, resume, move, compare, evaluate, release,
+    log, overview, remove."""
     state = row.view.state
     if command in ("log", "overview"):
         return row.log is None  # what is no job of ours has neither
     if command == "compare":
         return row.output
-    if command == "evaluate":
+    if command in ("evaluate", "release"):
         return row.output and not row.shipped and isinstance(row.view.recipe, TrainRecipe)
     if command == "stop":
         return state.alive and not row.shipped
@@ -164,6 +166,26 @@ class RunCommands:
             page.app.call_later(services.show_impact, str(path))
 
         run_in_background(page, lambda: services.actions.find_evaluable(row.path), ask)
+
+    def release(self, row: RunRow) -> None:
+        """Export it in the forms that are chosen, in the background."""
+        from tui.screens.export_window import ExportWindow
+
+        page, services = self._page, self._page.services
+
+        def ask(found: "Exportable") -> None:
+            window = ExportWindow(name_of(row), found, services.actions.plan_export)
+            page.app.push_screen(window, start)
+
+        def start(planned: "PlannedExport | None") -> None:
+            if planned is not None:
+                self.run_in_thread(lambda: begin(planned))
+
+        def begin(planned: "PlannedExport") -> str:
+            path = services.actions.export(planned)
+            return f"{one_line(path.name)} exports it; enter on it shows the proof"
+
+        run_in_background(page, lambda: services.actions.find_exportable(row.path), ask)
 
     def prune(self, row: RunRow) -> None:
         """Free what only resuming needs, once it has been said what that is."""

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping
 
-from engine.recipes.recipe import GenerateRecipe, JudgeRecipe, SweepRecipe
+from engine.recipes.recipe import ExportRecipe, GenerateRecipe, JudgeRecipe, SweepRecipe
 from tui.background import run_in_background
 from tui.charts.run_curves import RunCurves
 from tui.feeds.overlay_reader import OverlayReader
 from tui.formatting import name_of
 from tui.screens.page import Page
 from tui.snapshots import Curves, RunRow
+
+_WITHOUT_CURVES = GenerateRecipe | JudgeRecipe | SweepRecipe | ExportRecipe
 
 
 class Overlay:
@@ -34,11 +36,7 @@ class Overlay:
         """All runs but the watched one; a job without curves cannot be drawn beside it."""
         services = self._page.services
         rows = [row for row in services.runs.rows if row.key != services.selected]
-        return [
-            row
-            for row in rows
-            if not isinstance(row.view.recipe, GenerateRecipe | JudgeRecipe | SweepRecipe)
-        ]
+        return [row for row in rows if not isinstance(row.view.recipe, _WITHOUT_CURVES)]
 
     @property
     def runs(self) -> list[RunCurves]:

@@ -1,0 +1,87 @@
+"""The `export` job: a trained model in the forms that were asked for, each proven, then published.
+
+All is written and proven under a hidden name beside the folder that was asked for, which appears by
+one rename, or not at all: what a killed attempt left under that name the next one removes. What was
+checked is kept in the job's directory, whatever came of it.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import engine.worker.version_check  # noqa: F401  before any other of ours
+from engine import atomic
+from engine.errors import EngineError
+from engine.jobs import write_errors
+from engine.jobs.store import open_store
+from engine.launching.export_source import find_source
+from engine.number_format import write_size
+from engine.recipes.recipe import ExportRecipe
+from engine.release.disk_need import DiskNeed, check_room, measure_need
+from engine.release.export_folder import name_partial
+from engine.release.proof import TargetProof
+from engine.release.targets import parse_targets
+from engine.worker.attempt import Attempt, Stopped
+
+
+def run(attempt: Attempt) -> str:
+    """Make the export, whole or not at all. Raises Stopped, EngineError."""
+    recipe = attempt.recipe
+    assert isinstance(recipe, ExportRecipe)
+    out = Path(recipe.out)
+    partial = name_partial(out, attempt.record.id)
+    shutil.rmtree(partial, ignore_errors=True)  # of an attempt that was killed
+    _check_free(out)
+    runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
+    source, targets = find_source(recipe.source, runs), parse_targets(recipe.targets)
+    need = measure_need(source, targets, recipe.dtype)
+    check_room(need, out.parent)
+    attempt.log(f"on disk: {need.words}")
+    from engine.worker.release.export_build import ExportBuild
+
+    try:
+        partial.mkdir()
+        build = ExportBuild(attempt, recipe, source, targets, need, partial)
+        proofs = build.make()
+        _check_free(out)
+        atomic.publish_directory(partial, out)
+    except (EngineError, Stopped):
+        raise
+    except Exception as error:
+        raise _explain(error, out, need) or error from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    build.progress.end()
+    return f"{out}: {_count(proofs)}"
+
+
+def _check_free(out: Path) -> None:
+    if os.path.lexists(out):
+        raise EngineError(
+            "The folder of the export already exists.",
+            str(out),
+            "Nothing in it was changed; export into another one with --out DIR.",
+        )
+
+
+def _explain(error: Exception, out: Path, need: DiskNeed) -> EngineError | None:
+    """A disk that refuses the export, in words; None for any other error."""
+    refusal = write_errors.find_refusal(error, out.parent)
+    if refusal is None:
+        return None
+    where = refusal.filename if isinstance(refusal.filename, str) else str(out.parent)
+    return EngineError(
+        "The disk refused the export: nothing of it was left behind.",
+        f"{where}: {refusal.strerror}\n"
+        f"{write_size(need.most)} are needed in {out.parent}: {need.words}",
+        f"{write_errors.remedy(refusal)}, then resume: it starts from the beginning.",
+    )
+
+
+def _count(proofs: tuple[TargetProof, ...]) -> str:
+    checks = [check for proof in proofs for check in proof.checks]
+    counts = [f"{len(proofs)} target{'s' * (len(proofs) != 1)}"]
+    for status in ("passed", "stated", "not proven"):
+        number = sum(check.status == status for check in checks)
+        counts += [f"{number} checks {status}"] if number else []
+    return ", ".join(counts)

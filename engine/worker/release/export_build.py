@@ -1,0 +1,207 @@
+"""The folder of an export: its targets are written, proven in fresh processes, and described.
+
+Owns the order of the steps and what each needs of the one before. What is written how, and what is
+proven, is for the other files of this room. The caller removes the folder where anything fails.
+"""
+
+import gc
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine import atomic
+from engine.checkpoints.weights import read_weights
+from engine.errors import EngineError
+from engine.jobs.directory import slugify
+from engine.recipes.recipe import ExportRecipe
+from engine.release.disk_need import DiskNeed
+from engine.release.proof import Check, TargetProof, encode_proofs
+from engine.release.source import ExportSource
+from engine.release.targets import Target
+from engine.safe_open import list_files
+from engine.worker.attempt import Attempt
+from engine.worker.release.progress import ExportProgress, ExportStep
+from engine.worker.release.proof_spec import ProofSpec
+
+_MERGED = ".merged"
+"""The whole model that only GGUF files are made of: it is not published."""
+_REFERENCE = ".reference"
+"""What the run itself answers, kept between the proofs."""
+_DTYPES = {"F64": "float32", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_WEIGHT_OF_PROOF = 20.0
+"""How much longer than writing it reading a model's weights into answers takes, about."""
+
+
+class ExportBuild:
+    """One export, in a folder that is empty."""
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        recipe: ExportRecipe,
+        source: ExportSource,
+        targets: Sequence[Target],
+        need: DiskNeed,
+        folder: Path,
+    ) -> None:
+        self._attempt = attempt
+        self._recipe = recipe
+        self._source = source
+        self._targets = targets
+        self._folder = folder
+        self._ends: tuple[int, ...] = ()
+        self._merged = folder / ("merged" if self._has("merged") else _MERGED)
+        """The whole model, which GGUF files are made of too."""
+        self._reference = folder / _REFERENCE
+        self._dtype = ""
+        """Of merged weights."""
+        self._proofs: list[TargetProof] = []
+        self.progress = ExportProgress(attempt, list_steps(targets, need))
+
+    def make(self) -> tuple[TargetProof, ...]:
+        """Write all, prove all, describe all. Raises Stopped, EngineError where a check failed."""
+        self._keep_proofs()
+        shipped = self._write()
+        for target, path, dtype in shipped:
+            self.progress.begin(f"proving {target.name}")
+            checks = self._prove(target, path, dtype)
+            name = path.relative_to(self._folder).as_posix()
+            self._proofs.append(TargetProof(target.name, name, dtype, tuple(checks)))
+            self._keep_proofs()
+        check_proofs(self._proofs)
+        for name in (_MERGED, _REFERENCE):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+        self.progress.begin("writing the model card")
+        self._describe()
+        self.progress.begin("publishing")
+        return tuple(self._proofs)
+
+    def _keep_proofs(self) -> None:
+        """In the job's directory, whatever comes of it; none of an attempt before this one."""
+        path = self._attempt.directory.proof
+        atomic.write_json(path, encode_proofs(tuple(self._proofs)))
+
+    def _write(self) -> list[tuple[Target, Path, str]]:
+        """The files of every target, and the type of their weights."""
+        shipped: list[tuple[Target, Path, str]] = []
+        if self._has("adapter"):
+            self.progress.begin("writing the adapter")
+            shipped.append((Target("adapter"), self._write_adapter(), _stored(self._source.root)))
+        if self._has("merged") or self._has("gguf"):
+            self.progress.begin("merging")
+            self._write_merged()
+        if self._has("merged"):
+            shipped.append((Target("merged"), self._merged, self._dtype))
+        for target in self._targets:
+            if target.form == "gguf":
+                self.progress.begin(f"writing {target.name}")
+                shipped.append((target, *self._write_gguf(target)))
+        gc.collect()
+        return shipped
+
+    def _write_adapter(self) -> Path:
+        from engine.worker.release.adapter_folder import write_adapter
+        from engine.worker.release.tokenizer_folder import write_tokenizer
+
+        folder = self._folder / "adapter"
+        write_adapter(self._source, folder, self._attempt.log, self._recipe.base_id)
+        self._ends = write_tokenizer(self._source, folder)
+        return folder
+
+    def _write_merged(self) -> None:
+        import torch
+
+        from engine.worker.release.merged_folder import write_merged
+        from engine.worker.release.tokenizer_folder import write_tokenizer
+
+        named = self._recipe.dtype
+        dtype = None if named == "auto" else getattr(torch, named)
+        shard_bytes = round(self._recipe.shard_gb * 1e9)
+        written = write_merged(self._source, self._merged, dtype, shard_bytes, self.progress.tick)
+        self._dtype = str(written).removeprefix("torch.")
+        self._ends = write_tokenizer(self._source, self._merged)
+
+    def _has(self, form: str) -> bool:
+        return any(target.form == form for target in self._targets)
+
+    def _write_gguf(self, target: Target) -> tuple[Path, str]:
+        """The file, and the type of its weights."""
+        from engine.worker.release.gguf.write import name_gguf, write_gguf
+
+        folder = self._folder / "gguf"
+        folder.mkdir(exist_ok=True)
+        name = slugify(self._source.arm.name)
+        file = folder / name_gguf(name, target.quantization, self._merged)
+        write_gguf(self._merged, file, target.quantization, self._ends, self.progress.tick)
+        return file, target.quantization or self._dtype
+
+    def _prove(self, target: Target, shipped: Path, dtype: str) -> Sequence[Check]:
+        from engine.worker.release.prove import run_proof
+
+        source = self._source
+        spec = ProofSpec(
+            target=target.name,
+            shipped=shipped,
+            shipped_base=source.root if target.form == "adapter" else None,
+            dtype=dtype,
+            base=source.base,
+            adapter=source.adapter,
+            quantized=source.quantized,
+            before=source.before,
+            before_adapter=source.before_adapter,
+            tokenizer=source.tokenizer,
+            held_out=source.held_out,
+            ends=self._ends,
+            rows=self._recipe.proof_rows,
+            checkpoint=self._merged if target.form == "gguf" else None,
+            reference=self._reference,
+        )
+        return run_proof(spec, self._folder, self.progress.tick_part)
+
+    def _describe(self) -> None:
+        """Model card, proof, curves and checksums of each folder."""
+
+
+def list_steps(targets: Sequence[Target], need: DiskNeed) -> list[ExportStep]:
+    """The steps of an export in their order, weighted by the bytes that they write or read."""
+    steps: list[ExportStep] = []
+    largest = max(need.targets.values())
+    forms = {target.form for target in targets}
+    for target in targets:
+        if target.form == "adapter":
+            steps.append(ExportStep("writing the adapter", need.targets[target.name]))
+    if forms & {"merged", "gguf"}:
+        steps.append(ExportStep("merging", need.targets.get("merged", largest)))
+    for target in targets:
+        if target.form == "gguf":
+            steps.append(ExportStep(f"writing {target.name}", need.targets[target.name]))
+    for target in targets:
+        steps.append(ExportStep(f"proving {target.name}", _WEIGHT_OF_PROOF * largest))
+    return [*steps, ExportStep("writing the model card", 1), ExportStep("publishing", need.kept)]
+
+
+def check_proofs(proofs: Sequence[TargetProof]) -> None:
+    """Raise EngineError where anything failed, or where nothing was checked, with what differs."""
+    failed = [proof for proof in proofs if not proof.passed]
+    if not failed:
+        return
+    lines: list[str] = []
+    for proof in failed:
+        if not proof.checks:
+            lines.append(f"{proof.target}: nothing was checked")
+        for check in proof.checks:
+            if check.status == "failed":
+                lines.append(f"{proof.target}: {check.name}: {check.summary}")
+                lines += [f"  {line}" for line in check.differences[:5]]
+    names = ", ".join(proof.target for proof in failed)
+    raise EngineError(
+        f"The export is not what was trained: {names} failed.",
+        "\n".join(lines),
+        "Nothing was published; all checks are in the job's proof.json.",
+    )
+
+
+def _stored(folder: Path) -> str:
+    """The type of most numbers of a whole model, as torch calls it."""
+    elements = read_weights(folder, list_files(folder)).elements
+    return _DTYPES.get(max(elements, key=lambda name: elements[name]), "bfloat16")

@@ -1,0 +1,237 @@
+"""A GGUF file of a checkpoint: header first, then one tensor after another.
+
+Owns the order of writing, the file's name, and which way a quantisation is made: our own types
+here, k-quants by `quantize_tool`, other families by `llamacpp_checkout`. At most one tensor is held
+in memory, in its own type and in the file's. A file is written aside and renamed when it is whole;
+the same checkpoint gives the same bytes. Which tensors and keys: `families`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+import torch
+from safetensors import safe_open
+
+from engine.checkpoints.config_json import read_json
+from engine.errors import EngineError
+from engine.release.targets import WRITTEN_TYPES
+from engine.text import one_line
+from engine.worker.release.gguf import llamacpp_checkout, quantize_tool
+from engine.worker.release.gguf.encode import (
+    FILE_TYPES,
+    choose_type,
+    count_bytes,
+    encode,
+)
+from engine.worker.release.gguf.families import (
+    FAMILIES,
+    TensorPlan,
+    check_expressible,
+    describe,
+    family_of,
+    plan_tensors,
+)
+from engine.worker.release.gguf.programs import aside, publish
+from engine.worker.release.gguf.rope import rope_tensors
+from engine.worker.release.gguf.vocabulary import GgufVocabulary, vocabulary_of
+
+Tick = Callable[[int, int], None]
+Array = np.ndarray[Any, Any]
+
+
+def write_gguf(
+    checkpoint: Path, file: Path, quantization: str, ends: Sequence[int], tick: Tick
+) -> None:
+    """The GGUF file of a Hugging Face folder with safetensors.
+
+    `quantization`: "" for the weights' own type, else as `Target.quantization`; `ends`: the ids of
+    every token that ends an answer; `tick(done, total)`: bytes of weights. The model's name in it
+    is that of the file without its type. Raises EngineError, and OSError where the disk refuses.
+    """
+    config = read_config(checkpoint)
+    if quantization and quantization not in WRITTEN_TYPES:
+        _write_quantized(checkpoint, file, quantization, ends, tick)
+        return
+    if config.model_type not in FAMILIES and llamacpp_checkout.find_checkout():
+        llamacpp_checkout.convert(
+            checkpoint, file, quantization or own_type(checkpoint), name_model(file)
+        )
+        return
+    _write(config, checkpoint, file, quantization or own_type(checkpoint), ends, tick)
+
+
+def _write_quantized(
+    checkpoint: Path, file: Path, quantization: str, ends: Sequence[int], tick: Tick
+) -> None:
+    """Of the file in the weights' own type, where that was written beside it; else of one that is
+    written for this and removed."""
+    quantize_tool.check_type(quantization)
+    if quantize_tool.find_program() is None:
+        raise quantize_tool.missing_program(quantization)
+    own = file.with_name(name_gguf(name_model(file), "", checkpoint))
+    if own.is_file():
+        quantize_tool.quantize(own, file, quantization)
+        return
+    with aside(own) as beside:
+        write_gguf(checkpoint, beside, "", ends, tick)
+        quantize_tool.quantize(beside, file, quantization)
+
+
+def name_gguf(name: str, quantization: str, checkpoint: Path) -> str:
+    """The file's name, as in "NAME-BF16.gguf"; `quantization` as in `write_gguf`."""
+    return f"{name}-{(quantization or own_type(checkpoint)).upper()}.gguf"
+
+
+def read_config(checkpoint: Path) -> Any:
+    """transformers' configuration of the checkpoint. Raises EngineError."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(checkpoint, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise EngineError(
+            "The configuration of the checkpoint cannot be read.", one_line(str(error))
+        ) from error
+
+
+def own_type(checkpoint: Path) -> str:
+    """The type of its matrices, one of f32, f16, bf16; f32 where they have several.
+
+    Of the weights and not of config.json, which need not tell the truth.
+    """
+    kinds = {dtype for dtype, shape, _ in _list_tensors(checkpoint).values() if len(shape) > 1}
+    if len(kinds) == 1:
+        kind = kinds.pop()
+        names = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
+        if kind in names:
+            return names[kind]
+    if kinds <= {"F32", "F16", "BF16"}:
+        return "f32"
+    raise EngineError(
+        f"Weights of the type {one_line(', '.join(sorted(kinds)))} cannot become a GGUF file.",
+        "",
+        "Export --as merged first: its weights are float32, float16 or bfloat16.",
+    )
+
+
+def _write(
+    config: Any, checkpoint: Path, file: Path, quantization: str, ends: Sequence[int], tick: Tick
+) -> None:
+    family = family_of(config)
+    check_expressible(config, family)
+    stored = _list_tensors(checkpoint)
+    plans = plan_tensors(config, family, stored)
+    vocabulary = vocabulary_of(checkpoint, ends)
+    _check_rows(vocabulary, plans, stored)
+
+    with aside(file) as beside:
+        writer = gguf.GGUFWriter(beside, family.architecture)
+        try:
+            _add_keys(writer, describe(config, family), family.architecture)
+            writer.add_type(gguf.GGUFType.MODEL)
+            writer.add_name(one_line(name_model(file)))
+            writer.add_file_type(FILE_TYPES[quantization])
+            writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+            vocabulary.add_to(writer)
+            _add_tensors(writer, plans, stored, rope_tensors(config), quantization, tick)
+        finally:
+            writer.close()
+        publish(beside, file, "finetop", "")
+
+
+def name_model(file: Path) -> str:
+    """The model's name, of the name of its file."""
+    name, dash, kind = file.stem.rpartition("-")
+    known = {*WRITTEN_TYPES, *quantize_tool.TYPES}
+    return name if dash and kind.lower() in known else file.stem
+
+
+def _add_keys(writer: gguf.GGUFWriter, keys: Mapping[str, Any], architecture: str) -> None:
+    for key, value in keys.items():
+        full = f"{architecture}.{key}"
+        if isinstance(value, list):
+            writer.add_array(full, value)
+        elif isinstance(value, str):
+            writer.add_string(full, value)
+        elif isinstance(value, float):
+            writer.add_float32(full, value)
+        else:
+            writer.add_uint32(full, value)
+
+
+def _add_tensors(
+    writer: gguf.GGUFWriter,
+    plans: Sequence[TensorPlan],
+    stored: Mapping[str, tuple[str, tuple[int, ...], Path]],
+    factors: Mapping[str, Array],
+    quantization: str,
+    tick: Tick,
+) -> None:
+    """All that is known of the tensors, then the tensors, in one order."""
+    kinds = {}
+    for name, array in factors.items():
+        writer.add_tensor_info(name, array.shape, array.dtype, array.nbytes)
+    for plan in plans:
+        _, shape, _ = stored[plan.source]
+        kinds[plan.name] = kind = choose_type(plan.name, shape, quantization)
+        writer.add_tensor_info(
+            plan.name, shape, np.dtype(np.float32), count_bytes(shape, kind), raw_dtype=kind
+        )
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_ti_data_to_file()
+    for array in factors.values():
+        writer.write_tensor_data(array)
+    sizes = [count_bytes(stored[plan.source][1], kinds[plan.name]) for plan in plans]
+    done, total = 0, sum(sizes)
+    for plan, size in zip(plans, sizes, strict=True):
+        writer.write_tensor_data(
+            encode(_read(stored[plan.source][2], plan), plan, kinds[plan.name])
+        )
+        done += size
+        tick(done, total)
+
+
+def _read(path: Path, plan: TensorPlan) -> torch.Tensor:
+    """A tensor of its own: a file that stays mapped would count as memory, tensor after tensor."""
+    with safe_open(path, framework="pt") as file:
+        tensor: torch.Tensor = file.get_tensor(plan.source).clone()
+        return tensor
+
+
+def _list_tensors(checkpoint: Path) -> dict[str, tuple[str, tuple[int, ...], Path]]:
+    """Type, shape and file of every tensor, by name. Raises EngineError."""
+    index = checkpoint / "model.safetensors.index.json"
+    names = ["model.safetensors"]
+    if index.exists():
+        names = sorted({str(name) for name in read_json(index)["weight_map"].values()})
+    found: dict[str, tuple[str, tuple[int, ...], Path]] = {}
+    for name in names:
+        path = checkpoint / name
+        if Path(name).name != name or not path.is_file():
+            raise EngineError("The checkpoint has no safetensors.", one_line(str(path)))
+        with safe_open(path, framework="np") as file:
+            for key in file.keys():  # noqa: SIM118
+                part = file.get_slice(key)
+                found[key] = (part.get_dtype(), tuple(part.get_shape()), path)
+    return found
+
+
+def _check_rows(
+    vocabulary: GgufVocabulary,
+    plans: Sequence[TensorPlan],
+    stored: Mapping[str, tuple[str, tuple[int, ...], Path]],
+) -> None:
+    """llama.cpp takes the number of tokens for that of the embedding's rows."""
+    for plan in plans:
+        if plan.name in ("token_embd.weight", "output.weight"):
+            rows = stored[plan.source][1][0]
+            if rows != len(vocabulary.tokens):
+                raise EngineError(
+                    f"{one_line(plan.source)} has {rows} rows, the vocabulary "
+                    f"{len(vocabulary.tokens)} tokens.",
+                    "llama.cpp reads only a file in which they are equal.",
+                )

@@ -1,0 +1,75 @@
+"""How far an export is: its steps, what is done of the one at work, and the time that is left.
+
+Steps differ in length, so each has a weight: time is taken to go on as it went for the weight that
+is done. Nothing is said of it before the first step has ended.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from engine.worker.attempt import Attempt, Stopped
+
+
+@dataclass(frozen=True, slots=True)
+class ExportStep:
+    name: str
+    """As it is shown: "merging", "proving gguf:q8_0"."""
+    weight: float
+    """How long it takes, in units of any kind that all steps share."""
+
+
+class ExportProgress:
+    """Of one attempt: it begins its steps in their order."""
+
+    def __init__(self, attempt: Attempt, steps: Sequence[ExportStep]) -> None:
+        self._attempt = attempt
+        self._steps = steps
+        self._at = -1
+        self._began = self._step_began = time.monotonic()
+
+    def begin(self, name: str) -> None:
+        """The next step, which must be this one. Raises Stopped."""
+        self._at += 1
+        assert self._steps[self._at].name == name, "steps are done in their order"
+        self._step_began = time.monotonic()
+        self._attempt.log(name)
+        self.tick(0, 0)
+
+    def tick(self, done: int, total: int) -> None:
+        """So much of the step is done; `total` is 0 where nobody knows. Raises Stopped."""
+        self._show("", done, total, done / total if total else 0.0)
+
+    def tick_part(self, part: str, done: int, total: int) -> None:
+        """So much of one part of the step is done, of parts that nobody counted. Raises
+        Stopped."""
+        self._show(part, done, total, 0.0)
+
+    def _show(self, part: str, done: int, total: int, share: float) -> None:
+        if self._attempt.stop_requested():
+            raise Stopped
+        step = self._steps[self._at]
+        now = time.monotonic()
+        share = min(1.0, share)
+        of_step = (now - self._step_began) * (1 - share) / share if share else None
+        self._attempt.show_activity(part or step.name, done, total, of_step)
+        message = f"{step.name}: {part}" if part else step.name
+        left = self._left(share, now)
+        self._attempt.progress(self._at, len(self._steps), message=message, eta_seconds=left)
+
+    def end(self) -> None:
+        """All is done."""
+        self._attempt.show_activity("")
+        self._attempt.progress(len(self._steps), len(self._steps), message="published")
+
+    def _left(self, share: float, now: float) -> float | None:
+        """Seconds until the last step ends; None where no step has ended."""
+        if self._at < 1:
+            return None
+        step = self._steps[self._at]
+        ended = sum(one.weight for one in self._steps[: self._at])
+        rate = (self._step_began - self._began) / ended
+        here = (now - self._step_began) * (1 - share) / share if share > 0.1 else None
+        if here is None:
+            here = max(0.0, rate * step.weight - (now - self._step_began))
+        return here + rate * sum(one.weight for one in self._steps[self._at + 1 :])
