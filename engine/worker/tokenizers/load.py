@@ -30,14 +30,17 @@ from engine.errors import EngineError
 from engine.jobs.directory import RUN
 from engine.safe_open import list_files, open_regular, read_bounded, recognise_impostor
 from engine.worker.model import loading
-from engine.worker.tokenizers import gguf, sentencepiece
+from engine.worker.tokenizers import gguf, sentencepiece, splits
 from engine.worker.tokenizers.vocabulary import BYTE, CONTROL, NORMAL, USER, Vocabulary
 
 LARGEST = 256 << 20
 """Bytes of a tokenizer.json."""
 KINDS = "tokenizer.json, a model's folder, a SentencePiece .model, or a .gguf"
 _SPACE = "▁"
-_OWN_SPLIT = ("", "default", "gpt-2", "gpt2")
+_NOT_STRIPPED = ("<unk>", "<s>", "<|endoftext|>")
+"""Of Phi-3, the special tokens that leave the white space after them."""
+UNKNOWN_SPLIT = "unknown pre-tokenizer"
+"""How the note of a split that is not known begins."""
 
 
 def load(ref: str, runs: Sequence[Path]) -> tuple[Any, tuple[str, ...]]:
@@ -101,7 +104,7 @@ def load_file(path: Path) -> tuple[Any, tuple[str, ...]]:
         raise EngineError(f"{path.name} {impostor}", str(path))
     if head.startswith(MAGIC):
         vocabulary = gguf.read_vocabulary(path)
-        return _wrap(vocabulary, path)
+        return open_vocabulary(vocabulary, path)
     if path.suffix == ".json" or head.lstrip().startswith(b"{"):
         return _read_json(path)
     if path.suffix == ".tiktoken":
@@ -111,7 +114,7 @@ def load_file(path: Path) -> tuple[Any, tuple[str, ...]]:
             "Use the model folder, if it has a tokenizer.json.",
         )
     if path.suffix == ".model" or head.startswith(b"\n"):
-        return _wrap(sentencepiece.read_vocabulary(path), path)
+        return open_vocabulary(sentencepiece.read_vocabulary(path), path)
     raise EngineError(f"{path.name} is not a supported tokenizer", str(path), f"Use {KINDS}.")
 
 
@@ -136,7 +139,9 @@ def _unknown(model: dict[str, Any]) -> dict[str, str]:
     return {"unk_token": name} if isinstance(name, str) else {}
 
 
-def _wrap(vocabulary: Vocabulary, path: Path) -> tuple[Any, tuple[str, ...]]:
+def open_vocabulary(vocabulary: Vocabulary, path: Path) -> tuple[Any, tuple[str, ...]]:
+    """The tokenizer of a vocabulary that was read from `path`, and what the user should know of
+    it. Raises EngineError."""
     with _library(path):
         built, notes = build(vocabulary)
         names = {
@@ -163,7 +168,16 @@ def build(vocabulary: Vocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
     for kind, special in ((CONTROL, True), (USER, False)):
         pieces = [vocabulary.pieces[at] for at in vocabulary.of_type(kind)]
         built.add_tokens(
-            [AddedToken(one, normalized=False, special=special) for one in pieces if one]
+            [
+                AddedToken(
+                    one,
+                    normalized=False,
+                    special=special,
+                    rstrip=vocabulary.strips_right and one not in _NOT_STRIPPED,
+                )
+                for one in pieces
+                if one
+            ]
         )
     _add_ends(built, vocabulary)
     return built, notes
@@ -172,33 +186,14 @@ def build(vocabulary: Vocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
 def _byte_level(vocabulary: Vocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
     ids = _ids(vocabulary)
     merges = [pair for pair in vocabulary.merges if {*pair, "".join(pair)} <= ids.keys()]
-    whole = vocabulary.split == "llama-bpe"
-    built = Tokenizer(algorithms.BPE(ids, merges, ignore_merges=whole))
+    name = vocabulary.split
+    built = Tokenizer(algorithms.BPE(ids, merges, ignore_merges=splits.takes_whole_words(name)))
     built.decoder = decoders.ByteLevel()
-    split = _splits().get(vocabulary.split)
-    built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    if split is not None:
-        built.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(Regex(split), behavior="isolated"),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]
-        )
-    elif vocabulary.split not in _OWN_SPLIT:
-        return built, (
-            f"unknown pre-tokenizer {vocabulary.split}: GPT-2's is used; "
-            "counts may differ slightly",
-        )
+    split = splits.split_of(name)
+    built.pre_tokenizer = split or pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if split is None:
+        return built, (f"{UNKNOWN_SPLIT} {name}: GPT-2's is used; counts may differ slightly",)
     return built, ()
-
-
-def _splits() -> dict[str, str]:
-    """How families of models cut words, by the names that GGUF has for them."""
-    try:
-        from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
-    except ImportError:
-        return {}
-    return dict(GGUF_PRE_TOKENIZER_SPLITS)
 
 
 def _word_pieces(vocabulary: Vocabulary) -> Tokenizer:

@@ -1,0 +1,69 @@
+"""How families of models cut a text into words before byte-level BPE, by the names of GGUF.
+
+Owns what llama.cpp does under each value of `tokenizer.ggml.pre` that is known here
+(github.com/ggml-org/llama.cpp, src/llama-vocab.cpp). A name that is not known has no split.
+"""
+
+from tokenizers import Regex, pre_tokenizers
+
+_GPT2 = (
+    "", "gpt-2", "gpt2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "jina-v1-en",
+    "jina-v2-code", "roberta-bpe", "gigachat", "a.x-4.0", "mellum", "modern-bert", "mpt", "olmo",
+    "jais", "trillion", "granite-docling",
+)  # fmt: skip
+"""The words of GPT-2."""
+_SINGLE_DIGITS = (
+    "starcoder", "refact", "command-r", "smollm", "codeshell", "exaone", "minerva-7b", "mellum2",
+)  # fmt: skip
+"""Each digit alone, then the words of GPT-2."""
+_AS_QWEN2 = ("stablelm2", "hunyuan", "solar-open")
+_WHOLE_WORDS = (
+    "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2",
+    "jina-v5-nano", "tekken",
+)  # fmt: skip
+
+
+def split_of(name: str) -> pre_tokenizers.PreTokenizer | None:
+    """The pre-tokenizer of that name, bytes spelled as letters; None: the name is not known."""
+    if name in _GPT2:
+        return pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if name in _SINGLE_DIGITS:
+        return pre_tokenizers.Sequence(
+            [
+                pre_tokenizers.Digits(individual_digits=True),
+                pre_tokenizers.ByteLevel(add_prefix_space=False),
+            ]
+        )
+    pattern = _patterns().get("qwen2" if name in _AS_QWEN2 else name)
+    if pattern is None:
+        return None
+    return pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(Regex(pattern), behavior="isolated"),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+
+
+def takes_whole_words(name: str) -> bool:
+    """Whether a word that is a token of the vocabulary is one, whatever the merges."""
+    return name in _WHOLE_WORDS
+
+
+def same_split(first: str, second: str) -> bool:
+    """Whether llama.cpp reads a text alike under both names; of names that are not known here only
+    where they are one."""
+    if first == second:
+        return True
+    rules = [split_of(name) for name in (first, second)]
+    if None in rules or takes_whole_words(first) != takes_whole_words(second):
+        return False
+    return repr(rules[0]) == repr(rules[1])
+
+
+def _patterns() -> dict[str, str]:
+    try:
+        from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
+    except ImportError:
+        return {}
+    return dict(GGUF_PRE_TOKENIZER_SPLITS)
