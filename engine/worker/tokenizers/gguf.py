@@ -22,10 +22,11 @@ _KINDS: dict[str, Kind] = {
 
 def read_vocabulary(path: Path) -> Vocabulary:
     """The vocabulary of a GGUF file. Raises EngineError."""
-    return _vocabulary(read_gguf_values(path), path)
+    return vocabulary_in(read_gguf_values(path), path)
 
 
-def _vocabulary(table: Mapping[str, Any], path: Path) -> Vocabulary:
+def vocabulary_in(table: Mapping[str, Any], path: Path) -> Vocabulary:
+    """The vocabulary in the header of `path`. Raises EngineError."""
     model = table.get("tokenizer.ggml.model")
     kind = _KINDS.get(model) if isinstance(model, str) else None
     pieces = _list(table, "tokens", str)
@@ -44,6 +45,7 @@ def _vocabulary(table: Mapping[str, Any], path: Path) -> Vocabulary:
         raise EngineError(f"{path.name} cannot be used: its pieces have no scores", str(path))
     merges = [tuple(one.split(" ", 1)) for one in _list(table, "merges", str) if " " in one[1:]]
     charsmap = _list(table, "precompiled_charsmap", int)
+    name = str(table.get("general.name", ""))
     split, template = table.get("tokenizer.ggml.pre"), table.get("tokenizer.chat_template")
     return Vocabulary(
         kind,
@@ -60,6 +62,8 @@ def _vocabulary(table: Mapping[str, Any], path: Path) -> Vocabulary:
         adds_eos=_flag(table, "add_eos_token", kind == "Unigram"),
         leading_space=_flag(table, "add_space_prefix", True),
         squeezes_spaces=_flag(table, "remove_extra_whitespaces", False),
+        # No key says so: llama.cpp goes by the model's name.
+        strips_right=any(mark in name.lower() for mark in ("phi-3", "phi3")),
         charsmap=bytes(one & 255 for one in charsmap),
         template=template if isinstance(template, str) else "",
         notes=() if CONTROL in types else ("it marks no special tokens",),

@@ -30,16 +30,17 @@ from engine.errors import EngineError
 from engine.jobs.directory import RUN
 from engine.safe_open import list_files, open_regular, read_bounded, recognise_impostor
 from engine.worker.model import loading
-from engine.worker.release.gguf.pre_tokenizers import TABLE, PreTokenizer
-from engine.worker.tokenizers import gguf, sentencepiece
+from engine.worker.tokenizers import gguf, sentencepiece, splits
 from engine.worker.tokenizers.vocabulary import BYTE, CONTROL, NORMAL, USER, Vocabulary
 
 LARGEST = 256 << 20
 """Bytes of a tokenizer.json."""
 KINDS = "tokenizer.json, a model's folder, a SentencePiece .model, or a .gguf"
 _SPACE = "▁"
-_OWN_SPLIT = ("", "default", "gpt2")
-_ROWS = {row.name: row for row in TABLE}
+_NOT_STRIPPED = ("<unk>", "<s>", "<|endoftext|>")
+"""Of Phi-3, the special tokens that leave the white space after them."""
+UNKNOWN_SPLIT = "unknown pre-tokenizer"
+"""How the note of a split that is not known begins."""
 
 
 def load(ref: str, runs: Sequence[Path]) -> tuple[Any, tuple[str, ...]]:
@@ -103,7 +104,7 @@ def load_file(path: Path) -> tuple[Any, tuple[str, ...]]:
         raise EngineError(f"{path.name} {impostor}", str(path))
     if head.startswith(MAGIC):
         vocabulary = gguf.read_vocabulary(path)
-        return _wrap(vocabulary, path)
+        return open_vocabulary(vocabulary, path)
     if path.suffix == ".json" or head.lstrip().startswith(b"{"):
         return _read_json(path)
     if path.suffix == ".tiktoken":
@@ -113,7 +114,7 @@ def load_file(path: Path) -> tuple[Any, tuple[str, ...]]:
             "Use the model folder, if it has a tokenizer.json.",
         )
     if path.suffix == ".model" or head.startswith(b"\n"):
-        return _wrap(sentencepiece.read_vocabulary(path), path)
+        return open_vocabulary(sentencepiece.read_vocabulary(path), path)
     raise EngineError(f"{path.name} is not a supported tokenizer", str(path), f"Use {KINDS}.")
 
 
@@ -138,7 +139,9 @@ def _unknown(model: dict[str, Any]) -> dict[str, str]:
     return {"unk_token": name} if isinstance(name, str) else {}
 
 
-def _wrap(vocabulary: Vocabulary, path: Path) -> tuple[Any, tuple[str, ...]]:
+def open_vocabulary(vocabulary: Vocabulary, path: Path) -> tuple[Any, tuple[str, ...]]:
+    """The tokenizer of a vocabulary that was read from `path`, and what the user should know of
+    it. Raises EngineError."""
     with _library(path):
         built, notes = build(vocabulary)
         names = {
@@ -165,7 +168,16 @@ def build(vocabulary: Vocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
     for kind, special in ((CONTROL, True), (USER, False)):
         pieces = [vocabulary.pieces[at] for at in vocabulary.of_type(kind)]
         built.add_tokens(
-            [AddedToken(one, normalized=False, special=special) for one in pieces if one]
+            [
+                AddedToken(
+                    one,
+                    normalized=False,
+                    special=special,
+                    rstrip=vocabulary.strips_right and one not in _NOT_STRIPPED,
+                )
+                for one in pieces
+                if one
+            ]
         )
     _add_ends(built, vocabulary)
     return built, notes
@@ -174,26 +186,13 @@ def build(vocabulary: Vocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
 def _byte_level(vocabulary: Vocabulary) -> tuple[Tokenizer, tuple[str, ...]]:
     ids = _ids(vocabulary)
     merges = [pair for pair in vocabulary.merges if {*pair, "".join(pair)} <= ids.keys()]
-    row = _ROWS.get(vocabulary.split)
-    whole = row is not None and row.whole_words
-    built = Tokenizer(algorithms.BPE(ids, merges, ignore_merges=whole))
+    name = vocabulary.split
+    built = Tokenizer(algorithms.BPE(ids, merges, ignore_merges=splits.takes_whole_words(name)))
     built.decoder = decoders.ByteLevel()
-    split = _splits().get(vocabulary.split)
-    built.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    if row is not None:
-        built.pre_tokenizer = _cut_by(row)
-    elif split is not None:
-        built.pre_tokenizer = pre_tokenizers.Sequence(
-            [
-                pre_tokenizers.Split(Regex(split), behavior="isolated"),
-                pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
-            ]
-        )
-    elif not knows_split(vocabulary):
-        return built, (
-            f"unknown pre-tokenizer {vocabulary.split}: GPT-2's is used; "
-            "counts may differ slightly",
-        )
+    split = splits.split_of(name)
+    built.pre_tokenizer = split or pre_tokenizers.ByteLevel(add_prefix_space=False)
+    if split is None:
+        return built, (f"{UNKNOWN_SPLIT} {name}: GPT-2's is used; counts may differ slightly",)
     return built, ()
 
 
@@ -201,34 +200,7 @@ def knows_split(vocabulary: Vocabulary) -> bool:
     """Whether it is known how text is cut into words before the vocabulary's merges."""
     if vocabulary.kind != "byte-level BPE":
         return True
-    known = (*_OWN_SPLIT, *_ROWS)
-    return vocabulary.split in known or vocabulary.split in _splits()
-
-
-def _cut_by(row: PreTokenizer) -> Any:
-    """The pre-tokenizer that cuts as a row of the table of `tokenizer.ggml.pre` says."""
-    made: list[Any] = []
-    for kind, *how in row.steps:
-        if kind == "gpt2":
-            made.append(pre_tokenizers.ByteLevel(add_prefix_space=False))
-        elif kind == "digits":
-            made.append(pre_tokenizers.Digits(individual_digits=how[0] == "one by one"))
-        elif kind == "punctuation":
-            made.append(pre_tokenizers.Punctuation("contiguous"))
-        else:
-            made.append(pre_tokenizers.Split(Regex(how[0]), behavior="isolated"))
-    if ("gpt2",) not in row.steps:
-        made.append(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False))
-    return pre_tokenizers.Sequence(made)
-
-
-def _splits() -> dict[str, str]:
-    """How families of models cut words, by the names that GGUF has for them."""
-    try:
-        from transformers.integrations.gguf.gguf_tokenizer_mapping import GGUF_PRE_TOKENIZER_SPLITS
-    except ImportError:
-        return {}
-    return dict(GGUF_PRE_TOKENIZER_SPLITS)
+    return splits.split_of(vocabulary.split) is not None
 
 
 def _word_pieces(vocabulary: Vocabulary) -> Tokenizer:

@@ -37,6 +37,8 @@ class Vocabulary:
     """Whether spaces at the ends are dropped, and several made one."""
     escapes_spaces: bool = True
     """Whether a space is written as ▁ before the pieces are looked up."""
+    strips_right: bool = False
+    """Whether special tokens swallow the white space after them, as those of Phi-3 do."""
     charsmap: bytes = b""
     """SentencePiece's compiled table of characters that are replaced first."""
     template: str = ""
