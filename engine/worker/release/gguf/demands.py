@@ -171,17 +171,26 @@ def demand_factors(config: Any) -> dict[str, np.ndarray[Any, Any]]:
 
 
 def name_limits(config: Any, expected: FamilyDemands) -> Sequence[str]:
-    """Where llama.cpp computes something else than transformers, whatever the file says."""
+    """Where llama.cpp computes something else than transformers, whatever the file says: a
+    sentence each."""
+    limits = []
     window = getattr(config, "sliding_window", None)
     kinds = getattr(config, "layer_types", None) or ["sliding_attention"]
-    if expected.applies_window or not window or "sliding_attention" not in kinds:
-        return ()
-    if window >= config.max_position_embeddings:
-        return ()
-    return (
-        f"llama.cpp applies no sliding window to {expected.architecture} files: beyond {window} "
-        "tokens its answers differ from the model that was trained.",
-    )
+    applied = expected.applies_window or "sliding_attention" not in kinds
+    if window and not applied and window < config.max_position_embeddings:
+        limits.append(
+            f"llama.cpp applies no sliding window to {expected.architecture} files: beyond "
+            f"{window} tokens its answers differ from those of the model that was trained."
+        )
+    rope = _full_rope(config)
+    if rope["rope_type"] == "longrope":
+        original = rope["original_max_position_embeddings"]
+        limits.append(
+            "llama.cpp chooses LongRoPE's factors by the context that it is started with, "
+            f"transformers by the prompt: for prompts up to {original} tokens start it with "
+            f"-c {original}."
+        )
+    return limits
 
 
 def _full_rope(config: Any) -> dict[str, Any]:

@@ -8,15 +8,15 @@ wrong one shows in answers alone. Owns the reading back and the comparison; what
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gguf
 import numpy as np
 
-from engine.errors import EngineError
+from engine.checkpoints.gguf_header import GgufHeader, read_gguf_header
 from engine.release.proof import Check
+from engine.release.targets import OWN_TYPES
 from engine.text import one_line
 from engine.worker.release.gguf.demands import (
     ABSENT,
@@ -31,21 +31,15 @@ from engine.worker.release.gguf.demands import (
 
 NAME = "metadata of the GGUF file"
 _K_BLOCK = 256
+"""Weights of a row that share scales in k-quants."""
+_FACTOR_TOLERANCE = 1e-4
+"""Relative: both sides were computed in float32."""
 _SILENT_DEFAULTS = {
     "gemma2.attn_logit_softcapping": 50.0,
     "gemma2.final_logit_softcapping": 30.0,
     "gemma2.attention.sliding_window": 4096,
 }
 """What llama.cpp takes where the key is missing."""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    keys: Mapping[str, Any]
-    tensors: Mapping[str, tuple[tuple[int, ...], str]]
-    """Shape, as torch has it, and type."""
-    factors: Mapping[str, np.ndarray[Any, Any]]
-    """Those of rotary embeddings."""
 
 
 def check_metadata(checkpoint: Path, file: Path) -> Check:
@@ -57,32 +51,33 @@ def check_metadata(checkpoint: Path, file: Path) -> Check:
     from transformers import AutoConfig
 
     config = AutoConfig.from_pretrained(checkpoint, local_files_only=True)
-    content = _read(file)
+    header = read_gguf_header(file)
     expected = DEMANDS.get(config.model_type)
-    kinds = Counter(kind for _, kind in content.tensors.values())
+    kinds = Counter(tensor.type_name for tensor in header.tensors)
     facts: dict[str, Any] = {
-        "architecture": content.keys.get("general.architecture"),
-        "file_type": content.keys.get("general.file_type"),
-        "tensors": len(content.tensors),
+        "architecture": one_line(header.text("general.architecture")),
+        "file_type": _file_type(header),
+        "tensors": len(header.tensors),
         "types": dict(sorted(kinds.items())),
     }
     if expected is None:
         return Check(
             NAME,
             "not proven",
-            f"llama.cpp's own converter wrote {len(content.tensors)} tensors; there is no table of "
+            f"llama.cpp's own converter wrote {len(header.tensors)} tensors; there is no table of "
             f"what a file of {one_line(config.model_type)} has to say.",
             facts,
         )
     wanted = dict(demand_keys(config, expected))
-    differences = [*_compare_keys(wanted, content.keys)]
-    differences += _compare_window(config, expected, content.keys)
+    keys = dict(header.values) | {"tokens": header.lengths.get("tokenizer.ggml.tokens", 0)}
+    differences = [*_compare_keys(wanted, keys)]
+    differences += _compare_window(config, expected, keys)
     shapes = dict(demand_shapes(config, expected))
-    differences += _compare_tensors(shapes, content)
-    differences += _compare_factors(config, content.factors)
-    differences += _compare_types(content)
+    differences += _compare_tensors(shapes, header)
+    differences += _compare_factors(config, header)
+    differences += _compare_types(header)
     facts |= {"keys": len(wanted), "limits": list(name_limits(config, expected))}
-    facts["larger_types"] = _count_larger(content)
+    facts["larger_types"] = _count_larger(header)
     if differences:
         summary = f"{len(differences)} of {len(wanted) + len(shapes)} keys and tensors differ."
         return Check(NAME, "failed", summary, facts, tuple(differences))
@@ -93,30 +88,6 @@ def check_metadata(checkpoint: Path, file: Path) -> Check:
             "so a larger type."
         )
     return Check(NAME, "passed", " ".join([summary, *facts["limits"]]), facts)
-
-
-def _read(file: Path) -> _File:
-    try:
-        reader = gguf.GGUFReader(file)
-        keys = {
-            name: field.contents()
-            for name, field in reader.fields.items()
-            if not name.startswith("tokenizer.ggml.") and not name.startswith("GGUF.")
-        }
-        tokens = reader.fields.get("tokenizer.ggml.tokens")
-        keys["tokens"] = len(tokens.data) if tokens else 0
-        tensors = {
-            one.name: (tuple(int(n) for n in reversed(one.shape)), one.tensor_type.name)
-            for one in reader.tensors
-        }
-        factors = {
-            one.name: np.array(one.data, copy=True)
-            for one in reader.tensors
-            if one.name.startswith("rope_")
-        }
-    except (OSError, ValueError, IndexError, KeyError) as error:
-        raise EngineError("The GGUF file cannot be read.", one_line(f"{file}: {error}")) from error
-    return _File(keys, tensors, factors)
 
 
 def _compare_keys(wanted: Mapping[str, Any], keys: Mapping[str, Any]) -> Iterator[str]:
@@ -173,55 +144,58 @@ def _compare_window(config: Any, expected: FamilyDemands, keys: Mapping[str, Any
         )
 
 
-def _compare_tensors(shapes: Mapping[str, tuple[int, ...]], content: _File) -> Iterator[str]:
+def _compare_tensors(shapes: Mapping[str, tuple[int, ...]], header: GgufHeader) -> Iterator[str]:
+    held = {tensor.name: tensor.shape for tensor in header.tensors}
     for name, shape in shapes.items():
-        if name not in content.tensors:
+        if name not in held:
             yield f"the tensor {name} is missing"
-        elif content.tensors[name][0] != shape:
-            yield f"{name} has the shape {content.tensors[name][0]}, {shape} is demanded"
-    for name in content.tensors:
-        if name not in shapes:
-            yield one_line(f"the tensor {name} is none of this model's")
+        elif held[name] != shape:
+            yield f"{name} has the shape {held[name]}, {shape} is demanded"
+    for name in held.keys() - shapes.keys():
+        yield one_line(f"the tensor {name} is none of this model's")
 
 
-def _compare_factors(config: Any, factors: Mapping[str, Any]) -> Iterator[str]:
+def _compare_factors(config: Any, header: GgufHeader) -> Iterator[str]:
     for name, values in demand_factors(config).items():
-        held = factors.get(name)
-        if held is not None and not (
-            held.shape == values.shape and np.allclose(held, values, rtol=1e-4)
-        ):
+        tensor = header.tensor(name)
+        if tensor is None or tensor.type_name != "f32":
+            continue  # told by its absence, or its type
+        with header.path.open("rb") as file:
+            file.seek(tensor.start)
+            held = np.frombuffer(file.read(tensor.size), np.float32)
+        if held.shape != values.shape or not np.allclose(held, values, rtol=_FACTOR_TOLERANCE):
             yield f"{name} holds other factors than config.json demands"
 
 
-def _compare_types(content: _File) -> Iterator[str]:
+def _compare_types(header: GgufHeader) -> Iterator[str]:
     """The type of most weights is the file's; vectors are float32."""
-    name = _file_type(content.keys)
-    kinds = {kind for shape, kind in content.tensors.values() if len(shape) > 1}
+    name = _file_type(header)
+    kinds = {tensor.type_name for tensor in header.tensors if len(tensor.shape) > 1}
     if name is None:
-        yield one_line(f"general.file_type is {content.keys.get('general.file_type')!r}")
-    if name in ("F32", "F16", "BF16") and kinds - {name}:
+        yield one_line(f"general.file_type is {header.values.get('general.file_type')!r}")
+    if name in OWN_TYPES and kinds - {name}:
         yield f"general.file_type is {name}, and weights are {', '.join(sorted(kinds))}"
-    if name == "Q8_0" and "Q8_0" not in kinds:
-        yield "general.file_type is Q8_0, and no weights are"
-    for key, (shape, kind) in content.tensors.items():
-        if len(shape) == 1 and kind != "F32":
-            yield one_line(f"{key} is {kind}, F32 is demanded")
+    if name == "q8_0" and name not in kinds:
+        yield f"general.file_type is {name}, and no weights are"
+    for tensor in header.tensors:
+        if len(tensor.shape) == 1 and tensor.type_name != "f32":
+            yield one_line(f"{tensor.name} is {tensor.type_name}, f32 is demanded")
 
 
-def _file_type(keys: Mapping[str, Any]) -> str | None:
-    """As in "BF16" or "Q4_K_M"; None where the number is none of them."""
+def _file_type(header: GgufHeader) -> str | None:
+    """As in "bf16" or "q4_k_m"; None where the number is none of them."""
     try:
-        name = gguf.LlamaFileType(int(keys["general.file_type"])).name
+        name = gguf.LlamaFileType(int(header.values["general.file_type"])).name.lower()
     except (KeyError, TypeError, ValueError):
         return None
-    return name.removeprefix("MOSTLY_").removeprefix("ALL_")
+    return name.removeprefix("mostly_").removeprefix("all_")
 
 
-def _count_larger(content: _File) -> int:
+def _count_larger(header: GgufHeader) -> int:
     """Tensors whose rows do not fit the blocks of a k-quant, in a file of such a type."""
-    name = _file_type(content.keys) or ""
-    if "_K" not in name and not name.startswith("IQ"):
+    name = _file_type(header) or ""
+    if "_k" not in name and not name.startswith("iq"):
         return 0
     return sum(
-        len(shape) > 1 and shape[-1] % _K_BLOCK != 0 for shape, _ in content.tensors.values()
+        len(tensor.shape) > 1 and tensor.shape[-1] % _K_BLOCK != 0 for tensor in header.tensors
     )

@@ -6,6 +6,7 @@ in memory, in its own type and in the file's. A file is written aside and rename
 the same checkpoint gives the same bytes. Which tensors and keys: `families`.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,7 +133,7 @@ def _write(
         try:
             _add_keys(writer, describe(config, family), family.architecture)
             writer.add_type(gguf.GGUFType.MODEL)
-            writer.add_name(one_line(name_model(file)))
+            writer.add_name(_safe_name(name_model(file), vocabulary))
             writer.add_file_type(FILE_TYPES[quantization])
             writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
             vocabulary.add_to(writer)
@@ -140,6 +141,16 @@ def _write(
         finally:
             writer.close()
         publish(beside, file, "finetop", "")
+
+
+def _safe_name(name: str, vocabulary: GgufVocabulary) -> str:
+    """A name that llama.cpp reads no more into than is true: of one with "phi-3" or "phi3" in it,
+    control tokens swallow the white space after them, or where it lacks them, it ends."""
+    if re.search("phi-?3", name, re.IGNORECASE):
+        name = name if vocabulary.strips_right else re.sub("(?i)(phi)-?3", r"\1 3", name)
+    elif vocabulary.strips_right:
+        name = f"Phi-3 {name}"
+    return one_line(name)
 
 
 def name_model(file: Path) -> str:
