@@ -65,8 +65,11 @@ class PreTokenizer:
     whole_words: bool = False
     """Whether a word of the vocabulary is one token whatever the merges say (`ignore_merges`):
     llama.cpp decides it by the name."""
+    differs: str = ""
+    """The texts that llama.cpp cuts elsewhere all the same; empty: none is known."""
 
 
+_CASES = "combining marks, and words of both cases in letters beyond ASCII"
 TABLE = (
     PreTokenizer("gpt-2", (_GPT2,)),
     PreTokenizer("smollm", (_DIGITS, _GPT2)),
@@ -74,16 +77,13 @@ TABLE = (
     PreTokenizer("dbrx", (_cut(_LLAMA3),)),
     PreTokenizer("qwen2", (_cut(_QWEN2),)),
     PreTokenizer("qwen35", (_cut(_QWEN35),)),
-    PreTokenizer("tekken", (_cut(_TEKKEN),), whole_words=True),
-    PreTokenizer("gpt-4o", (_cut(_GPT4O),)),
+    PreTokenizer("tekken", (_cut(_TEKKEN),), whole_words=True, differs=_CASES),
+    PreTokenizer("gpt-4o", (_cut(_GPT4O),), differs=_CASES),
     PreTokenizer("seed-coder", (_cut(_SEED),)),
-    PreTokenizer(
-        "falcon",
-        (("punctuation",), _GPT2, ("digits", "together"), _cut("[0-9][0-9][0-9]")),
-    ),
     PreTokenizer(
         "deepseek-coder",
         (_cut("[\r\n]"), _cut(r"\s?\p{L}+"), _cut(r"\s?\p{P}+"), _cut(_HAN), _DIGITS),
+        differs="wide spaces (U+3000)",
     ),
     PreTokenizer(
         "deepseek-v3",
@@ -130,8 +130,6 @@ def _steps(rule: Any) -> list[Step]:
         return [_GPT2] if rule.get("use_regex", True) else []
     if kind == "Digits":
         return [_DIGITS if rule.get("individual_digits") else ("digits", "together")]
-    if kind == "Punctuation" and rule.get("behavior") == "Contiguous":
-        return [("punctuation",)]
     pattern = rule.get("pattern")
     if kind == "Split" and isinstance(pattern, Mapping):
         regex, behavior = pattern.get("Regex"), rule.get("behavior")

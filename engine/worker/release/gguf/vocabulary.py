@@ -117,7 +117,10 @@ def vocabulary_of(checkpoint: Path, ends: Sequence[int]) -> GgufVocabulary:
     tokens, types = _tokens(model, added, size, notes)
     if byte_level:
         _check_normalizer(rules.get("normalizer"), notes)
-        pre = pre_tokenizer_of(rules).name
+        row = pre_tokenizer_of(rules)
+        pre = row.name
+        if row.differs:
+            notes.append(f"llama.cpp cuts some texts elsewhere: {row.differs}")
         merges = _merges(model)
         scores: tuple[float, ...] = ()
         prefix = False
