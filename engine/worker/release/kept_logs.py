@@ -19,6 +19,10 @@ from engine.worker.release.proof_rows import ProofRow
 from engine.worker.release.proof_spec import Advance
 
 
+_VALUES = 1 << 22
+"""Log-probabilities that are compared at once: a dozen copies in float64 would else add a GB."""
+
+
 @dataclass(frozen=True, slots=True)
 class Disagreement:
     """A place at which two models choose another token first."""
@@ -96,36 +100,32 @@ def compare(
 
 def _compare_row(at: int, row: ProofRow, reference: Tensor, logs: Tensor) -> RowComparison:
     finite = bool(torch.isfinite(logs).all())
-    if logs.shape[1] != reference.shape[1]:
-        width = min(logs.shape[1], reference.shape[1])
-        logs, reference = (torch.log_softmax(one[:, :width], -1) for one in (logs, reference))
-    targets = torch.tensor([row.ids[place] for place in row.places]).unsqueeze(-1)
-    # Normalised anew in float64: float32's rounding alone would make divergences of equal models
-    # something other than 0, below it too.
-    wide, other = (torch.log_softmax(one.double(), -1) for one in (reference, logs))
-    shares = wide.exp()
-    terms = torch.where(shares > 0, shares * (wide - other), shares)
-    first = reference.topk(2, dim=-1)
-    margins = first.values[:, 0] - first.values[:, 1]
-    moved = logs.gather(-1, first.indices)
-    noise = (moved[:, 0] - moved[:, 1] - margins).abs().max()
-    chosen = logs.argmax(-1)
-    differing = (chosen != first.indices[:, 0]).nonzero()[:, 0].tolist()
+    width = min(logs.shape[1], reference.shape[1])
+    step = max(1, _VALUES // width)
+    divergence = reference_nll = nll = noise = 0.0
+    disagreements: list[Disagreement] = []
+    for start in range(0, len(row.places), step):
+        places = row.places[start : start + step]
+        # Normalised anew in float64: float32's rounding alone would make divergences of equal
+        # models something other than 0, below it too.
+        wide, other = (
+            torch.log_softmax(one[start : start + step, :width].double(), -1)
+            for one in (reference, logs)
+        )
+        targets = torch.tensor([row.ids[place] for place in places]).unsqueeze(-1)
+        reference_nll -= float(wide.gather(-1, targets).sum())
+        nll -= float(other.gather(-1, targets).sum())
+        first = wide.topk(2, dim=-1)
+        margins = first.values[:, 0] - first.values[:, 1]
+        moved = other.gather(-1, first.indices)
+        noise = max(noise, float((moved[:, 0] - moved[:, 1] - margins).abs().max()))
+        chosen = other.argmax(-1)
+        for one in (chosen != first.indices[:, 0]).nonzero()[:, 0].tolist():
+            tokens = int(first.indices[one, 0]), int(chosen[one])
+            disagreements.append(Disagreement(at, places[one], float(margins[one]), *tokens))
+        shares = wide.exp()
+        terms = torch.where(shares > 0, shares * (wide - other), shares)
+        divergence += float(terms.sum())
     return RowComparison(
-        len(row.places),
-        float(terms.sum()),
-        -float(reference.gather(-1, targets).double().sum()),
-        -float(logs.gather(-1, targets).double().sum()),
-        tuple(
-            Disagreement(
-                at,
-                row.places[one],
-                float(margins[one]),
-                int(first.indices[one, 0]),
-                int(chosen[one]),
-            )
-            for one in differing
-        ),
-        float(noise),
-        finite,
+        len(row.places), divergence, reference_nll, nll, tuple(disagreements), noise, finite
     )
