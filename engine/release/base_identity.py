@@ -73,7 +73,7 @@ def check_hub_id(text: str) -> None:
     """Raise EngineError where `text` cannot be the id of a repository on the Hub."""
     if not is_hub_id(text):
         raise EngineError(
-            f"{text!r} is no model id of the Hub.",
+            f"{text!r} is not a model id of the Hub.",
             "",
             "Use OWNER/NAME as in google/gemma-3-270m.",
         )

@@ -57,7 +57,7 @@ def read_impact(source: ExportSource, report: str, runs: Sequence[Path]) -> Card
         if found is None:
             raise EngineError(
                 "The evaluation did not measure the model that is exported.",
-                f"{run.name}: {source.arm.name} is none of its arms",
+                f"{run.name}: {source.arm.name} is not one of its arms",
                 "Name another one, or leave --report out.",
             )
         return _read(JobDirectory(run), found, runs)

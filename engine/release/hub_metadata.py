@@ -2,7 +2,7 @@
 
 Owns the lists that the Hub checks against, as its own answer to an invalid card names them (May
 2026), and the keys that a card of ours has. What is checked here is refused by the Hub, or shown
-wrongly. `model-index` is none of the keys: its datasets must be data sets of the Hub, and suites
+wrongly. `model-index` is not one of the keys: its datasets must be data sets of the Hub, and suites
 are files.
 """
 
@@ -50,7 +50,7 @@ def list_problems(metadata: Mapping[str, Any], files: Collection[str]) -> tuple[
     """What the Hub would refuse, a sentence each; none for a card that it takes. `files` are the
     names of those beside the card."""
     return (
-        *(f"{key} is no key of a card" for key in metadata if key not in _KEYS),
+        *(f"{key} is not a key of a card" for key in metadata if key not in _KEYS),
         *_check_license(metadata, files),
         *_check_base(metadata),
         *_check_words(metadata),
@@ -60,7 +60,7 @@ def list_problems(metadata: Mapping[str, Any], files: Collection[str]) -> tuple[
 def _check_license(metadata: Mapping[str, Any], files: Collection[str]) -> Iterator[str]:
     value, name, link = (metadata.get(key) for key in ("license", "license_name", "license_link"))
     if not isinstance(value, str) or value not in LICENSES:
-        yield f"license {value!r} is none that the Hub knows"
+        yield f"license {value!r} is not known to the Hub"
     if value != "other":
         if name is not None or link is not None:
             yield "license_name and license_link belong to license: other alone"
@@ -74,16 +74,16 @@ def _check_license(metadata: Mapping[str, Any], files: Collection[str]) -> Itera
 def _check_base(metadata: Mapping[str, Any]) -> Iterator[str]:
     base, relation = metadata.get("base_model"), metadata.get("base_model_relation")
     if base is not None and not (isinstance(base, str) and is_hub_id(base)):
-        yield f"base_model {base!r} is no model id of the Hub"
+        yield f"base_model {base!r} is not a model id of the Hub"
     if relation is not None and (base is None or relation not in RELATIONS):
-        yield f"base_model_relation {relation!r} is none of {', '.join(RELATIONS)} of a base_model"
+        yield f"base_model_relation {relation!r} is not one of {', '.join(RELATIONS)}, or alone"
 
 
 def _check_words(metadata: Mapping[str, Any]) -> Iterator[str]:
     if metadata.get("library_name") not in LIBRARIES:
-        yield f"library_name {metadata.get('library_name')!r} is none of {', '.join(LIBRARIES)}"
+        yield f"library_name {metadata.get('library_name')!r} is not one of {', '.join(LIBRARIES)}"
     if metadata.get("pipeline_tag") not in PIPELINES:
-        yield f"pipeline_tag {metadata.get('pipeline_tag')!r} is none of {', '.join(PIPELINES)}"
+        yield f"pipeline_tag {metadata.get('pipeline_tag')!r} is not one of {', '.join(PIPELINES)}"
     yield from _check_list("tags", metadata.get("tags"), _TAG)
     yield from _check_list("datasets", metadata.get("datasets"), _DATA_SET)
 
@@ -92,7 +92,7 @@ def _check_list(key: str, values: object, pattern: re.Pattern[str]) -> Iterator[
     if values is None:
         return
     if not isinstance(values, list) or not values or len(set(map(repr, values))) < len(values):
-        yield f"{key} is no list of different texts"
+        yield f"{key} is not a list of different texts"
         return
     for value in values:
         if not isinstance(value, str) or pattern.fullmatch(value) is None:

@@ -30,7 +30,7 @@ _COMMON = frozenset((
     "root", "user", "users", "home", "admin", "ubuntu", "debian", "fedora", "jovyan", "runner",
     "docker", "model", "models", "test", "tests", "guest", "local", "localhost", "localdomain",
     "server", "worker", "container", "desktop", "laptop", "workstation", "build", "data", "train",
-    "training", "nobody", "default", "finetop", "linux", "python", "code", "work", "node", "host",
+    "training", "default", "finetop", "linux", "python", "code", "work", "node", "host",
     "base", "text", "main", "team", "research", "cuda", "nvidia", "vagrant", "azureuser",
 ))  # fmt: skip
 """Names that say nothing of a person or a machine, and may stand in any text."""

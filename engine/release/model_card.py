@@ -146,7 +146,7 @@ def _write_model(facts: CardFacts, folder: CardFolder) -> Iterator[str]:
         ("parameters of the base", f"{base.parameters:,}" if base.parameters else "not known"),
         ("context", f"{base.context:,} tokens" if base.context else "not known"),
         ("weights here", folder.dtype),
-        ("chat template", "yes" if folder.runnable.has_template else "none: it goes on with texts"),
+        ("chat template", "yes" if folder.runnable.has_template else "none: it continues a text"),
     ]
     if facts.run:
         rows.append(("run", f"{facts.run}{f', {facts.step}' if facts.step else ''}"))
@@ -303,7 +303,7 @@ def _write_license(facts: CardFacts, folder: CardFolder) -> Iterator[str]:
     else:
         place = _place(base.title, base.link, folder)
         yield f"Of the base: {place}, {escape_markdown(base.basis)}. "
-        yield "Its terms go on to apply to this model.\n"
+        yield "Its terms apply to this model too.\n"
     if terms is not None:
         sentences = tuple(
             one for one in (terms.limit, terms.notice, *terms.sentences) if one

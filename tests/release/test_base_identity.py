@@ -77,5 +77,5 @@ def test_ids_of_the_hub(text: str) -> None:
 )  # fmt: skip
 def test_what_is_no_id_is_not_remembered(text: str, tmp_path: Path) -> None:
     assert not is_hub_id(text)
-    with pytest.raises(EngineError, match="no model id"):
+    with pytest.raises(EngineError, match="not a model id"):
         remember_base_id(make_model(tmp_path / "model"), text)

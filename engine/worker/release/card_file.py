@@ -44,7 +44,7 @@ def check_card(folder: Path, metadata: Mapping[str, Any], files: Collection[str]
     if found != dict(metadata):
         problems.append("its head does not read as it was written")
     if not card.text.strip():
-        problems.append("it says nothing")
+        problems.append("its page is empty")
     if problems:
         raise EngineError(
             "The model card breaks the rules of the Hub.",

@@ -198,7 +198,7 @@ def test_a_card_that_breaks_a_rule_is_refused(tmp_path: Path) -> None:
     assert "license" in caught.value.detail
     with pytest.raises(EngineError, match="rules of the Hub"):
         check_card(tmp_path, good, ())
-    with pytest.raises(EngineError, match="says nothing"):
+    with pytest.raises(EngineError, match="page is empty"):
         write_card(tmp_path, good, [" \n"], ())
 
 
