@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.bundled import BASE
 from engine.checkpoints.describe import BUNDLED, inspect, locate
+from engine.checkpoints.exports import find_exported
 from engine.checkpoints.run_outputs import MERGED, find_run, find_run_around, read_checkpoint
 from engine.jobs.directory import RUN
 
@@ -42,6 +43,9 @@ def _follow(ref: str | None, runs: Sequence[Path], ancestry: Ancestry) -> None:
     seen: set[str] = set()
     while ref is not None and ref not in seen:
         seen.add(ref)
+        if (source := find_exported(ref, runs)) is not None:
+            ref = source
+            continue
         run, trained = _find(ref, runs)
         if run is None:
             ref = _end(ref, ancestry)

@@ -20,6 +20,7 @@ from engine.checkpoints.describe import (
     suggest_get,
 )
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
+from engine.checkpoints.exports import inspect_exports
 from engine.checkpoints.gguf_header import is_gguf
 from engine.checkpoints.run_outputs import find_run, inspect_folder, inspect_run
 from engine.checkpoints.search import Search
@@ -89,6 +90,8 @@ def _scan_runs(runs: Sequence[Path]) -> Iterator[Checkpoint]:
         entry = inspect_run(run, runs)
         if entry is not None:
             yield entry
+        else:
+            yield from inspect_exports(run, runs)
 
 
 def _resolve_run(ref: str, runs: Sequence[Path]) -> Checkpoint:
@@ -96,7 +99,7 @@ def _resolve_run(ref: str, runs: Sequence[Path]) -> Checkpoint:
     if run is None:
         wanted = ref.partition(":")[2]
         raise EngineError(f"run not found: {wanted}", hint="See finetop runs.")
-    found = inspect_run(run, runs)
+    found = inspect_run(run, runs) or next(iter(inspect_exports(run, runs)), None)
     if found is None:
         raise EngineError(f"{ref} has no weights", str(run), "It did not finish.")
     return found

@@ -16,7 +16,7 @@ class Checkpoint:
     name: str
     path: Path
     source: str
-    """`bundled`, `folder`, `cache` or `run`."""
+    """`bundled`, `folder`, `cache`, `run`, or `export`, which a job of ours published."""
     kind: str
     """`model` or `adapter`."""
     architecture: str | None = None
