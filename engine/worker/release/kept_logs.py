@@ -18,7 +18,6 @@ from torch import Tensor
 from engine.worker.release.proof_rows import ProofRow
 from engine.worker.release.proof_spec import Advance
 
-
 _VALUES = 1 << 22
 """Log-probabilities that are compared at once: a dozen copies in float64 would else add a GB."""
 
