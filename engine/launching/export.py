@@ -5,7 +5,6 @@ that is to be made, the room on its disk, and what the model card is to tell.
 """
 
 import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,13 +18,13 @@ from engine.jobs.store import Store, open_store
 from engine.launching.export_source import find_source
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
+from engine.release.base_identity import check_hub_id, find_base_id
 from engine.release.disk_need import DiskNeed, check_room, measure_need
 from engine.release.source import ExportSource
 from engine.release.targets import Target, parse_targets
 
 LONGEST_TEXT = 20_000
 """Characters of a text that the user types for the model card."""
-_HUB_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +78,14 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     _check_out(out, source, [root, *runs])
     _check_rivals(out, store, run)
     _check_card(original)
-    need = measure_need(source, targets, original.dtype)
+    need = measure_need(source, targets, original.dtype, original.proof_rows)
     free = check_room(need, out.parent)
     recipe = replace(
         original,
         source=format_arm(find_weights(source.arm, runs)),
         targets=[target.name for target in targets],
         out=str(out),
+        base_id=original.base_id or find_base_id(source.root),
         report=_find_report(original.report, store),
     )
     return PlannedExport(recipe, source, targets, need, free)
@@ -146,10 +146,8 @@ def _check_rivals(out: Path, store: Store, run: str) -> None:
 
 def _check_card(recipe: ExportRecipe) -> None:
     """Raise EngineError for what the model card cannot hold."""
-    if recipe.base_id and not _HUB_ID.fullmatch(recipe.base_id):
-        raise EngineError(
-            "This is no name on the Hub.", recipe.base_id[:200], "Use --base-id ORG/NAME."
-        )
+    if recipe.base_id:
+        check_hub_id(recipe.base_id)
     for name, text in (
         ("The intended use", recipe.intended_use),
         ("The text on limits", recipe.limitations),

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.checkpoints.adapters import WEIGHTS
+from engine.checkpoints.describe import inspect
 from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
@@ -28,6 +29,10 @@ _Q8_0 = 34 / 32
 """Bytes a number: blocks of 32 numbers of one byte with one scale in float16. The other quantised
 types take less."""
 _TEXTS = (".json", ".jinja", ".txt", ".model")
+PLACES = 64
+"""Of a row of the proof, at most."""
+MOST_KEPT = 4 << 30
+"""Bytes of the distributions over the vocabulary that the proof keeps while it is made, float32."""
 _CARD = 4_000_000
 """Bytes of model card, curves, licenses and checksums of one folder: an upper bound."""
 
@@ -58,13 +63,16 @@ class DiskNeed:
         return parts + (more if self.temporary else "")
 
 
-def measure_need(source: ExportSource, targets: Sequence[Target], dtype: str) -> DiskNeed:
-    """What these targets take, merged weights in `dtype` as recipes have it. Raises EngineError
-    where the weights cannot be read."""
+def measure_need(
+    source: ExportSource, targets: Sequence[Target], dtype: str, rows: int = 100
+) -> DiskNeed:
+    """What these targets take, merged weights in `dtype` as recipes have it, and their proof on so
+    many rows. Raises EngineError where the weights cannot be read."""
     model = _Model(source, dtype)
     sizes = {target.name: model.size_of(target) for target in targets}
     written = {target.quantization for target in targets if target.form == "gguf"}
-    temporary = 0
+    vocabulary = inspect(source.base).vocab_size or 0
+    temporary = min(MOST_KEPT, rows * PLACES * vocabulary * 4)
     if written and not any(target.form == "merged" for target in targets):
         temporary += model.merged
     if written - {"", *WRITTEN_TYPES} and not written & {"", *OWN_TYPES}:

@@ -34,7 +34,7 @@ def run(attempt: Attempt) -> str:
     _check_free(out)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     source, targets = find_source(recipe.source, runs), parse_targets(recipe.targets)
-    need = measure_need(source, targets, recipe.dtype)
+    need = measure_need(source, targets, recipe.dtype, recipe.proof_rows)
     check_room(need, out.parent)
     attempt.log(f"on disk: {need.words}")
     from engine.worker.release.export_build import ExportBuild
@@ -42,7 +42,7 @@ def run(attempt: Attempt) -> str:
     try:
         partial.mkdir()
         build = ExportBuild(attempt, recipe, source, targets, need, partial)
-        proofs = build.make()
+        proofs = build.make(runs)
         _check_free(out)
         atomic.publish_directory(partial, out)
     except (EngineError, Stopped):
@@ -71,7 +71,7 @@ def _explain(error: Exception, out: Path, need: DiskNeed) -> EngineError | None:
         return None
     where = refusal.filename if isinstance(refusal.filename, str) else str(out.parent)
     return EngineError(
-        "The disk refused the export: nothing of it was left behind.",
+        "The disk refused the export: nothing of it remains.",
         f"{where}: {refusal.strerror}\n"
         f"{write_size(need.most)} are needed in {out.parent}: {need.words}",
         f"{write_errors.remedy(refusal)}, then resume: it starts from the beginning.",

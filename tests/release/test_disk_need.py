@@ -8,9 +8,10 @@ import pytest
 from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.release import disk_need
-from engine.release.disk_need import check_room, measure_need
+from engine.release.disk_need import MOST_KEPT, PLACES, check_room, measure_need
 from engine.release.source import ExportSource
 from engine.release.targets import parse_targets
+from engine.worker.release import proof_rows
 from tests.checkpoints.made import make_adapter, make_model, pack
 
 CARD = disk_need._CARD
@@ -28,7 +29,7 @@ def source(tmp_path: Path) -> ExportSource:
 
 
 def _sizes(source: ExportSource, dtype: str, *targets: str) -> dict[str, int]:
-    need = measure_need(source, parse_targets(targets), dtype)
+    need = measure_need(source, parse_targets(targets), dtype, rows=0)
     return {**need.targets, "more": need.temporary}
 
 
@@ -71,7 +72,7 @@ def test_a_quantised_model_is_never_merged_in_few_bits(source: ExportSource) -> 
 def test_a_disk_without_room_is_refused_with_what_is_needed(
     source: ExportSource, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    need = measure_need(source, parse_targets(["merged", "gguf"]), "float32")
+    need = measure_need(source, parse_targets(["merged", "gguf"]), "float32", rows=0)
 
     def with_free(free: int) -> None:
         usage = type("Usage", (), {"free": free})
@@ -84,3 +85,11 @@ def test_a_disk_without_room_is_refused_with_what_is_needed(
         check_room(need, tmp_path)
     assert "12.6 MB are needed" in refused.value.detail
     assert "merged 4.26 MB, gguf 4.26 MB, gguf:q8_0" in refused.value.detail
+
+
+def test_what_the_proof_keeps_meanwhile_is_counted(source: ExportSource) -> None:
+    """10 tokens of vocabulary, 64 places a row, in float32; and no more than its bound."""
+    targets = parse_targets(["merged"])
+    assert measure_need(source, targets, "auto", rows=50).temporary == 50 * 64 * 10 * 4
+    assert measure_need(source, targets, "auto", rows=10**9).temporary == 4 << 30
+    assert (PLACES, MOST_KEPT) == (proof_rows.MOST_PLACES, proof_rows.MOST_BYTES)

@@ -154,11 +154,9 @@ def _read_text(written: str) -> str:
 def _settle_base_id(root: Path, base_id: str, *, ask: bool) -> str:
     """What the Hub calls the base, remembered from now on; asked for once on a terminal. Empty
     where it stays unknown."""
-    from engine.release.base_identity import find_base_id, is_bundled, remember_base_id
+    from engine.release.base_identity import is_bundled, remember_base_id
 
-    if not base_id and (is_bundled(root) or (known := find_base_id(root))):
-        return "" if is_bundled(root) else known
-    if not base_id and ask and sys.stdin.isatty() and sys.stderr.isatty():
+    if not base_id and ask and not is_bundled(root) and sys.stdin.isatty() and sys.stderr.isatty():
         question = f"What does the Hub call {one_line(root.name)}? ORG/NAME, empty: not known: "
         print(question, end="", file=sys.stderr, flush=True)
         base_id = sys.stdin.readline().strip()

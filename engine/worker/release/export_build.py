@@ -8,6 +8,7 @@ import gc
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine import atomic
 from engine.checkpoints.weights import read_weights
@@ -22,6 +23,9 @@ from engine.safe_open import list_files
 from engine.worker.attempt import Attempt
 from engine.worker.release.progress import ExportProgress, ExportStep
 from engine.worker.release.proof_spec import ProofSpec
+
+if TYPE_CHECKING:
+    import torch
 
 _MERGED = ".merged"
 """The whole model that only GGUF files are made of: it is not published."""
@@ -58,8 +62,9 @@ class ExportBuild:
         self._proofs: list[TargetProof] = []
         self.progress = ExportProgress(attempt, list_steps(targets, need))
 
-    def make(self) -> tuple[TargetProof, ...]:
-        """Write all, prove all, describe all. Raises Stopped, EngineError where a check failed."""
+    def make(self, runs: Sequence[Path]) -> tuple[TargetProof, ...]:
+        """Write all, prove all, describe all; `runs` are the job directories that `run:ID` may
+        mean. Raises Stopped, EngineError where a check failed."""
         self._keep_proofs()
         shipped = self._write()
         for target, path, dtype in shipped:
@@ -72,7 +77,7 @@ class ExportBuild:
         for name in (_MERGED, _REFERENCE):
             shutil.rmtree(self._folder / name, ignore_errors=True)
         self.progress.begin("writing the model card")
-        self._describe()
+        self._describe(runs)
         self.progress.begin("publishing")
         return tuple(self._proofs)
 
@@ -109,13 +114,11 @@ class ExportBuild:
         return folder
 
     def _write_merged(self) -> None:
-        import torch
-
         from engine.worker.release.merged_folder import write_merged
         from engine.worker.release.tokenizer_folder import write_tokenizer
 
         named = self._recipe.dtype
-        dtype = None if named == "auto" else getattr(torch, named)
+        dtype = None if named == "auto" else _torch_type(named)
         shard_bytes = round(self._recipe.shard_gb * 1e9)
         written = write_merged(self._source, self._merged, dtype, shard_bytes, self.progress.tick)
         self._dtype = str(written).removeprefix("torch.")
@@ -158,8 +161,21 @@ class ExportBuild:
         )
         return run_proof(spec, self._folder, self.progress.tick_part)
 
-    def _describe(self) -> None:
+    def _describe(self, runs: Sequence[Path]) -> None:
         """Model card, proof, curves and checksums of each folder."""
+        from engine.worker.release.card_files import write_card_files
+
+        job = self._attempt.directory.path
+        private = [
+            (job.parent, "the folder of runs"),
+            (self._folder.parent, "the folder of the export"),
+        ]
+        notes = write_card_files(
+            self._folder, self._source, self._recipe, self._proofs, runs, self._attempt.log,
+            private,
+        )  # fmt: skip
+        for note in notes:
+            self._attempt.log(note)
 
 
 def list_steps(targets: Sequence[Target], need: DiskNeed) -> list[ExportStep]:
@@ -199,6 +215,13 @@ def check_proofs(proofs: Sequence[TargetProof]) -> None:
         "\n".join(lines),
         "Nothing was published; all checks are in the job's proof.json.",
     )
+
+
+def _torch_type(name: str) -> "torch.dtype":
+    import torch
+
+    found: torch.dtype = getattr(torch, name)
+    return found
 
 
 def _stored(folder: Path) -> str:
