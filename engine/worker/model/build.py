@@ -16,8 +16,9 @@ from engine.worker.model import loading
 from engine.worker.model.attention import attention_for, check_packing
 from engine.worker.model.dtypes import Formats
 from engine.worker.model.lora_targets import adapter_targets, is_transposed
+from engine.worker.model.merging import merge
 from engine.worker.model.quantize import is_quantized
-from engine.worker.model.saving import make_portable, merge, save_merged
+from engine.worker.model.saving import make_portable, save_merged
 
 __all__ = ["Lineage", "ModelSpec", "Stage", "build_model", "find_stage", "load_root"]
 

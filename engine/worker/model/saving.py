@@ -1,8 +1,7 @@
 """What is saved beside weights, so that whoever loads them asks and stops as training did.
 
 Hugging Face's own layout and nothing beside it: a chat template in the tokenizer's files, the end
-tokens in `generation_config.json`. An adapter becomes a part of its base in float32, never of
-weights that are quantised.
+tokens in `generation_config.json`.
 """
 
 import json
@@ -10,14 +9,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from engine import atomic
 from engine.checkpoints.run_outputs import name_base
-from engine.errors import EngineError
 from engine.worker.data.chat_template import Template
 from engine.worker.data.encode import end_token_ids
-from engine.worker.model import loading, quantize
+from engine.worker.model import loading
+from engine.worker.model.merging import merge, own_dtype
+from engine.worker.model.weight_writer import SHARD_BYTES, write_model
 
 
 def save_template(folder: Path, template: Template, tokenizer: Any, model: Any) -> None:
@@ -30,10 +28,15 @@ def save_template(folder: Path, template: Template, tokenizer: Any, model: Any) 
     tokenizer.save_pretrained(str(folder))
     plain = model.get_base_model() if hasattr(model, "peft_config") else model
     config = plain.generation_config
+    ends = all_ends(config.eos_token_id, tokenizer, template)
+    write_generation_config(folder, config, eos_token_id=ends)
+
+
+def write_generation_config(folder: Path, config: Any, **changes: Any) -> None:
+    """Write `generation_config.json`, with `changes` of its settings."""
     # As text: transformers refuses to save a changed config whose other settings it finds unwise.
     body = json.loads(config.to_json_string(keys_to_pop=["compile_config"]))
-    body["eos_token_id"] = all_ends(config.eos_token_id, tokenizer, template)
-    (folder / "generation_config.json").write_text(json.dumps(body, indent=2) + "\n")
+    (folder / "generation_config.json").write_text(json.dumps(body | changes, indent=2) + "\n")
 
 
 def make_portable(model: Any, base: Path) -> None:
@@ -80,48 +83,19 @@ def all_ends(known: int | list[int] | None, tokenizer: Any, template: Template) 
     return ends[0] if len(ends) == 1 else ends
 
 
-def merge(base: Path, adapter: Path) -> Any:
-    """The base with the adapter added to its weights: a plain model on the CPU, in float32.
-
-    Raises EngineError where the adapter does not fit, the sum is not finite, or the base is stored
-    quantised: the sum would be rounded to the few values that its weights can have.
-    """
-    model = loading.load_base(base, torch.device("cpu"), torch.float32)
-    if quantize.is_quantized(model):
-        raise EngineError(
-            "The adapter cannot be merged: its base is stored quantised.",
-            str(base),
-            "Continue the adapter (model.adapter = continue), or use the unquantised base.",
-        )
-    return fold(loading.attach_adapter(model, adapter), adapter)
-
-
-def fold(attached: Any, adapter: Path) -> Any:
-    """A model with an adapter on it, which is that at `adapter`, with it added to its weights: the
-    plain model, changed in place. Raises EngineError where there is no such sum."""
-    try:
-        merged = attached.merge_and_unload(safe_merge=True)
-    except (AttributeError, NotImplementedError, ValueError) as error:
-        # Adaption prompts have no such method, Lily's refuses, a sum may not be finite.
-        method = attached.peft_config["default"].peft_type.value
-        raise EngineError(
-            "The adapter cannot be merged.",
-            f"{adapter}, of the method {method}: {error}",
-            "Continue the adapter (model.adapter = continue).",
-        ) from error
-    return merged.eval()
-
-
 def save_merged(base: Path, adapter: Path, tokenizer: Any, folder: Path) -> None:
-    """`merge`, saved as a checkpoint of its own, in the format that the base has on disk.
+    """The base with the adapter merged in, as a checkpoint in the type that the base has on disk.
 
-    What is there already is kept: it has its name only when it is whole.
+    What is there already is kept: it has its name only when it is whole. Raises EngineError.
     """
     if folder.is_dir():
         return
     aside = folder.with_name(f".{folder.name}")
     shutil.rmtree(aside, ignore_errors=True)
-    merged = merge(base, adapter).to(loading.stored_dtype(base))
-    merged.save_pretrained(str(aside))
+    dtype = own_dtype(base)
+    merged = merge(base, adapter, dtype)
+    aside.mkdir(parents=True)
+    write_model(merged, aside, dtype, SHARD_BYTES, lambda done, total: None)
+    write_generation_config(aside, merged.generation_config)
     tokenizer.save_pretrained(str(aside))
     atomic.publish_directory(aside, folder)

@@ -1,17 +1,22 @@
-"""The whole model of an export: its base with the adapter merged in, in safetensors."""
+"""The whole model of an export: its base with the adapter merged in, in safetensors.
 
-from collections.abc import Callable
+Refuses methods that have no merging, and weights that are stored in 4 or 8 bits.
+"""
+
 from pathlib import Path
 
 import torch
 
-from engine.errors import EngineError
 from engine.release.source import ExportSource
+from engine.worker.model.malloc import fix_large_blocks
+from engine.worker.model.merging import load_whole, merge, own_dtype
+from engine.worker.model.weight_writer import SHARD_BYTES, Tick, write_model
+from engine.worker.release.folders import made_whole
 
-Tick = Callable[[int, int], None]
-"""Bytes of weights that are written, and of all."""
-SHARD_BYTES = 5_000_000_000
-"""Of one file, as the Hub advises."""
+__all__ = ["SHARD_BYTES", "Tick", "write_merged"]
+
+_WAY_OUT = "Export the adapter as it is (--as adapter)."
+_WHOLE_WAY_OUT = "Export the model that it was quantised from."
 
 
 def write_merged(
@@ -19,6 +24,17 @@ def write_merged(
 ) -> torch.dtype:
     """Write `config.json` and the weights into `folder`, made here, and return their type.
 
-    `dtype` None is the type that the base is stored in. Raises EngineError.
+    `dtype` None is the type that the base is stored in. `tick` is called with the bytes that are
+    written and those of all; what it raises ends the writing, and leaves nothing. A model that was
+    trained whole is written the same way. Raises EngineError, and FileExistsError for a folder that
+    is not empty.
     """
-    raise EngineError("Not written yet.")
+    fix_large_blocks()
+    shipped = dtype or own_dtype(source.base)
+    if source.adapter is None:
+        model = load_whole(source.base, _WHOLE_WAY_OUT)
+    else:
+        model = merge(source.base, source.adapter, shipped, _WAY_OUT)
+    with made_whole(folder) as aside:
+        write_model(model, aside, shipped, shard_bytes, tick)
+    return shipped

@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import EngineError
 from engine.release.proof import Check
 from engine.text import one_line
-from engine.worker.model import loading, saving
+from engine.worker.model import loading, merging
 from engine.worker.release import kept_logs
 from engine.worker.release.answer_checks import (
     GREEDY,
@@ -51,6 +51,9 @@ def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
         checks = check_adapter(spec)
     else:
         tick("adding the adapter to its base", 0, 0)
+        if spec.adapter is not None:  # what was read of the run is kept: two are never in memory
+            run = None
+            loading.release()
         summed, run = _sum(spec, run), None
         checks = _check_sum(spec, summed, reference, tick)
         del summed
@@ -63,12 +66,10 @@ def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
 
 
 def _sum(spec: ProofSpec, run: Any) -> Any:
-    """What must be shipped: a plain model in float32, of the run where that is in memory."""
+    """What must be shipped: a plain model in float32; `run` itself where it was trained whole."""
     if spec.adapter is None:
         return run if run is not None else open_run(spec)
-    if run is None:
-        return saving.merge(spec.base, spec.adapter)
-    return saving.fold(run, spec.adapter)
+    return merging.merge(spec.base, spec.adapter)
 
 
 def _check_sum(spec: ProofSpec, summed: Any, reference: Reference, tick: Tick) -> list[Check]:

@@ -1,12 +1,119 @@
-"""The tokenizer, template and generation config of an export, as the run trained with them."""
+"""The tokenizer, template and generation config of an export, as the run trained with them.
 
+Refuses nothing but what cannot be read: what a model asks and stops with is written as it is, and
+what would name this machine is left out.
+"""
+
+import json
+import math
+import os
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
+from engine import atomic
+from engine.checkpoints.config_json import find_vocab_size, read_json
 from engine.errors import EngineError
 from engine.release.source import ExportSource
+from engine.worker.data.chat_template import choose_template, own_template
+from engine.worker.data.encode import end_token_ids
+from engine.worker.model.loading import load_tokenizer
+
+GENERATION = "generation_config.json"
+_OF_THIS_MACHINE = (
+    "name_or_path", "tokenizer_file", "vocab_file", "merges_file", "special_tokens_map_file",
+    "_commit_hash", "is_local", "local_files_only", "added_tokens_file",
+)  # fmt: skip
 
 
 def write_tokenizer(source: ExportSource, folder: Path) -> tuple[int, ...]:
-    """Write them into `folder`, which is there or made, and return every id that ends an answer,
-    in order. Raises EngineError."""
-    raise EngineError("Not written yet.")
+    """Write them into `folder`, which is there or made, and return every id that ends an answer.
+
+    Ends are those of the base, and those that a training answer closed with, in order; an id that
+    the model has no embedding for is none. Raises EngineError.
+    """
+    tokenizer = load_tokenizer(source.tokenizer)
+    rows = find_vocab_size(_read(source.base / "config.json"))
+    base = _read(source.base / GENERATION)
+    trained = _read(source.tokenizer / GENERATION)
+    template = choose_template(tokenizer, "chat") if own_template(tokenizer) else None
+    named = (*_ids(base.get("eos_token_id")), *_ids(trained.get("eos_token_id")))
+    ends = sorted({*named, *end_token_ids(tokenizer, template)})
+    ends = [end for end in ends if _has_row(end, rows)]
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".tokenizer.", dir=folder) as aside:
+        tokenizer.save_pretrained(aside)
+        _make_public(Path(aside) / "tokenizer_config.json")
+        for path in sorted(Path(aside).rglob("*")):
+            if path.is_file():
+                target = folder / path.relative_to(aside)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(path, target)
+    settings = make_generation_config(base | trained, ends, rows)
+    settings.setdefault("pad_token_id", tokenizer.pad_token_id)
+    if not _has_row(settings["pad_token_id"], rows):
+        del settings["pad_token_id"]
+    atomic.write_json(folder / GENERATION, dict(sorted(settings.items())))
+    return tuple(ends)
+
+
+def make_generation_config(
+    own: Mapping[str, Any], ends: list[int], rows: int | None
+) -> dict[str, Any]:
+    """A generation config that stops at `ends`, with what is sensible of the model's `own`.
+
+    Settings of sampling are kept where it samples and transformers would take their values, limits
+    of length where they are the model's own. `rows` is how many tokens have an embedding.
+    """
+    kept: dict[str, Any] = {
+        name: own[name]
+        for name in ("bos_token_id", "pad_token_id")
+        if isinstance(own.get(name), int) and _has_row(own[name], rows)
+    }
+    names = ["max_new_tokens", "repetition_penalty"]
+    if own.get("do_sample") is True:
+        names += ["do_sample", "temperature", "top_p", "top_k", "min_p", "typical_p"]
+    kept |= {name: own[name] for name in names if _is_sensible(name, own.get(name))}
+    if ends:
+        kept["eos_token_id"] = ends[0] if len(ends) == 1 else ends
+    return kept
+
+
+def _is_sensible(name: str, value: Any) -> bool:
+    if name == "do_sample":
+        return value is True
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return False
+    if name in ("top_p", "typical_p"):
+        return 0 < value <= 1
+    if name == "min_p":
+        return 0 <= value <= 1
+    if name == "top_k":
+        return isinstance(value, int) and value >= 0
+    return value > 0
+
+
+def _has_row(token: Any, rows: int | None) -> bool:
+    return isinstance(token, int) and token >= 0 and (rows is None or token < rows)
+
+
+def _ids(value: Any) -> tuple[int, ...]:
+    values = value if isinstance(value, list) else [value]
+    return tuple(one for one in values if isinstance(one, int))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """A JSON object; empty where the file is not there."""
+    return read_json(path) if path.exists() else {}
+
+
+def _make_public(path: Path) -> None:
+    """Take out of `tokenizer_config.json` what says where the tokenizer lay."""
+    try:
+        body: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise EngineError("The tokenizer cannot be written.", f"{path.name}: {error}") from error
+    for name in _OF_THIS_MACHINE:
+        body.pop(name, None)
+    path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n")

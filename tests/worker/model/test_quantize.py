@@ -13,7 +13,7 @@ from engine.errors import EngineError
 from engine.worker.data.encode import Encoded, collate, nll
 from engine.worker.model import loading, quantize
 from engine.worker.model.dtypes import Formats
-from engine.worker.model.saving import merge
+from engine.worker.model.merging import merge
 from tests import patience
 from tests.worker.families import save_family
 from tests.worker.here import train_here

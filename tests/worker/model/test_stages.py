@@ -26,7 +26,8 @@ from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import ModelCache
 from engine.worker.model import loading
-from engine.worker.model.saving import merge, save_merged
+from engine.worker.model.merging import merge
+from engine.worker.model.saving import save_merged
 from tests.worker.here import resume_here, train_here
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 from tests.worker.training.test_train import curves, make_recipe, weights

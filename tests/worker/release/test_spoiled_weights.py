@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from engine.release.proof import Check
 from engine.release.source import ExportSource
-from engine.worker.model import loading, saving
+from engine.worker.model import loading, merging
 from engine.worker.release.proof_spec import ProofSpec
 from engine.worker.release.proof_steps import prove
 from tests.worker.families import save_family
@@ -41,7 +41,7 @@ class Made:
 def make(source: ExportSource, folder: Path, dtype: torch.dtype = torch.float32) -> Made:
     assert source.adapter is not None
     merged = folder / "merged"
-    saving.merge(source.base, source.adapter).to(dtype).save_pretrained(merged)
+    merging.merge(source.base, source.adapter).to(dtype).save_pretrained(merged)
     reference = folder / "reference"
     reference.mkdir()
     return Made(source, merged, reference)
@@ -124,7 +124,7 @@ def base_tensor(made: Made, name: str) -> torch.Tensor:
 def test_a_merged_model_passes_in_each_type(lora: Made, tmp_path: Path, dtype: str) -> None:
     assert lora.source.adapter is not None
     shipped = tmp_path / dtype
-    merged = saving.merge(lora.source.base, lora.source.adapter)
+    merged = merging.merge(lora.source.base, lora.source.adapter)
     merged.to(getattr(torch, dtype)).save_pretrained(shipped)
 
     checks = look(lora.spec(shipped, dtype=dtype), tmp_path)
@@ -225,7 +225,7 @@ def test_a_sum_of_another_adapter_is_not_the_runs(
     assert lora.source.adapter is not None
     other = spoil_adapter(lora.source.adapter, tmp_path / "other", **changes)
     shipped = tmp_path / "shipped"
-    saving.merge(lora.source.base, other).save_pretrained(shipped)
+    merging.merge(lora.source.base, other).save_pretrained(shipped)
     found = complaints(look(lora.spec(shipped), tmp_path))
     assert sentence + "model.layers" in found
     assert "held-out rows in the shipped type: mean KL" in found
