@@ -122,8 +122,8 @@ class ExportWindow(Window["PlannedExport | None"]):
         """What the choices take of the disk, and what the model card will lack."""
         values = self.query_one(Form).values
         need = self._found.needs[values["forms"]]
-        about = f"{size(need.most)}: {need.words}" if len(need.targets) > 1 else need.words
-        line: Line = [("needs ", "dim"), (about, "")]
+        sizes = ", ".join(f"{name} {size(bytes_)}" for name, bytes_ in need.targets.items())
+        line: Line = [(f"needs at most {size(need.most)}: ", "dim"), (sizes, "")]
         self.query_one("#sum", Lines).show(line)
         unknown = [
             label

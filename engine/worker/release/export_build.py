@@ -31,6 +31,8 @@ _MERGED = ".merged"
 """The whole model that only GGUF files are made of: it is not published."""
 _REFERENCE = ".reference"
 """What the run itself answers, kept between the proofs."""
+_PREFERRED = "q8_0"
+"""Of several GGUF files, the one that the Modelfile names."""
 _DTYPES = {"F64": "float32", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _WEIGHT_OF_PROOF = 20.0
 """How much longer than writing it reading a model's weights into answers takes, about."""
@@ -56,6 +58,7 @@ class ExportBuild:
         self._ends: tuple[int, ...] = ()
         self._merged = folder / ("merged" if self._has("merged") else _MERGED)
         """The whole model, which GGUF files are made of too."""
+        self._modelfile: Path | None = None
         self._reference = folder / _REFERENCE
         self._dtype = ""
         """Of merged weights."""
@@ -136,6 +139,10 @@ class ExportBuild:
         name = slugify(self._source.arm.name)
         file = folder / name_gguf(name, target.quantization, self._merged)
         write_gguf(self._merged, file, target.quantization, self._ends, self.progress.tick)
+        if self._modelfile is None or target.quantization == _PREFERRED:
+            from engine.worker.release.ollama_files import write_ollama_files
+
+            self._modelfile = write_ollama_files(self._merged, file, self._ends)
         return file, target.quantization or self._dtype
 
     def _prove(self, target: Target, shipped: Path, dtype: str) -> Sequence[Check]:
@@ -159,7 +166,12 @@ class ExportBuild:
             checkpoint=self._merged if target.form == "gguf" else None,
             reference=self._reference,
         )
-        return run_proof(spec, self._folder, self.progress.tick_part)
+        checks = run_proof(spec, self._folder, self.progress.tick_part)
+        if self._modelfile is None or target.form != "gguf":
+            return checks
+        from engine.worker.release.ollama_files import check_template
+
+        return [*checks, check_template(self._merged, shipped, self._modelfile)]
 
     def _describe(self, runs: Sequence[Path]) -> None:
         """Model card, proof, curves and checksums of each folder."""
