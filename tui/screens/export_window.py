@@ -86,7 +86,7 @@ class ExportWindow(Window["PlannedExport | None"]):
             head = Lines()
             head.show([(f"Export {one_line(self._name_of_run)}", "strong")])
             yield head
-            yield Form((Group("", fields),), id="export")
+            yield Form((Group("", fields),), id="release")
             yield Lines(id="sum")
             yield Lines(id="why")
             keys = Lines()

@@ -84,7 +84,7 @@ async def test_the_chosen_export_is_started(root: Path, tmp_path: Path) -> None:
         await pilot.press("l", "tab", "x")  # merged and GGUF; a field begins with all of it chosen
         window.query_one(Form).fill({"out": str(tmp_path / "other"), "license": "mit"})
         await pilot.press("ctrl+s")
-        await see(pilot, "export-mine-1a2b exports it")
+        await until(pilot, lambda: actions.started is not None)
         assert not isinstance(app.screen, ExportWindow)
     assert actions.started is not None
     recipe = actions.started.recipe
