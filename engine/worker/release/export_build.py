@@ -70,6 +70,7 @@ class ExportBuild:
         mean. Raises Stopped, EngineError where a check failed."""
         self._keep_proofs()
         shipped = self._write()
+        self._reference.mkdir()
         for target, path, dtype in shipped:
             self.progress.begin(f"proving {target.name}")
             checks = self._prove(target, path, dtype)
