@@ -79,7 +79,7 @@ def test_the_proof_is_a_table_and_nothing_is_uploaded(
     assert (recipe.license, recipe.proof_rows) == ("mit", 40)
     assert recipe.name.startswith("export-mine-")
     printed = capsys.readouterr()
-    assert " adapter  adapter, float16: proven\n" in printed.out
+    assert " adapter, float16: proven\n" in printed.out
     assert "   passed      weights differ from the base\n" in printed.out
     assert "   not proven  template in Ollama\n" in printed.out
     assert f"\n{out}\n" in printed.out

@@ -81,6 +81,8 @@ def test_all_targets_are_written_proven_and_published_at_once(
         "Modelfile", "README.md", "mine-.gguf", "mine-q8_0.gguf", "proof.json",
     ]  # fmt: skip
     assert (out / "gguf" / "Modelfile").read_text() == "FROM ./mine-q8_0.gguf\n"
+    modes = {path.stat().st_mode & 0o777 for path in out.rglob("*") if path.is_file()}
+    assert modes == {out.stat().st_mode & 0o666}
     proofs = read_proofs(job.proof)
     assert [(one.target, one.file, one.dtype) for one in proofs] == [
         ("adapter", "adapter", "float16"), ("merged", "merged", "bfloat16"),

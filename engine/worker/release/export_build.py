@@ -35,7 +35,8 @@ _PREFERRED = "q8_0"
 """Of several GGUF files, the one that the Modelfile names."""
 _DTYPES = {"F64": "float32", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _WEIGHT_OF_PROOF = 20.0
-"""How much longer than writing it reading a model's weights into answers takes, about."""
+"""How much longer than to write it a model takes to be proven, before one was: of the bundled model
+on two cores 2 to 4 s a target were writing, 24 to 43 s its proof."""
 
 
 class ExportBuild:
@@ -198,15 +199,19 @@ def list_steps(targets: Sequence[Target], need: DiskNeed) -> list[ExportStep]:
     forms = {target.form for target in targets}
     for target in targets:
         if target.form == "adapter":
-            steps.append(ExportStep("writing the adapter", need.targets[target.name]))
+            steps.append(ExportStep("writing the adapter", "write", need.targets[target.name]))
     if forms & {"merged", "gguf"}:
-        steps.append(ExportStep("merging", need.targets.get("merged", largest)))
+        steps.append(ExportStep("merging", "write", need.targets.get("merged", largest)))
     for target in targets:
         if target.form == "gguf":
-            steps.append(ExportStep(f"writing {target.name}", need.targets[target.name]))
+            steps.append(ExportStep(f"writing {target.name}", "write", need.targets[target.name]))
     for target in targets:
-        steps.append(ExportStep(f"proving {target.name}", _WEIGHT_OF_PROOF * largest))
-    return [*steps, ExportStep("writing the model card", 1), ExportStep("publishing", need.kept)]
+        steps.append(ExportStep(f"proving {target.name}", "prove", _WEIGHT_OF_PROOF * largest))
+    return [
+        *steps,
+        ExportStep("writing the model card", "describe", 1),
+        ExportStep("publishing", "publish", need.kept),
+    ]
 
 
 def check_proofs(proofs: Sequence[TargetProof]) -> None:

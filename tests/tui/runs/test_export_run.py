@@ -8,17 +8,12 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from engine import atomic
 from engine.jobs import status
-from engine.jobs.directory import JobDirectory
-from engine.jobs.status import State, Status
+from engine.jobs.status import State
 from engine.jobs.store import Store
 from engine.launching.export import PlannedExport
-from engine.recipes import recipe as recipes
-from engine.recipes.recipe import ExportRecipe
-from engine.release.proof import encode_proofs
 from tests.checkpoints.made import make_adapter, make_model
-from tests.release.made_proof import make_proofs
+from tests.release.made_proof import write_export
 from tests.tui.building import write_run
 from tests.tui.conftest import screen_text, see, until
 from tui.actions import Actions
@@ -132,18 +127,3 @@ async def test_an_export_at_work_shows_its_step(root: Path) -> None:
     async with app.run_test(size=(160, 50)) as pilot:
         await choose(pilot, job.path.name)
         await see(pilot, "writing gguf:q8_0")
-
-
-def write_export(root: Path, *, failed: bool) -> JobDirectory:
-    """An export that has ended."""
-    job = write_run(root, "export-mine", points=8, total=8, parents=["run:mine"])
-    recipe = ExportRecipe(name="export-mine", source="mine=run:mine", targets=["adapter", "gguf"],
-                          out="/elsewhere/mine")  # fmt: skip
-    job.recipe_file.write_text(recipes.to_toml(recipe))
-    record = job.record_file.read_text().replace('"train"', '"export"')
-    job.record_file.write_text(record)
-    atomic.write_json(job.proof, encode_proofs(make_proofs(failed=failed)))
-    if failed:
-        error = status.Failure("The export is not what was trained: gguf:q8_0 failed.")
-        status.write(job, Status(State.FAILED, step=6, total=8, error=error, host="gpu-box"))
-    return job
