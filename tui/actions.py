@@ -252,7 +252,7 @@ class Actions:
     def find_exportable(self, path: Path) -> "Exportable":
         """In which forms a run can be exported, and what each takes of the disk."""
         from engine.launching.export_source import find_source
-        from engine.release.base_identity import find_base_id
+        from engine.release.base_identity import find_base_id, is_bundled
         from engine.release.disk_need import measure_need
         from engine.release.targets import parse_targets
         from tui.screens.export_window import FORMS, Exportable
@@ -264,7 +264,8 @@ class Actions:
             for name, targets in FORMS.items()
             if source.adapter is not None or "adapter" not in targets
         }
-        return Exportable(text, needs, find_base_id(source.root), Path.cwd())
+        root = source.root
+        return Exportable(text, needs, find_base_id(root), is_bundled(root))
 
     def plan_export(self, recipe: ExportRecipe) -> "PlannedExport":
         """Find all that an export names."""

@@ -44,6 +44,7 @@ def run(attempt: Attempt) -> str:
         build = ExportBuild(attempt, recipe, source, targets, need, partial)
         proofs = build.make(runs)
         _check_free(out)
+        _open_files(partial)
         atomic.publish_directory(partial, out)
     except (EngineError, Stopped):
         raise
@@ -53,6 +54,15 @@ def run(attempt: Attempt) -> str:
         shutil.rmtree(partial, ignore_errors=True)
     build.progress.end()
     return f"{out}: {_count(proofs)}"
+
+
+def _open_files(folder: Path) -> None:
+    """Give every file the permissions that a new file of this user has: what libraries write aside
+    first is for its owner alone."""
+    allowed = folder.stat().st_mode & 0o666
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.chmod(allowed)
 
 
 def _check_free(out: Path) -> None:

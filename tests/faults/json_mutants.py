@@ -1,4 +1,4 @@
-"""Mutants of JSON and TOML files: a Trainer's state, jobs of version 1, evaluations, judges.
+"""Mutants of JSON and TOML files: of a Trainer, jobs of version 1, evaluations, judges, exports.
 
 A job's bad file is one row with a reason, and takes nothing away from the other jobs; what still
 parses is read as it stands there. Parsed here by Python's own parsers and nothing of `engine`.
@@ -26,6 +26,7 @@ from engine.jobs.summary import JobView, UserNotes
 from tests.faults.evaluation_mutants import check_evaluation
 from tests.faults.event_mutants import RETRY, Clock
 from tests.faults.event_oracle import same_key
+from tests.faults.export_mutants import check_export
 from tests.faults.json_damage import damage
 from tests.faults.judge_mutants import check_judge
 from tests.faults.sweep_mutants import check_sweep
@@ -105,6 +106,7 @@ CHECKS: dict[str, Callable[[Random, Path], None]] = {
     "an evaluation's file": check_evaluation,
     "a sweep's file": check_sweep,
     "a judge's file": check_judge,
+    "an export's file": check_export,
 }
 
 

@@ -6,13 +6,16 @@ from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Model
 from tests.jobs.made_checkpoints import write_checkpoints
+from tests.release.made_proof import write_export
 from tests.snapshots.cases import case
 from tests.snapshots.directories import write_runs
 from tests.snapshots.fixed_environment import NOW
 from tests.snapshots.recorder import RUNS, Recorder
 from tests.sweeps.made_sweep import write_sweep
 from tui.runs.list_page import RunListPage
+from tui.runs.run_overview import OverviewPage
 from tui.screens.dialogs import ConfirmDialog
+from tui.screens.export_window import ExportWindow
 from tui.screens.pick_window import PickWindow
 from tui.screens.prune_window import PruneWindow
 from tui.screens.run_dialogs import (
@@ -184,3 +187,26 @@ async def runs_prune(recorder: Recorder) -> None:
         await choose(recorder, "emotion-lora")
         await recorder.reach(PruneWindow, "F")
         await recorder.shoot("runs-prune-used", "used by run child", "b yes, but keep")
+
+
+@case({"runs-export": RunListPage, "export-proof": OverviewPage})
+async def runs_export(recorder: Recorder) -> None:
+    write_runs()
+    write_export(RUNS, failed=True)
+    async with recorder.finetop():
+        await recorder.see("live", "measured", "answers", "10 jobs")
+        await recorder.settle()
+        await choose(recorder, "export-mine")
+        await recorder.shoot("runs-export", "The export is not what was trained")
+        await recorder.reach(OverviewPage, "enter")
+        await recorder.shoot("export-proof", "prompt 3: 'sadness', the run: 'joy'")
+
+
+@case({"export": ExportWindow})
+async def export_window(recorder: Recorder) -> None:
+    write_runs()
+    async with recorder.finetop():
+        await open_runs(recorder)
+        await choose(recorder, "emotion-lora")
+        await recorder.reach(ExportWindow, "R")
+        await recorder.shoot("export", "unknown to the model card")

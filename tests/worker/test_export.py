@@ -78,8 +78,11 @@ def test_all_targets_are_written_proven_and_published_at_once(
     assert left_beside(out) == ["mine"]
     assert sorted(os.listdir(out)) == ["adapter", "gguf", "merged"]
     assert sorted(os.listdir(out / "gguf")) == [
-        "README.md", "mine-.gguf", "mine-q8_0.gguf", "proof.json",
+        "Modelfile", "README.md", "mine-.gguf", "mine-q8_0.gguf", "proof.json",
     ]  # fmt: skip
+    assert (out / "gguf" / "Modelfile").read_text() == "FROM ./mine-q8_0.gguf\n"
+    modes = {path.stat().st_mode & 0o777 for path in out.rglob("*") if path.is_file()}
+    assert modes == {out.stat().st_mode & 0o666}
     proofs = read_proofs(job.proof)
     assert [(one.target, one.file, one.dtype) for one in proofs] == [
         ("adapter", "adapter", "float16"), ("merged", "merged", "bfloat16"),
@@ -255,7 +258,7 @@ def test_kill_9_leaves_a_hidden_folder_that_the_next_attempt_removes(
     assert now is not None
     assert now.state is State.DONE
     assert now.attempt == 4
-    assert now.message.startswith(f"{out}: 4 targets, 4 checks passed")
+    assert now.message.startswith(f"{out}: 4 targets, 4 checks passed, 2 checks not proven")
 
 
 def test_a_disk_that_takes_no_large_file_ends_it_in_words(root: Path, out: Path) -> None:

@@ -6,7 +6,6 @@ was found right, and stays open with the reason where it is not.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -49,8 +48,8 @@ class Exportable:
     """By choice of FORMS: those that are possible."""
     base_id: str
     """What the Hub calls its root; empty where nobody knows."""
-    folder: Path
-    """In which exports are made unless another one is named."""
+    bundled: bool
+    """Whether its root is the model that ships with finetop, which the Hub does not have."""
 
 
 class ExportWindow(Window["PlannedExport | None"]):
@@ -86,7 +85,7 @@ class ExportWindow(Window["PlannedExport | None"]):
             head = Lines()
             head.show([(f"Export {one_line(self._name_of_run)}", "strong")])
             yield head
-            yield Form((Group("", fields),), id="export")
+            yield Form((Group("", fields),), id="release")
             yield Lines(id="sum")
             yield Lines(id="why")
             keys = Lines()
@@ -94,8 +93,8 @@ class ExportWindow(Window["PlannedExport | None"]):
             yield keys
 
     def on_mount(self) -> None:
-        out = self._found.folder / f"{self._name_of_run}-export"
-        self.query_one(Form).fill({"out": str(out), "base_id": self._found.base_id})
+        out = f"{self._name_of_run}-export"
+        self.query_one(Form).fill({"out": out, "base_id": self._found.base_id})
         self._update()
 
     def on_form_edited(self) -> None:
@@ -122,14 +121,16 @@ class ExportWindow(Window["PlannedExport | None"]):
         """What the choices take of the disk, and what the model card will lack."""
         values = self.query_one(Form).values
         need = self._found.needs[values["forms"]]
-        about = f"{size(need.most)}: {need.words}" if len(need.targets) > 1 else need.words
-        line: Line = [("needs ", "dim"), (about, "")]
+        line: Line = [
+            ("needs at most ", "dim"), (size(need.most), ""), (" of disk, ", "dim"),
+            (size(need.kept), ""), (" of it once it is done", "dim"),
+        ]  # fmt: skip
         self.query_one("#sum", Lines).show(line)
-        unknown = [
-            label
-            for key, label in (("base_id", "the base"), ("data_license", "the data's license"))
-            if not values[key].strip()
-        ]
+        unknown = []
+        if not self._found.bundled and not values["base_id"].strip():
+            unknown.append("the base")
+        if not values["data_license"].strip():
+            unknown.append("the data's license")
         note = f"unknown to the model card: {', '.join(unknown)}" if unknown else ""
         self.query_one("#why", Lines).show([(note, "dim")])
 

@@ -20,7 +20,8 @@ def proof_lines(proofs: Sequence[TargetProof], width: int) -> list[Line]:
     for proof in proofs:
         lines += [[]] if lines else []
         words = ("proven", "good") if proof.passed else ("not proven", "bad")
-        head = f" {one_line(proof.target)}  {one_line(proof.file)}, {one_line(proof.dtype)}: "
+        file = f"  {one_line(proof.file)}" if proof.file != proof.target else ""
+        head = f" {one_line(proof.target)}{file}, {one_line(proof.dtype)}: "
         lines.append([(head, "title"), words])
         for check in proof.checks:
             status = f"   {check.status:<{_MARK_WIDTH}}  "

@@ -11,7 +11,10 @@ from tui.screens.page import Page
 from tui.screens.run_commands import RunCommands, is_possible
 from tui.snapshots import RunRow
 
-_ON_CHOSEN = ("stop", "resume", "move", "compare", "evaluate", "watch", "log", "overview", "remove")
+_ON_CHOSEN = (
+    "stop", "resume", "move", "compare", "evaluate", "release", "watch", "log", "overview",
+    "remove",
+)  # fmt: skip
 """What needs a chosen run, in a state for it."""
 
 

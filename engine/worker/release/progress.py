@@ -1,7 +1,7 @@
 """How far an export is: its steps, what is done of the one at work, and the time that is left.
 
-Steps differ in length, so each has a weight: time is taken to go on as it went for the weight that
-is done. Nothing is said of it before the first step has ended.
+Steps differ in length, so each has a weight: one is taken to last as those of its kind did that
+have ended, by their weights, or where none has, as all did. Before the first, nothing is said.
 """
 
 import time
@@ -10,11 +10,16 @@ from dataclasses import dataclass
 
 from engine.worker.attempt import Attempt, Stopped
 
+_TELLING = 0.1
+"""The share of a step from which on it says how long the rest of it takes."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExportStep:
     name: str
     """As it is shown: "merging", "proving gguf:q8_0"."""
+    kind: str
+    """Steps of one kind take as long for the same weight."""
     weight: float
     """How long it takes, in units of any kind that all steps share."""
 
@@ -26,13 +31,18 @@ class ExportProgress:
         self._attempt = attempt
         self._steps = steps
         self._at = -1
-        self._began = self._step_began = time.monotonic()
+        self._step_began = time.monotonic()
+        self._spent: list[float] = []
+        """Seconds of each step that has ended."""
 
     def begin(self, name: str) -> None:
         """The next step, which must be this one. Raises Stopped."""
+        now = time.monotonic()
+        if self._at >= 0:
+            self._spent.append(now - self._step_began)
         self._at += 1
         assert self._steps[self._at].name == name, "steps are done in their order"
-        self._step_began = time.monotonic()
+        self._step_began = now
         self._attempt.log(name)
         self.tick(0, 0)
 
@@ -64,12 +74,17 @@ class ExportProgress:
 
     def _left(self, share: float, now: float) -> float | None:
         """Seconds until the last step ends; None where no step has ended."""
-        if self._at < 1:
+        if not self._spent:
             return None
-        step = self._steps[self._at]
-        ended = sum(one.weight for one in self._steps[: self._at])
-        rate = (self._step_began - self._began) / ended
-        here = (now - self._step_began) * (1 - share) / share if share > 0.1 else None
+        spent = now - self._step_began
+        here = spent * (1 - share) / share if share > _TELLING else None
         if here is None:
-            here = max(0.0, rate * step.weight - (now - self._step_began))
-        return here + rate * sum(one.weight for one in self._steps[self._at + 1 :])
+            here = max(0.0, self._expect(self._steps[self._at]) - spent)
+        return here + sum(self._expect(step) for step in self._steps[self._at + 1 :])
+
+    def _expect(self, step: ExportStep) -> float:
+        """Seconds that a step takes, by those that have ended."""
+        ended = [*zip(self._steps, self._spent, strict=False)]
+        alike = [(one, seconds) for one, seconds in ended if one.kind == step.kind] or ended
+        weight = sum(one.weight for one, _ in alike)
+        return step.weight * sum(seconds for _, seconds in alike) / weight

@@ -103,6 +103,7 @@ class StandIns:
         for one in folder.iterdir():
             assert not one.name.startswith("."), "what is left of the work is no part of it"
             (one / "README.md").write_text("card")
+            (one / "README.md").chmod(0o600)
             (one / PROOF_FILE).write_text(str(encode_proofs(tuple(proofs))))
         return ("The base is not known to the Hub.",)
 

@@ -1,0 +1,194 @@
+"""`finetop export`: what it tells, asks and prints, and what it ends with."""
+
+import dataclasses
+import json
+import sys
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine import atomic
+from engine.jobs import directory, status
+from engine.jobs.directory import JobDirectory
+from engine.jobs.status import Failure, State, Status
+from engine.launching.export import PlannedExport
+from engine.recipes.recipe import ExportRecipe, TrainRecipe
+from engine.recipes.settings import Model
+from engine.release import base_identity
+from engine.release.checksums import write_sums
+from engine.release.proof import TargetProof, encode_proofs
+from tests.checkpoints.made import make_adapter, make_model
+from tests.release.made_proof import make_proofs
+from tui.cli import main
+
+
+@pytest.fixture(autouse=True)
+def run(root: Path, tmp_path: Path) -> JobDirectory:
+    base = make_model(tmp_path / "base")
+    job = directory.create(root, TrainRecipe(name="mine", model=Model(str(base))))
+    make_adapter(job.adapter, str(base))
+    return job
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What is started ends at once: `proofs` and `error` of it may be changed."""
+    facts: dict[str, Any] = {"proofs": make_proofs(), "error": None}
+
+    def start(planned: PlannedExport, root: Path) -> JobDirectory:
+        facts["recipe"] = planned.recipe
+        job = directory.create(root, planned.recipe)
+        write_folder(Path(planned.recipe.out), facts["proofs"])
+        atomic.write_json(job.proof, encode_proofs(facts["proofs"]))
+        state = State.DONE if facts["error"] is None else State.FAILED
+        status.write(job, Status(state, attempt=1, message="2 targets", error=facts["error"]))
+        return job
+
+    monkeypatch.setattr("engine.launching.export.start_export", start)
+    return facts
+
+
+def write_folder(out: Path, proofs: tuple[TargetProof, ...]) -> None:
+    for proof in proofs:
+        folder = out / proof.file.partition("/")[0]
+        folder.mkdir(parents=True)
+        (folder / "weights").write_bytes(b"1234")
+        atomic.write_json(folder / "proof.json", encode_proofs((proof,)))
+        write_sums(folder)
+
+
+def finetop(root: Path, *arguments: str) -> int:
+    return main(["export", *arguments, "--runs", str(root)])
+
+
+def test_the_proof_is_a_table_and_nothing_is_uploaded(
+    root: Path, tmp_path: Path, started: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "my out"
+    text = tmp_path / "limits.txt"
+    text.write_text("Not for\nmedicine.")
+    more = ["--limits", f"@{text}", "--intended-use", "Labels.", "--license", "mit"]
+    assert finetop(root, "mine", "--as", "adapter", "--as", "gguf:q8_0", "--out", str(out),
+                   "--set", "proof_rows=40", *more) == 0  # fmt: skip
+    recipe = started["recipe"]
+    assert isinstance(recipe, ExportRecipe)
+    assert recipe.targets == ["adapter", "gguf:q8_0"]
+    assert (recipe.limitations, recipe.intended_use) == ("Not for\nmedicine.", "Labels.")
+    assert (recipe.license, recipe.proof_rows) == ("mit", 40)
+    assert recipe.name.startswith("export-mine-")
+    printed = capsys.readouterr()
+    assert " adapter, float16: proven\n" in printed.out
+    assert "   passed      weights differ from the base\n" in printed.out
+    assert "   not proven  template in Ollama\n" in printed.out
+    assert f"\n{out}\n" in printed.out
+    assert max(map(len, printed.out.splitlines()[:-1])) <= 80
+    assert f"{out}: adapter " in printed.err, "what will be written"
+    assert "needed, " in printed.err
+    assert f"  hf upload ORG/NAME-gguf '{out}/gguf' . --private\n" in printed.err
+
+
+def test_json_has_all_of_it(
+    root: Path, tmp_path: Path, started: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    assert finetop(root, "mine", "--as", "adapter", "--out", str(out), "--json") == 0
+    table = json.loads(capsys.readouterr().out)
+    assert table["out"] == str(out)
+    assert [(one["target"], one["passed"]) for one in table["targets"]] == [
+        ("adapter", True), ("gguf:q8_0", True),
+    ]  # fmt: skip
+    assert len(table["upload"]) == 2
+
+
+def test_a_failed_check_ends_with_1_and_what_differs(
+    root: Path, tmp_path: Path, started: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    started |= {"proofs": make_proofs(failed=True), "error": Failure("It is not the run.", "x")}
+    assert finetop(root, "mine", "--as", "adapter", "--out", str(tmp_path / "out")) == 1
+    printed = capsys.readouterr()
+    assert "gguf/mine-Q8_0.gguf, q8_0: not proven\n" in printed.out
+    assert "prompt 3: 'sadness', the run: 'joy'" in printed.out
+    assert "It is not the run." in printed.err
+    assert "hf upload" not in printed.err
+
+
+def test_detached_it_prints_the_job(
+    root: Path, tmp_path: Path, started: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--as", "merged", "--out", str(tmp_path / "out"), "--detach", "--name", "mine-2"]
+    assert finetop(root, "mine", *arguments) == 0
+    assert capsys.readouterr().out.startswith("mine-2-")
+
+
+class _Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_the_base_is_asked_for_once(
+    root: Path,
+    tmp_path: Path,
+    started: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def export(number: int, typed: str, *more: str) -> str:
+        screen = _Terminal()
+        monkeypatch.setattr(sys, "stdin", _Terminal(typed))
+        monkeypatch.setattr(sys, "stderr", screen)
+        out = str(tmp_path / str(number))
+        assert finetop(root, "mine", "--as", "merged", "--out", out, *more) == 0
+        return screen.getvalue()
+
+    assert "What does the Hub call" not in export(0, "", "--yes")
+    assert "What does the Hub call base?" in export(1, "\n")
+    assert started["recipe"].base_id == ""
+    assert "What does the Hub call base?" in export(2, "org/small\n")
+    assert started["recipe"].base_id == "org/small"
+    assert "What does the Hub call" not in export(3, "")
+    assert started["recipe"].base_id == "org/small"
+    export(4, "", "--base-id", "org/other")
+    assert base_identity.find_base_id(tmp_path / "base") == "org/other"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [], ["mine"], ["mine", "--as", "merged"], ["mine", "--out", "{tmp}/out"],
+        ["none", "--as", "merged", "--out", "{tmp}/out"],
+        ["mine", "--as", "merged", "--out", "{tmp}/out", "--detach", "--json"],
+        ["mine", "--as", "merged", "--out", "{tmp}/out", "--limits", "@{tmp}/none.txt"],
+        ["mine", "--as", "merged", "--out", "{tmp}/out", "--base-id", "small"],
+        ["mine", "--verify", "{tmp}"], ["--verify", "{tmp}/none"], ["--verify", "{tmp}"],
+    ],
+)  # fmt: skip
+def test_wrong_use_ends_with_2(
+    root: Path, tmp_path: Path, started: dict[str, Any], arguments: list[str]
+) -> None:
+    assert finetop(root, *(text.format(tmp=tmp_path) for text in arguments)) == 2
+    assert "recipe" not in started
+
+
+def test_verify_compares_every_folder(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    write_folder(out, make_proofs())
+    assert finetop(root, "--verify", str(out)) == 0
+    printed = capsys.readouterr().out
+    assert "adapter: the same as its SHA256SUMS\n" in printed
+    assert " gguf:q8_0  gguf/mine-Q8_0.gguf, q8_0: proven\n" in printed
+    (out / "gguf" / "weights").write_bytes(b"1235")
+    assert finetop(root, "--verify", str(out), "--json") == 1
+    adapter, gguf = json.loads(capsys.readouterr().out)
+    assert (adapter["folder"], adapter["differences"]) == ("adapter", [])
+    assert len(gguf["differences"]) == 1
+    assert finetop(root, "--verify", str(out / "adapter")) == 0
+    assert finetop(root, "--verify", str(out / "gguf")) == 1
+
+
+def test_verify_does_not_take_a_failed_proof_for_one(root: Path, tmp_path: Path) -> None:
+    failed = dataclasses.replace(make_proofs(failed=True)[1], file="gguf/mine.gguf")
+    write_folder(tmp_path / "out", (failed,))
+    assert finetop(root, "--verify", str(tmp_path / "out")) == 1

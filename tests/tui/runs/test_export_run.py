@@ -1,0 +1,129 @@
+"""Exporting a run by a key: the window, what is started, and the proof that opens."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+
+from engine.jobs import status
+from engine.jobs.status import State
+from engine.jobs.store import Store
+from engine.launching.export import PlannedExport
+from tests.checkpoints.made import make_adapter, make_model
+from tests.release.made_proof import write_export
+from tests.tui.building import write_run
+from tests.tui.conftest import screen_text, see, until
+from tui.actions import Actions
+from tui.app import FinetopApp
+from tui.runs.run_overview import OverviewPage
+from tui.screens.export_window import ExportWindow
+from tui.widgets.form import Form
+from tui.widgets.table import Table
+
+
+class RecordingActions(Actions):
+    """Launches nothing: it keeps what would have been started."""
+
+    started: PlannedExport | None = None
+
+    def export(self, planned: PlannedExport) -> Path:
+        self.started = planned
+        return self.store.root / "export-mine-1a2b"
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    root = tmp_path / "tree-root" / "runs"
+    root.mkdir(parents=True)
+    base = make_model(tmp_path / "base")
+    lora = write_run(root, "mine", points=5, total=5, checkpoint=str(base))
+    make_adapter(lora.adapter, str(base))
+    full = write_run(root, "whole", points=5, total=5, method="full", checkpoint=str(base))
+    make_model(full.model)
+    write_run(root, "unsaved", points=2, created=time.time() - 500)
+    return root
+
+
+async def choose(pilot: Pilot[Any], run: str) -> None:
+    app = pilot.app
+    assert isinstance(app, FinetopApp)
+    key = str(app.store.root / run)
+    await see(pilot, run)
+    await until(pilot, lambda: app.screen.query_one(Table).choose(key))
+    await until(pilot, lambda: app.selected == key)
+
+
+async def open_window(pilot: Pilot[Any], run: str) -> ExportWindow:
+    await choose(pilot, run)
+    await pilot.press("R")
+    await until(pilot, lambda: isinstance(pilot.app.screen, ExportWindow))
+    window = pilot.app.screen
+    assert isinstance(window, ExportWindow)
+    return window
+
+
+async def test_the_chosen_export_is_started(root: Path, tmp_path: Path) -> None:
+    actions = RecordingActions(Store(root))
+    app = FinetopApp(Store(root), actions=actions)
+    async with app.run_test(size=(100, 30)) as pilot:
+        window = await open_window(pilot, "mine")
+        await see(pilot, "adapter, merged and GGUF")
+        await see(pilot, "unknown to the model card: the base, the data's license")
+        (tmp_path / "mine-export").mkdir()
+        await pilot.press("ctrl+s")
+        await see(pilot, "The folder of the export already exists.")
+        await pilot.press("l", "tab", "x")  # merged and GGUF; a field begins with all of it chosen
+        window.query_one(Form).fill({"out": str(tmp_path / "other"), "license": "mit"})
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: actions.started is not None)
+        assert not isinstance(app.screen, ExportWindow)
+    assert actions.started is not None
+    recipe = actions.started.recipe
+    assert (recipe.source, recipe.targets) == ("mine=run:mine", ["merged", "gguf", "gguf:q8_0"])
+    assert (recipe.out, recipe.license) == (str(tmp_path / "other"), "mit")
+    assert recipe.name == "export-mine"
+
+
+async def test_a_whole_model_offers_no_adapter_and_no_weights_no_window(root: Path) -> None:
+    app = FinetopApp(Store(root), actions=RecordingActions(Store(root)))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await open_window(pilot, "whole")
+        await see(pilot, "merged and GGUF")
+        assert "adapter," not in screen_text(app)
+        await pilot.press("escape")
+        await choose(pilot, "unsaved")
+        await pilot.press("R", "m")  # a note: the page still takes keys
+        await until(pilot, lambda: type(app.screen).__name__ == "NoteWindow")
+
+
+@pytest.mark.parametrize("failed", [False, True])
+async def test_enter_on_an_export_opens_its_proof(root: Path, failed: bool) -> None:
+    job = write_export(root, failed=failed)
+    app = FinetopApp(Store(root))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await choose(pilot, job.path.name)
+        await see(pilot, "enter proof")
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, OverviewPage))
+        await see(pilot, "weights differ from the base")
+        await see(pilot, "gguf:q8_0  gguf/mine-Q8_0.gguf, q8_0: " + ("not " * failed) + "proven")
+        if failed:
+            await see(pilot, "The export is not what was trained")
+
+
+async def test_an_export_at_work_shows_its_step(root: Path) -> None:
+    job = write_export(root, failed=False)
+    now = status.read(job)
+    assert now is not None
+    status.write(job, replace(
+        now, state=State.RUNNING, step=3, total=8, message="writing gguf:q8_0",
+        heartbeat=time.time(), host="gpu-box",
+    ))  # fmt: skip
+    app = FinetopApp(Store(root))
+    async with app.run_test(size=(160, 50)) as pilot:
+        await choose(pilot, job.path.name)
+        await see(pilot, "writing gguf:q8_0")
