@@ -13,10 +13,7 @@ from typing import Any
 
 import gguf
 import numpy as np
-import torch
-from safetensors import safe_open
 
-from engine.checkpoints.config_json import read_json
 from engine.errors import EngineError
 from engine.release.targets import WRITTEN_TYPES
 from engine.text import one_line
@@ -38,9 +35,11 @@ from engine.worker.release.gguf.families import (
 from engine.worker.release.gguf.programs import aside, publish
 from engine.worker.release.gguf.rope import rope_tensors
 from engine.worker.release.gguf.vocabulary import GgufVocabulary, vocabulary_of
+from engine.worker.release.stored_tensors import StoredTensor, folder_tensors
 
 Tick = Callable[[int, int], None]
 Array = np.ndarray[Any, Any]
+_OWN_TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 
 
 def write_gguf(
@@ -103,14 +102,10 @@ def own_type(checkpoint: Path) -> str:
 
     Of the weights and not of config.json, which need not tell the truth.
     """
-    kinds = {dtype for dtype, shape, _ in _list_tensors(checkpoint).values() if len(shape) > 1}
-    if len(kinds) == 1:
-        kind = kinds.pop()
-        names = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
-        if kind in names:
-            return names[kind]
-    if kinds <= {"F32", "F16", "BF16"}:
-        return "f32"
+    tensors = folder_tensors(checkpoint).tensors.values()
+    kinds = {tensor.kind for tensor in tensors if len(tensor.shape) > 1}
+    if kinds <= _OWN_TYPES.keys():
+        return _OWN_TYPES[kinds.pop()] if len(kinds) == 1 else "f32"
     raise EngineError(
         f"Weights of the type {one_line(', '.join(sorted(kinds)))} cannot become a GGUF file.",
         "",
@@ -123,7 +118,7 @@ def _write(
 ) -> None:
     family = family_of(config)
     check_expressible(config, family)
-    stored = _list_tensors(checkpoint)
+    stored = folder_tensors(checkpoint).tensors
     plans = plan_tensors(config, family, stored)
     vocabulary = vocabulary_of(checkpoint, ends)
     _check_rows(vocabulary, plans, stored)
@@ -176,7 +171,7 @@ def _add_keys(writer: gguf.GGUFWriter, keys: Mapping[str, Any], architecture: st
 def _add_tensors(
     writer: gguf.GGUFWriter,
     plans: Sequence[TensorPlan],
-    stored: Mapping[str, tuple[str, tuple[int, ...], Path]],
+    stored: Mapping[str, StoredTensor],
     factors: Mapping[str, Array],
     quantization: str,
     tick: Tick,
@@ -186,7 +181,7 @@ def _add_tensors(
     for name, array in factors.items():
         writer.add_tensor_info(name, array.shape, array.dtype, array.nbytes)
     for plan in plans:
-        _, shape, _ = stored[plan.source]
+        shape = stored[plan.source].shape
         kinds[plan.name] = kind = choose_type(plan.name, shape, quantization)
         writer.add_tensor_info(
             plan.name, shape, np.dtype(np.float32), count_bytes(shape, kind), raw_dtype=kind
@@ -196,50 +191,23 @@ def _add_tensors(
     writer.write_ti_data_to_file()
     for array in factors.values():
         writer.write_tensor_data(array)
-    sizes = [count_bytes(stored[plan.source][1], kinds[plan.name]) for plan in plans]
+    sizes = [count_bytes(stored[plan.source].shape, kinds[plan.name]) for plan in plans]
     done, total = 0, sum(sizes)
     for plan, size in zip(plans, sizes, strict=True):
-        writer.write_tensor_data(
-            encode(_read(stored[plan.source][2], plan), plan, kinds[plan.name])
-        )
+        writer.write_tensor_data(encode(stored[plan.source].read(), plan, kinds[plan.name]))
         done += size
         tick(done, total)
-
-
-def _read(path: Path, plan: TensorPlan) -> torch.Tensor:
-    """A tensor of its own: a file that stays mapped would count as memory, tensor after tensor."""
-    with safe_open(path, framework="pt") as file:
-        tensor: torch.Tensor = file.get_tensor(plan.source).clone()
-        return tensor
-
-
-def _list_tensors(checkpoint: Path) -> dict[str, tuple[str, tuple[int, ...], Path]]:
-    """Type, shape and file of every tensor, by name. Raises EngineError."""
-    index = checkpoint / "model.safetensors.index.json"
-    names = ["model.safetensors"]
-    if index.exists():
-        names = sorted({str(name) for name in read_json(index)["weight_map"].values()})
-    found: dict[str, tuple[str, tuple[int, ...], Path]] = {}
-    for name in names:
-        path = checkpoint / name
-        if Path(name).name != name or not path.is_file():
-            raise EngineError("The checkpoint has no safetensors.", one_line(str(path)))
-        with safe_open(path, framework="np") as file:
-            for key in file.keys():  # noqa: SIM118
-                part = file.get_slice(key)
-                found[key] = (part.get_dtype(), tuple(part.get_shape()), path)
-    return found
 
 
 def _check_rows(
     vocabulary: GgufVocabulary,
     plans: Sequence[TensorPlan],
-    stored: Mapping[str, tuple[str, tuple[int, ...], Path]],
+    stored: Mapping[str, StoredTensor],
 ) -> None:
     """llama.cpp takes the number of tokens for that of the embedding's rows."""
     for plan in plans:
         if plan.name in ("token_embd.weight", "output.weight"):
-            rows = stored[plan.source][1][0]
+            rows = stored[plan.source].shape[0]
             if rows != len(vocabulary.tokens):
                 raise EngineError(
                     f"{one_line(plan.source)} has {rows} rows, the vocabulary "
