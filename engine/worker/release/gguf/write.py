@@ -1,7 +1,7 @@
 """A GGUF file of a checkpoint: header first, then one tensor after another.
 
 Owns the order of writing, the file's name, and which way a quantisation is made: our own types
-here, k-quants by `quantize_tool`, other families by `llamacpp_checkout`. At most one tensor is held
+here, k-quants and other families by programs of `llamacpp`. At most one tensor is held
 in memory, in its own type and in the file's. A file is written aside and renamed when it is whole;
 the same checkpoint gives the same bytes. Which tensors and keys: `families`.
 """
@@ -15,9 +15,10 @@ import gguf
 import numpy as np
 
 from engine.errors import EngineError
+from engine.release.gguf_targets import QUANTIZED_TYPES, check_type, find_checkout
 from engine.release.targets import WRITTEN_TYPES
 from engine.text import one_line
-from engine.worker.release.gguf import llamacpp_checkout, quantize_tool
+from engine.worker.release.gguf import llamacpp
 from engine.worker.release.gguf.encode import (
     FILE_TYPES,
     choose_type,
@@ -32,9 +33,9 @@ from engine.worker.release.gguf.families import (
     family_of,
     plan_tensors,
 )
-from engine.worker.release.gguf.programs import aside, publish
 from engine.worker.release.gguf.rope import rope_tensors
 from engine.worker.release.gguf.vocabulary import GgufVocabulary, vocabulary_of
+from engine.worker.release.gguf.whole_file import aside, publish
 from engine.worker.release.stored_tensors import StoredTensor, folder_tensors
 
 Tick = Callable[[int, int], None]
@@ -55,10 +56,8 @@ def write_gguf(
     if quantization and quantization not in WRITTEN_TYPES:
         _write_quantized(checkpoint, file, quantization, ends, tick)
         return
-    if config.model_type not in FAMILIES and llamacpp_checkout.find_checkout():
-        llamacpp_checkout.convert(
-            checkpoint, file, quantization or own_type(checkpoint), name_model(file)
-        )
+    if config.model_type not in FAMILIES and find_checkout():
+        llamacpp.convert(checkpoint, file, quantization or own_type(checkpoint), name_model(file))
         return
     _write(config, checkpoint, file, quantization or own_type(checkpoint), ends, tick)
 
@@ -68,16 +67,14 @@ def _write_quantized(
 ) -> None:
     """Of the file in the weights' own type, where that was written beside it; else of one that is
     written for this and removed."""
-    quantize_tool.check_type(quantization)
-    if quantize_tool.find_program() is None:
-        raise quantize_tool.missing_program(quantization)
+    check_type(quantization)
     own = file.with_name(name_gguf(name_model(file), "", checkpoint))
     if own.is_file():
-        quantize_tool.quantize(own, file, quantization)
+        llamacpp.quantize(own, file, quantization)
         return
     with aside(own) as beside:
         write_gguf(checkpoint, beside, "", ends, tick)
-        quantize_tool.quantize(beside, file, quantization)
+        llamacpp.quantize(beside, file, quantization)
 
 
 def name_gguf(name: str, quantization: str, checkpoint: Path) -> str:
@@ -135,7 +132,7 @@ def _write(
             _add_tensors(writer, plans, stored, rope_tensors(config), quantization, tick)
         finally:
             writer.close()
-        publish(beside, file, "finetop", "")
+        publish(beside, file)
 
 
 def _safe_name(name: str, vocabulary: GgufVocabulary) -> str:
@@ -151,7 +148,7 @@ def _safe_name(name: str, vocabulary: GgufVocabulary) -> str:
 def name_model(file: Path) -> str:
     """The model's name, of the name of its file."""
     name, dash, kind = file.stem.rpartition("-")
-    known = {*WRITTEN_TYPES, *quantize_tool.TYPES}
+    known = {*WRITTEN_TYPES, *QUANTIZED_TYPES}
     return name if dash and kind.lower() in known else file.stem
 
 

@@ -11,7 +11,10 @@ from transformers import AutoModelForCausalLM, Gemma3TextConfig, GPT2Config
 from engine.checkpoints.gguf_header import read_gguf_header
 from engine.compare.arms import Arm
 from engine.errors import EngineError
+from engine.release.gguf_targets import MODEL_TYPES
 from engine.release.source import ExportSource
+from engine.worker.release.gguf.demands import DEMANDS
+from engine.worker.release.gguf.families import FAMILIES
 from engine.worker.release.gguf.metadata_check import check_metadata
 from engine.worker.release.open_shipped import open_shipped
 from tests.worker.release.gguf.tiny_models import (
@@ -103,6 +106,7 @@ def test_long_factors_of_phi_apply_beyond_the_original_context(tmp_path: Path) -
         ("gemma", {"tie_word_embeddings": False}, "reads only the embedding"),
         ("gemma2", {"attn_logit_softcapping": None}, "soft cap"),
         ("gemma2", {"query_pre_attn_scalar": 16}, "scaled by 16"),
+        ("gemma2", {"layer_types": ["full_attention"] * 2}, "no sliding layer"),
         ("gemma3", {"attn_logit_softcapping": 5.0}, "capped at 5.0"),
         ("gemma3", {"use_bidirectional_attention": True}, "bidirectional"),
         ("llama", {"hidden_act": "relu"}, "relu"),
@@ -150,3 +154,10 @@ def test_layers_without_a_window_are_written_so(tmp_path: Path) -> None:
     file = write_file(checkpoint)
     assert check_metadata(checkpoint, file).status == "passed"
     assert read_gguf_header(file).values["gemma3.attention.sliding_window"] == 0
+    with open_gguf(file) as llama:  # llama.cpp ends the process where a window has no layers
+        assert llama.complete([40], 1).tokens
+
+
+def test_every_family_is_known_in_all_tables() -> None:
+    assert set(MODEL_TYPES) == FAMILIES.keys() == DEMANDS.keys()
+    assert {config.model_type for config in configs().values()} == set(MODEL_TYPES)

@@ -106,7 +106,7 @@ def add_head(plans: Sequence[TensorPlan]) -> list[TensorPlan]:
         ("qwen2", drop("attn_v.bias"), "blk.1.attn_v.bias is missing"),
         ("qwen3", drop("attn_q_norm.weight"), "attn_q_norm.weight is missing"),
         ("llama", drop("output.weight"), "output.weight is missing"),
-        ("qwen2", add_head, "output.weight is none of this model's"),
+        ("qwen2", add_head, "output.weight is unknown to this model"),
     ],
 )
 def test_a_missing_or_foreign_tensor_is_caught(

@@ -8,16 +8,16 @@ import pytest
 import torch
 
 from engine.errors import EngineError
-from engine.worker.release.gguf import quantize_tool
+from engine.release.gguf_targets import QUANTIZE, find_quantizer
 from engine.worker.release.gguf.metadata_check import check_metadata
 from tests.worker.release.gguf.tiny_models import configs, save_model, write_file
 
-REAL = quantize_tool.find_program()
+REAL = find_quantizer()
 
 
 def make_program(folder: Path, body: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / quantize_tool.PROGRAM
+    path = folder / QUANTIZE
     path.write_text(f"#!/bin/sh\n{body}\n")
     path.chmod(0o755)
     return path
@@ -43,15 +43,15 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_the_checkout_comes_before_the_path(
     bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert quantize_tool.find_program() is None
+    assert find_quantizer() is None
     on_path = make_program(bare, "")
-    assert quantize_tool.find_program() == on_path
+    assert find_quantizer() == on_path
     monkeypatch.setenv("FINETOP_LLAMACPP", str(tmp_path / "checkout"))
-    assert quantize_tool.find_program() == on_path
+    assert find_quantizer() == on_path
     built = make_program(tmp_path / "checkout" / "build" / "bin", "")
-    assert quantize_tool.find_program() == built
+    assert find_quantizer() == built
     built.chmod(0o644)
-    assert quantize_tool.find_program() == on_path
+    assert find_quantizer() == on_path
 
 
 def test_without_the_program_it_is_said_how_to_get_it(bare: Path, checkpoint: Path) -> None:
