@@ -8,7 +8,9 @@ Runs nothing but what `gguf_targets` finds.
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import EngineError
@@ -23,23 +25,28 @@ from engine.release.gguf_targets import (
 from engine.text import one_line
 from engine.worker.release.gguf.whole_file import aside, publish
 
+Tick = Callable[[int, int], None]
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
+_POLL_SECONDS = 0.2
+_TAIL_BYTES = 16_384
 _TAIL = 12
 """Lines of a program's output that an error shows."""
 
 
-def quantize(own: Path, file: Path, quantization: str) -> None:
+def quantize(own: Path, file: Path, quantization: str, tick: Tick) -> None:
     """Make `file` of `own`. k-quants share scales among 256 weights: a tensor whose rows are no
     multiple of that gets a larger type from the program. Raises EngineError."""
     check_type(quantization)
     program = find_quantizer()
     assert program is not None, "check_type found it"
     with aside(file) as beside:
-        output = _run([str(program), str(own), str(beside), quantization.upper()], QUANTIZE)
+        watch = _follow(beside, own.stat().st_size, tick)
+        command = [str(program), str(own), str(beside), quantization.upper()]
+        output = _run(command, QUANTIZE, watch)
         _publish(beside, file, QUANTIZE, output)
 
 
-def convert(checkpoint: Path, file: Path, quantization: str, name: str) -> None:
+def convert(checkpoint: Path, file: Path, quantization: str, name: str, tick: Tick) -> None:
     """The file as llama.cpp's converter writes it; `name` is the model's in it. Raises EngineError
     with the last lines that the converter printed."""
     checkout = find_checkout()
@@ -53,7 +60,8 @@ def convert(checkpoint: Path, file: Path, quantization: str, name: str) -> None:
     with aside(file) as beside:
         command = [sys.executable, str(checkout / CONVERT), str(checkpoint)]
         command += ["--outfile", str(beside), "--outtype", quantization, "--model-name", name]
-        output = _run(command, CONVERT, environment)
+        size = sum(path.stat().st_size for path in checkpoint.glob("*.safetensors"))
+        output = _run(command, CONVERT, _follow(beside, size, tick), environment)
         _publish(beside, file, CONVERT, output)
 
 
@@ -68,26 +76,51 @@ def _publish(beside: Path, file: Path, program: str, output: str) -> None:
     publish(beside, file)
 
 
-def _run(command: Sequence[str], name: str, environment: dict[str, str] | None = None) -> str:
-    """All that a program printed. Raises EngineError with its end where it fails."""
-    try:
-        result = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            check=False,
-        )
-    except OSError as error:
-        raise EngineError(f"{name} cannot be started.", one_line(str(error))) from error
-    output = result.stdout.decode(errors="replace")
-    if result.returncode:
-        how = f"exit code {result.returncode}"
-        if result.returncode < 0:
-            how = f"signal {-result.returncode}"
-        raise EngineError(f"{name} failed ({how}).", _tail(output))
-    return output
+def _follow(beside: Path, size: int, tick: Tick) -> Callable[[], None]:
+    """Tells how much of a file is written that has about `size` bytes, or fewer."""
+
+    def watch() -> None:
+        written = beside.stat().st_size if beside.exists() else 0
+        tick(min(written, size), size)
+
+    return watch
+
+
+def _run(
+    command: Sequence[str],
+    name: str,
+    watch: Callable[[], None],
+    environment: dict[str, str] | None = None,
+) -> str:
+    """The end of what a program printed. `watch` is called meanwhile; where that raises, the
+    program is ended. Raises EngineError with that end where it fails."""
+    with tempfile.TemporaryFile() as output:
+        try:
+            child = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
+        except OSError as error:
+            raise EngineError(f"{name} cannot be started.", one_line(str(error))) from error
+        try:
+            while child.poll() is None:
+                watch()
+                with suppress(subprocess.TimeoutExpired):
+                    child.wait(_POLL_SECONDS)
+        finally:
+            child.kill()
+            child.wait()
+        output.seek(max(0, output.seek(0, os.SEEK_END) - _TAIL_BYTES))
+        printed = output.read().decode(errors="replace")
+    if child.returncode:
+        how = f"exit code {child.returncode}"
+        if child.returncode < 0:
+            how = f"signal {-child.returncode}"
+        raise EngineError(f"{name} failed ({how}).", _tail(printed))
+    return printed
 
 
 def _tail(output: str) -> str:

@@ -7,7 +7,7 @@ the same checkpoint gives the same bytes. Which tensors and keys: `families`.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +33,12 @@ from engine.worker.release.gguf.families import (
     family_of,
     plan_tensors,
 )
+from engine.worker.release.gguf.llamacpp import Tick
 from engine.worker.release.gguf.rope import rope_tensors
 from engine.worker.release.gguf.vocabulary import GgufVocabulary, vocabulary_of
 from engine.worker.release.gguf.whole_file import aside, publish
 from engine.worker.release.stored_tensors import StoredTensor, folder_tensors
 
-Tick = Callable[[int, int], None]
 Array = np.ndarray[Any, Any]
 _OWN_TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 
@@ -57,7 +57,9 @@ def write_gguf(
         _write_quantized(checkpoint, file, quantization, ends, tick)
         return
     if config.model_type not in FAMILIES and find_checkout():
-        llamacpp.convert(checkpoint, file, quantization or own_type(checkpoint), name_model(file))
+        llamacpp.convert(
+            checkpoint, file, quantization or own_type(checkpoint), name_model(file), tick
+        )
         return
     _write(config, checkpoint, file, quantization or own_type(checkpoint), ends, tick)
 
@@ -70,11 +72,13 @@ def _write_quantized(
     check_type(quantization)
     own = file.with_name(name_gguf(name_model(file), "", checkpoint))
     if own.is_file():
-        llamacpp.quantize(own, file, quantization)
+        llamacpp.quantize(own, file, quantization, tick)
         return
     with aside(own) as beside:
-        write_gguf(checkpoint, beside, "", ends, tick)
-        llamacpp.quantize(beside, file, quantization)
+        write_gguf(checkpoint, beside, "", ends, lambda done, size: tick(done, 2 * size))
+        llamacpp.quantize(
+            beside, file, quantization, lambda done, size: tick(size + done, 2 * size)
+        )
 
 
 def name_gguf(name: str, quantization: str, checkpoint: Path) -> str:

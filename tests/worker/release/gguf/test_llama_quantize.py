@@ -9,8 +9,9 @@ import torch
 
 from engine.errors import EngineError
 from engine.release.gguf_targets import QUANTIZE, find_quantizer
+from engine.worker.release.gguf import write
 from engine.worker.release.gguf.metadata_check import check_metadata
-from tests.worker.release.gguf.tiny_models import configs, save_model, write_file
+from tests.worker.release.gguf.tiny_models import ENDS, configs, save_model, write_file
 
 REAL = find_quantizer()
 
@@ -100,6 +101,27 @@ def test_it_is_given_the_file_in_the_own_type(bare: Path, checkpoint: Path) -> N
     own.write_bytes(own.read_bytes() + b"end")
     assert write_file(checkpoint, "q4_k_m").read_bytes().endswith(b"end")
     quantized.unlink()
+    own.unlink()
+
+
+def test_it_is_ended_where_the_job_is_stopped(bare: Path, checkpoint: Path) -> None:
+    """Its process id stands in a file, and nobody has that id afterwards."""
+    note = bare / "process"
+    sleep = shutil.which("sleep", path=os.defpath)
+    make_program(bare, f'echo $$ > "{note}"; exec {sleep} 600')
+    own = write_file(checkpoint)
+    before = sorted(checkpoint.parent.iterdir())
+
+    def stop(done: int, total: int) -> None:
+        if note.exists() and note.read_text().strip():
+            raise KeyboardInterrupt
+
+    file = checkpoint.parent / "model-Q4_K_M.gguf"
+    with pytest.raises(KeyboardInterrupt):
+        write.write_gguf(checkpoint, file, "q4_k_m", ENDS, stop)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(note.read_text()), 0)
+    assert sorted(checkpoint.parent.iterdir()) == before
     own.unlink()
 
 
