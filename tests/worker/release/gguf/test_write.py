@@ -1,6 +1,8 @@
 """How a GGUF file is written: types, bytes, names, and that it is whole or not there."""
 
 import hashlib
+import json
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ from safetensors.torch import load_file, save_file
 from engine.checkpoints.gguf_header import GgufHeader, read_gguf_header
 from engine.errors import EngineError
 from engine.worker.release.gguf import write
+from engine.worker.release.gguf.encode import encode
+from engine.worker.release.gguf.families import TensorPlan
 from engine.worker.release.gguf.metadata_check import check_metadata
 from engine.worker.release.gguf.write import name_gguf, name_model, own_type, write_gguf
 from tests.worker.release.gguf.tiny_models import ENDS, configs, save_model, write_file
@@ -112,6 +116,37 @@ def test_progress_ends_with_all_bytes(gemma: Path, tmp_path: Path) -> None:
     write_gguf(gemma, tmp_path / "a.gguf", "", ENDS, lambda done, total: told.append((done, total)))
     assert told[-1][0] == told[-1][1] > 0
     assert [done for done, _ in told] == sorted({done for done, _ in told})
+
+
+def test_one_tensor_is_held_at_a_time(
+    gemma: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When one is read, those before it are gone, and what became of them too."""
+    held: list[weakref.ref[Any]] = []
+
+    def watch(tensor: torch.Tensor, plan: TensorPlan, kind: Any) -> np.ndarray[Any, Any]:
+        assert not [one for one in held if one() is not None]
+        encoded = encode(tensor, plan, kind)
+        held.extend([weakref.ref(tensor), weakref.ref(encoded)])
+        return encoded
+
+    monkeypatch.setattr(write, "encode", watch)
+    for quantization in ("", "q8_0"):
+        write_gguf(gemma, tmp_path / "a.gguf", quantization, ENDS, lambda done, total: None)
+    assert len(held) > 100
+
+
+def test_a_config_of_transformers_4_gives_the_same_file(tmp_path: Path) -> None:
+    checkpoint = save_model(configs()["llama"], tmp_path / "model")
+    file = write_file(checkpoint)
+    expected = file.read_bytes()
+    path = checkpoint / "config.json"
+    config = json.loads(path.read_text())
+    scaling = config.pop("rope_parameters")
+    config |= {"rope_theta": scaling.pop("rope_theta"), "rope_scaling": scaling}
+    path.write_text(json.dumps(config))
+    assert write_file(checkpoint).read_bytes() == expected
+    assert check_metadata(checkpoint, file).status == "passed"
 
 
 def test_what_stops_it_leaves_nothing(gemma: Path, tmp_path: Path) -> None:

@@ -65,7 +65,8 @@ def configs() -> dict[str, PreTrainedConfig]:
         "gemma3-untied": Gemma3TextConfig(
             **GEMMA, layer_types=["full_attention", "sliding_attention"],
             tie_word_embeddings=False, final_logit_softcapping=4.0),
-        "phi3": Phi3Config(**SIZE, pad_token_id=2, sliding_window=64),
+        "phi3": Phi3Config(**SIZE, pad_token_id=2, sliding_window=64, tie_word_embeddings=True,
+                           rope_parameters=rope("default", 1e4, partial_rotary_factor=0.5)),
         "phi3-long": Phi3Config(**SIZE, pad_token_id=2, rope_parameters=LONG,
                                 original_max_position_embeddings=256),
     }  # fmt: skip
