@@ -17,6 +17,7 @@ from engine.errors import EngineError
 from engine.text import one_line
 from engine.worker.data.chat_template import leading_ids
 from engine.worker.model.loading import load_tokenizer
+from engine.worker.release.bos import adds_bos
 from engine.worker.release.gguf.end_tokens import EndKeys, end_keys
 from engine.worker.release.gguf.pre_tokenizers import pre_tokenizer_of
 from engine.worker.release.gguf.sentence_pieces import read_sentence_pieces
@@ -134,6 +135,9 @@ def vocabulary_of(checkpoint: Path, ends: Sequence[int]) -> GgufVocabulary:
         unknown = tokenizer.unk_token_id
         if unknown is not None and unknown < size:
             types[unknown] = gguf.TokenType.UNKNOWN
+    add_bos = adds_bos(tokenizer)
+    if leading_ids(tokenizer) and not add_bos:
+        notes.append("a text without the chat template gets no BOS, as prompts have none")
     keys = _end_keys(tokenizer, ends, tokens, types)
     if keys.seen_as_ends:
         notes.append(f"llama.cpp also stops at {', '.join(map(one_line, keys.seen_as_ends))}")
@@ -154,7 +158,7 @@ def vocabulary_of(checkpoint: Path, ends: Sequence[int]) -> GgufVocabulary:
         pad=ids["pad"],
         separator=ids["sep"],
         mask=ids["mask"],
-        add_bos=adds_bos(tokenizer, notes),
+        add_bos=add_bos,
         add_space_prefix=prefix,
         chat_template=template,
         named_templates=named,
@@ -166,31 +170,6 @@ def vocabulary_of(checkpoint: Path, ends: Sequence[int]) -> GgufVocabulary:
 def refuse(reason: str, detail: str = "", hint: str = ADAPTER_OR_MERGED) -> EngineError:
     """The error of a tokenizer that a GGUF file cannot hold."""
     return EngineError(f"llama.cpp cannot follow this tokenizer. {reason}", detail[:400], hint)
-
-
-def adds_bos(tokenizer: Any, notes: list[str] | None = None) -> bool:
-    """Whether llama.cpp and Ollama have to put BOS before every prompt.
-
-    Where the chat template writes none although the tokenizer puts one before a plain text, none is
-    added: conversations decide, for they were trained.
-    """
-    if not leading_ids(tokenizer):
-        return False
-    if tokenizer.chat_template is None or begins_with_bos(tokenizer):
-        return True
-    if notes is not None:
-        notes.append("a text without the chat template gets no BOS, as prompts have none")
-    return False
-
-
-def begins_with_bos(tokenizer: Any) -> bool:
-    """Whether the chat template writes BOS before a conversation."""
-    from engine.chat import Message
-    from engine.worker.data.chat_template import choose_template
-
-    chosen = choose_template(tokenizer, "chat")
-    text = chosen.render([Message("user", "a")], tokenizer, answer_next=True)
-    return bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
 
 
 def _embedding_rows(checkpoint: Path) -> int:
