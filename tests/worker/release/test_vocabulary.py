@@ -160,6 +160,32 @@ def test_sentence_pieces_get_the_scores_of_their_merges(legacy: bool, tmp_path: 
     assert differing(folder, vocabulary, tmp_path / "model.gguf") == []
 
 
+def test_runs_of_spaces_may_share_a_score(tmp_path: Path) -> None:
+    folder = save_sentence_pieces(tmp_path / "model", runs=8)
+
+    vocabulary = vocabulary_of(folder, [4])
+
+    scores = {vocabulary.scores[vocabulary.tokens.index("▁" * count)] for count in range(3, 9)}
+    assert len(scores) == 1
+    assert differing(folder, vocabulary, tmp_path / "model.gguf") == []
+
+
+def test_runs_that_scores_would_join_otherwise_are_refused(tmp_path: Path) -> None:
+    folder = save_sentence_pieces(tmp_path / "model", runs=8)
+
+    def sort(body: Any) -> None:
+        merges = body["model"]["merges"]
+        runs = [one for one in merges if set(_made(one)) == {"▁"}]
+        rest = [one for one in merges if one not in runs]
+        body["model"]["merges"] = rest + sorted(runs, key=lambda pair: [*map(len, pair)])
+
+    change(folder, "tokenizer.json", sort)
+
+    with pytest.raises(EngineError, match="join it otherwise") as refused:
+        vocabulary_of(folder, [4])
+    assert refused.value.detail == "9 times '▁'"
+
+
 def test_swapped_scores_show_in_the_token_ids(tmp_path: Path) -> None:
     folder = save_sentence_pieces(tmp_path / "model")
     vocabulary = vocabulary_of(folder, [4])

@@ -78,10 +78,17 @@ def pre_tokenizer(row: PreTokenizer) -> Any:
 
 
 def save_sentence_pieces(
-    folder: Path, *, legacy: bool = True, rows: int = 0, scheme: str = "", **extra: Any
+    folder: Path,
+    *,
+    legacy: bool = True,
+    runs: int = 0,
+    rows: int = 0,
+    scheme: str = "",
+    **extra: Any,
 ) -> Path:
     """A BPE with byte fallback whose merges are all that its pieces allow, as those that come from
-    SentencePiece. `legacy`: Llama 2's leading space; else none, as Gemma's."""
+    SentencePiece. `legacy`: Llama 2's leading space; else none, as Gemma's. `runs` of up to so many
+    spaces are pieces of one score, as Llama's: their merges come last, and by turns."""
     learner = Tokenizer(models.BPE())
     learner.train_from_iterator(
         [text.replace(" ", "▁") for text in TEXT * 4],
@@ -91,13 +98,17 @@ def save_sentence_pieces(
     pieces = ["<unk>", *MARKS, *(f"<0x{byte:02X}>" for byte in range(256))]
     singles = sorted(piece for piece in learned if len(piece) == 1)
     longer = [piece for piece in sorted(learned, key=lambda one: learned[one]) if len(piece) > 1]
-    ids = {piece: at for at, piece in enumerate([*pieces, *singles, *longer])}
+    tied = ["▁" * count for count in range(2, runs + 1)]
+    longer = [piece for piece in longer if not (tied and set(piece) == {"▁"})]
+    ids = {piece: at for at, piece in enumerate([*pieces, *tied, *singles, *longer])}
     merges = [
         (piece[:cut], piece[cut:])
         for piece in longer
         for cut in range(1, len(piece))
         if piece[:cut] in ids and piece[cut:] in ids
     ]
+    both = [*tied, "▁"]
+    merges += [(left, right) for left in both for right in both if left + right in tied]
     built = Tokenizer(models.BPE(ids, merges, unk_token="<unk>", fuse_unk=True, byte_fallback=True))
     rules: list[Any] = [normalizers.Replace(" ", "▁")]
     undone: list[Any] = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]

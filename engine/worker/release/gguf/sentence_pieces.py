@@ -2,11 +2,11 @@
 
 Owns when the two are the same: every way to join two pieces to a third is a merge, and merges are
 sorted by what they make. Then the score of a piece is minus the rank of its first merge. Refuses
-any other one.
+any other one; runs of one letter, as Llama's of spaces, may share a score.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,21 +52,63 @@ def read_sentence_pieces(rules: Mapping[str, Any], size: int, in_chats: bool) ->
 
 
 def _ranks(vocabulary: Mapping[str, int], merges: list[tuple[str, ...]]) -> dict[str, int]:
-    """The rank of each piece's first merge. Raises EngineError where scores cannot say it."""
+    """The rank of each piece's first merge, of pieces that are merged by turns that of all.
+    Raises EngineError where scores cannot say it."""
     first: dict[str, int] = {}
-    latest = -1
-    pairs = set(merges)
-    for rank, (left, right) in enumerate(merges):
-        made = first.setdefault(left + right, rank)
-        if made < latest:
-            raise _refuse("Its merges are not sorted by what they make.", left + right)
-        latest = made
+    last: dict[str, int] = {}
+    pairs = {pair: rank for rank, pair in enumerate(merges)}
+    for (left, right), rank in pairs.items():
+        first.setdefault(left + right, rank)
+        last[left + right] = rank
     for piece in vocabulary:
         for cut in range(1, len(piece)):
             left, right = piece[:cut], piece[cut:]
             if left in vocabulary and right in vocabulary and (left, right) not in pairs:
                 raise _refuse("Scores would join what it does not.", f"{left!r} and {right!r}")
-    return first
+    blocks: list[list[str]] = []
+    end = -1
+    for piece, rank in first.items():
+        if rank > end:
+            blocks.append([])
+        blocks[-1].append(piece)
+        end = max(end, last[piece])
+    ranks = {piece: first[block[0]] for block in blocks for piece in block}
+    for block in blocks:
+        if len(block) > 1:
+            _check_tied(block, pairs, ranks)
+    return ranks
+
+
+def _check_tied(
+    pieces: list[str], pairs: Mapping[tuple[str, ...], int], ranks: Mapping[str, int]
+) -> None:
+    """Refuse pieces of one score that SentencePiece, from left to right, would join otherwise.
+
+    Llama's runs of spaces have one score; that it makes no difference is tried on longer runs.
+    """
+    letters = set("".join(pieces))
+    if len(letters) > 1:
+        raise _refuse("Its merges are not sorted by what they make.", ", ".join(pieces[:4]))
+    letter = letters.pop()
+    for count in range(2, 2 * max(map(len, pieces)) + 2):
+        by_score = _join(letter * count, lambda left, right: ranks.get(left + right))
+        if _join(letter * count, lambda left, right: pairs.get((left, right))) != by_score:
+            raise _refuse("Scores would join it otherwise.", f"{count} times {letter!r}")
+
+
+def _join(text: str, rank: Callable[[str, str], int | None]) -> list[str]:
+    """`text` once no two neighbours have a rank: the lowest is joined first, of equals the left."""
+    parts = list(text)
+    while True:
+        ranked = [
+            (found, at)
+            for at in range(len(parts) - 1)
+            if (found := rank(parts[at], parts[at + 1])) is not None
+        ]
+        if not ranked:
+            return parts
+        _, at = min(ranked)
+        parts[at : at + 2] = [parts[at] + parts[at + 1]]
 
 
 def _prefix(
