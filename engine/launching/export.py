@@ -20,6 +20,7 @@ from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
 from engine.release.base_identity import check_hub_id, find_base_id
 from engine.release.disk_need import DiskNeed, check_room, measure_need
+from engine.release.gguf_targets import check_gguf_targets
 from engine.release.source import ExportSource
 from engine.release.targets import Target, parse_targets
 
@@ -70,6 +71,7 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
             f"{source.arm.name} was trained whole: {source.base}",
             "Use --as merged or --as gguf.",
         )
+    check_gguf_targets(targets, source.base)
     out = Path(os.path.abspath(os.path.expanduser(original.out))) if original.out else None
     if out is None:
         raise EngineError(

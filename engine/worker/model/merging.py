@@ -126,7 +126,6 @@ def _merge_layers(attached: Any, dtype: torch.dtype) -> Any:
     from peft.utils import ModulesToSaveWrapper
 
     tuner = attached.base_model
-    tuner._check_merge_allowed()
     if getattr(attached.peft_config["default"], "layer_replication", None):
         raise ValueError("it repeats layers of the base (layer_replication)")
     for name, module in tuner.model.named_modules():
@@ -137,15 +136,16 @@ def _merge_layers(attached: Any, dtype: torch.dtype) -> Any:
         for name, layer in tuner.model.named_modules()
         if isinstance(layer, BaseTunerLayer)
     ]
-    # The largest first: what a merge takes besides is then not on top of all that is merged.
-    for name, layer in sorted(layers, key=lambda one: -_size(one[1])):
-        # A copy even of float32: a change in place would keep the mapped file's pages in memory.
-        _convert(layer.get_base_layer(), lambda weight, _: weight.to(torch.float32, copy=True))
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # an inner layer may be merged already
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tied heads, and inner layers that are merged already
+        tuner._check_merge_allowed()
+        # The largest first: what a merge takes besides is then not on top of all that is merged.
+        for name, layer in sorted(layers, key=lambda one: -_size(one[1])):
+            # A copy even of float32: a change in place would keep the mapped file's pages.
+            _convert(layer.get_base_layer(), lambda weight, _: weight.to(torch.float32, copy=True))
             layer.merge()
-        _round_all(layer.get_base_layer(), dtype, name)
-    return tuner.unload()
+            _round_all(layer.get_base_layer(), dtype, name)
+        return tuner.unload()
 
 
 def _round_all(module: Any, dtype: torch.dtype, name: str) -> None:

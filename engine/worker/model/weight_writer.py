@@ -19,7 +19,7 @@ Tick = Callable[[int, int], None]
 """Bytes of weights that are written, and of all. What it raises ends the writing."""
 SHARD_BYTES = 5_000_000_000
 """Of one file, as the Hub advises."""
-_PIECE = 1 << 22
+_PIECE = 1 << 20
 """Values that are rounded and written at a time."""
 _NAMES = {
     torch.float64: "F64", torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16",

@@ -84,9 +84,12 @@ def find_adapters(source: ExportSource) -> list[Path]:
         if run is None or base.name != MERGED:
             raise _refusal(f"{base} was trained whole, and is not the root model")
         ref = read_checkpoint(run)
-        before = checkpoint_list.resolve(ref, source.stages) if ref is not None else None
-        if before is None or before.kind != "adapter" or before.base_path is None:
-            raise _refusal(f"what {run.name} merged into its base is not found: {ref}")
+        try:
+            before = checkpoint_list.resolve(ref or "", source.stages)
+        except EngineError as error:
+            raise _refusal(f"what {run.name} merged is not found: {error.title}") from error
+        if before.kind != "adapter" or before.base_path is None:
+            raise _refusal(f"what {run.name} merged is no adapter, or has no base: {ref}")
         found.insert(0, before.path)
         base = before.base_path
     return found

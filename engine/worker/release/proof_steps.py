@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import EngineError
 from engine.release.proof import Check
 from engine.text import one_line
-from engine.worker.model import loading, merging
+from engine.worker.model import loading
 from engine.worker.release import kept_logs
 from engine.worker.release.answer_checks import (
     GREEDY,
@@ -22,8 +22,11 @@ from engine.worker.release.answer_checks import (
     judge_long,
     judge_rows,
 )
+from engine.worker.release.gguf.metadata_check import check_metadata
 from engine.worker.release.open_shipped import (
     OPENED,
+    add_adapter,
+    can_open,
     check_opened,
     keeps_weights,
     open_run,
@@ -31,30 +34,41 @@ from engine.worker.release.open_shipped import (
     own_type,
 )
 from engine.worker.release.proof_spec import ProofSpec, Tick, advance_of
-from engine.worker.release.reference import Reference
+from engine.worker.release.reference import RunReference
+from engine.worker.release.text_checks import check_texts
 from engine.worker.release.weight_checks import check_adapter, check_weights
 
 
 def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
-    """All checks of weights and answers of one target; `scratch` is a folder for temporary files.
+    """All checks of one target; `scratch` is a folder for temporary files.
 
     Raises EngineError where what is shipped, or the run itself, cannot be opened at all; what
     `tick` raises; OSError, as of a full disk.
     """
+    gguf = spec.target.startswith("gguf")
+    checks = [] if gguf and not can_open(spec) else _prove_weights(spec, scratch, tick)
+    if gguf:
+        assert spec.checkpoint is not None, "of a GGUF file it is known what it was written from"
+        if not checks:
+            text = "transformers opens no GGUF file of this architecture: no weight was compared"
+            checks = [Check(OPENED, "not proven", text)]
+        checks.append(check_metadata(spec.checkpoint, spec.shipped))
+    return [*checks, *check_texts(spec, advance_of(tick, "comparing prompts and tokens"))]
+
+
+def _prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
+    """The checks of weights and answers."""
     folder = spec.reference or scratch
-    reference, run = Reference.read(spec, folder), None
+    reference, run = RunReference.read(spec, folder), None
     if reference is None:
         tick("loading the run", 0, 0)
         run = open_run(spec)
-        reference = Reference.make(spec, run, folder, tick)
+        reference = RunReference.make(spec, run, folder, tick)
     if spec.shipped_base is not None:
         checks = check_adapter(spec)
     else:
         tick("adding the adapter to its base", 0, 0)
-        if spec.adapter is not None:  # what was read of the run is kept: two are never in memory
-            run = None
-            loading.release()
-        summed, run = _sum(spec, run), None
+        summed, run = add_adapter(spec, run if run is not None else open_run(spec)), None
         checks = _check_sum(spec, summed, reference, tick)
         del summed
     run = None
@@ -65,14 +79,7 @@ def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
     return checks
 
 
-def _sum(spec: ProofSpec, run: Any) -> Any:
-    """What must be shipped: a plain model in float32; `run` itself where it was trained whole."""
-    if spec.adapter is None:
-        return run if run is not None else open_run(spec)
-    return merging.merge(spec.base, spec.adapter)
-
-
-def _check_sum(spec: ProofSpec, summed: Any, reference: Reference, tick: Tick) -> list[Check]:
+def _check_sum(spec: ProofSpec, summed: Any, reference: RunReference, tick: Tick) -> list[Check]:
     checks = check_weights(spec, summed, advance_of(tick, "comparing tensors"))
     if spec.adapter is None:
         return checks
@@ -81,11 +88,18 @@ def _check_sum(spec: ProofSpec, summed: Any, reference: Reference, tick: Tick) -
     return [*checks, judge_greedy(SUMMED, reference, found, "float32")]
 
 
-def _check_shipped(spec: ProofSpec, reference: Reference, tick: Tick) -> list[Check]:
+def _check_shipped(spec: ProofSpec, reference: RunReference, tick: Tick) -> list[Check]:
     import torch
 
     exact, dtype = keeps_weights(spec.dtype), own_type(spec.dtype)
     name = str(dtype).removeprefix("torch.") if exact else spec.dtype
+    greedy = name
+    if spec.shipped_base is not None:
+        # Nothing is rounded, but where one adapter is made for several stages: between two of them
+        # the run's own weights were.
+        same = spec.shipped_base == spec.base
+        greedy = "float32" if same else str(loading.stored_dtype(spec.base)).removeprefix("torch.")
+        name = greedy if name == "float32" else name
     tick("opening what is shipped", 0, 0)
     try:
         model = open_shipped(spec, torch.float32)
@@ -95,7 +109,7 @@ def _check_shipped(spec: ProofSpec, reference: Reference, tick: Tick) -> list[Ch
     checks = [check_opened(spec, model)]
     said = advance_of(tick, "reading answers with what is shipped")
     found = compare_greedy(model, reference.greedy, said)
-    checks.append(judge_greedy(GREEDY, reference, found, name, exact=exact))
+    checks.append(judge_greedy(GREEDY, reference, found, greedy, exact=exact))
     if dtype != torch.float32:
         del model
         loading.release()
@@ -111,7 +125,7 @@ def _check_shipped(spec: ProofSpec, reference: Reference, tick: Tick) -> list[Ch
     return [*checks, judge_long(reference, read, name, exact=exact)]
 
 
-def _state_distance(spec: ProofSpec, reference: Reference, tick: Tick) -> Check:
+def _state_distance(spec: ProofSpec, reference: RunReference, tick: Tick) -> Check:
     """How far the run is, on its quantised base, from its adapter on the unquantised one."""
     tick("loading the run on its quantised base", 0, 0)
     try:

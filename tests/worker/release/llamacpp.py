@@ -8,7 +8,7 @@ import gc
 import http.client
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,6 +148,9 @@ def open_gguf(file: Path, *, context: int = 512) -> Iterator[LlamaCpp]:
     server = xllamacpp.Server(settings)
     client = LlamaCpp(server.listening_address)
     try:
+        # Its end waits for ever where it comes before the loop that answers has begun.
+        with suppress(ValueError):
+            client.complete([0], 1)
         yield client
     finally:
         client.close()

@@ -17,6 +17,7 @@ from typing import Any
 import gguf
 
 from engine.errors import EngineError
+from engine.release.gguf_targets import refuse_family
 from engine.text import one_line
 from engine.worker.release.gguf.rope import check_rope, describe_rope
 
@@ -25,10 +26,6 @@ Value = int | float | bool | str | list[bool]
 
 _NOT_WEIGHTS = (".rotary_emb.inv_freq", ".attention.masked_bias", ".attention.bias")
 _QKV = ("q_proj", "k_proj", "v_proj")
-OTHER_WAY = (
-    "Set FINETOP_LLAMACPP to a checkout of llama.cpp: what its convert_hf_to_gguf.py knows is "
-    "converted by it. Or export --as merged and convert that folder by hand."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +89,7 @@ def family_of(config: Any) -> GgufFamily:
     """Raises EngineError where the family is none of ours."""
     family = FAMILIES.get(config.model_type)
     if family is None:
-        wrapper = " with vision (its text model alone is gemma3_text)"
-        name = one_line(str(config.model_type))
-        raise EngineError(
-            f"No GGUF mapping for the model type {name}.",
-            f"{name}{wrapper if name == 'gemma3' else ''} is none of: {', '.join(FAMILIES)}.",
-            OTHER_WAY,
-        )
+        raise refuse_family(str(config.model_type))
     return family
 
 
@@ -142,6 +133,8 @@ def _gemma_problems(config: Any, family: GgufFamily) -> list[str]:
     attention = getattr(config, "attn_logit_softcapping", None)
     if family.architecture == "gemma2" and not (final and attention):
         problems.append("a soft cap of it is off, and llama.cpp always applies both")
+    if family.architecture == "gemma2" and not any(_sliding_layers(config)):
+        problems.append("it has no sliding layer, and llama.cpp wants one")
     if family.architecture == "gemma3" and attention:
         problems.append(f"its attention is capped at {attention}")
     scalar = getattr(config, "query_pre_attn_scalar", head_size(config))
@@ -189,7 +182,7 @@ def plan_tensors(config: Any, family: GgufFamily, names: Collection[str]) -> lis
                 f"llama.cpp has no place for the tensor {one_line(source)} "
                 f"of a {family.model_type} model.",
                 "",
-                OTHER_WAY,
+                "Export --as merged.",
             )
         plans.append(TensorPlan(name, source, _heads(config, family, module), 0.0))
     if family.offset_norms:
@@ -270,10 +263,17 @@ def _describe_window(config: Any, family: GgufFamily) -> dict[str, Value]:
         return {"attention.sliding_window": int(config.sliding_window or 0)}
     if not family.period:
         return {}
-    slides = [kind == "sliding_attention" for kind in config.layer_types]
-    if not config.sliding_window or not any(slides):
-        slides = [False] * len(slides)
-    keys: dict[str, Value] = {"attention.sliding_window": int(config.sliding_window or 0)}
+    slides = _sliding_layers(config)
+    if not any(slides):
+        # llama.cpp asserts that a window has layers.
+        return {"attention.sliding_window": 0}
+    keys: dict[str, Value] = {"attention.sliding_window": int(config.sliding_window)}
     if slides != [bool((layer + 1) % family.period) for layer in range(len(slides))]:
         keys["attention.sliding_window_pattern"] = slides
     return keys
+
+
+def _sliding_layers(config: Any) -> list[bool]:
+    return [
+        bool(config.sliding_window) and kind == "sliding_attention" for kind in config.layer_types
+    ]

@@ -152,7 +152,7 @@ def _compare_tensors(shapes: Mapping[str, tuple[int, ...]], header: GgufHeader) 
         elif held[name] != shape:
             yield f"{name} has the shape {held[name]}, {shape} is demanded"
     for name in held.keys() - shapes.keys():
-        yield one_line(f"the tensor {name} is none of this model's")
+        yield one_line(f"the tensor {name} is unknown to this model")
 
 
 def _compare_factors(config: Any, header: GgufHeader) -> Iterator[str]:

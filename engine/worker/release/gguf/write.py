@@ -1,26 +1,24 @@
 """A GGUF file of a checkpoint: header first, then one tensor after another.
 
 Owns the order of writing, the file's name, and which way a quantisation is made: our own types
-here, k-quants by `quantize_tool`, other families by `llamacpp_checkout`. At most one tensor is held
+here, k-quants and other families by programs of `llamacpp`. At most one tensor is held
 in memory, in its own type and in the file's. A file is written aside and renamed when it is whole;
 the same checkpoint gives the same bytes. Which tensors and keys: `families`.
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import gguf
 import numpy as np
-import torch
-from safetensors import safe_open
 
-from engine.checkpoints.config_json import read_json
 from engine.errors import EngineError
+from engine.release.gguf_targets import QUANTIZED_TYPES, check_type, find_checkout
 from engine.release.targets import WRITTEN_TYPES
 from engine.text import one_line
-from engine.worker.release.gguf import llamacpp_checkout, quantize_tool
+from engine.worker.release.gguf import llamacpp
 from engine.worker.release.gguf.encode import (
     FILE_TYPES,
     choose_type,
@@ -35,12 +33,14 @@ from engine.worker.release.gguf.families import (
     family_of,
     plan_tensors,
 )
-from engine.worker.release.gguf.programs import aside, publish
+from engine.worker.release.gguf.llamacpp import Tick
 from engine.worker.release.gguf.rope import rope_tensors
 from engine.worker.release.gguf.vocabulary import GgufVocabulary, vocabulary_of
+from engine.worker.release.gguf.whole_file import aside, publish
+from engine.worker.release.stored_tensors import StoredTensor, folder_tensors
 
-Tick = Callable[[int, int], None]
 Array = np.ndarray[Any, Any]
+_OWN_TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 
 
 def write_gguf(
@@ -56,9 +56,9 @@ def write_gguf(
     if quantization and quantization not in WRITTEN_TYPES:
         _write_quantized(checkpoint, file, quantization, ends, tick)
         return
-    if config.model_type not in FAMILIES and llamacpp_checkout.find_checkout():
-        llamacpp_checkout.convert(
-            checkpoint, file, quantization or own_type(checkpoint), name_model(file)
+    if config.model_type not in FAMILIES and find_checkout():
+        llamacpp.convert(
+            checkpoint, file, quantization or own_type(checkpoint), name_model(file), tick
         )
         return
     _write(config, checkpoint, file, quantization or own_type(checkpoint), ends, tick)
@@ -69,16 +69,16 @@ def _write_quantized(
 ) -> None:
     """Of the file in the weights' own type, where that was written beside it; else of one that is
     written for this and removed."""
-    quantize_tool.check_type(quantization)
-    if quantize_tool.find_program() is None:
-        raise quantize_tool.missing_program(quantization)
+    check_type(quantization)
     own = file.with_name(name_gguf(name_model(file), "", checkpoint))
     if own.is_file():
-        quantize_tool.quantize(own, file, quantization)
+        llamacpp.quantize(own, file, quantization, tick)
         return
     with aside(own) as beside:
-        write_gguf(checkpoint, beside, "", ends, tick)
-        quantize_tool.quantize(beside, file, quantization)
+        write_gguf(checkpoint, beside, "", ends, lambda done, size: tick(done, 2 * size))
+        llamacpp.quantize(
+            beside, file, quantization, lambda done, size: tick(size + done, 2 * size)
+        )
 
 
 def name_gguf(name: str, quantization: str, checkpoint: Path) -> str:
@@ -103,14 +103,10 @@ def own_type(checkpoint: Path) -> str:
 
     Of the weights and not of config.json, which need not tell the truth.
     """
-    kinds = {dtype for dtype, shape, _ in _list_tensors(checkpoint).values() if len(shape) > 1}
-    if len(kinds) == 1:
-        kind = kinds.pop()
-        names = {"F32": "f32", "F16": "f16", "BF16": "bf16"}
-        if kind in names:
-            return names[kind]
-    if kinds <= {"F32", "F16", "BF16"}:
-        return "f32"
+    tensors = folder_tensors(checkpoint).tensors.values()
+    kinds = {tensor.kind for tensor in tensors if len(tensor.shape) > 1}
+    if kinds <= _OWN_TYPES.keys():
+        return _OWN_TYPES[kinds.pop()] if len(kinds) == 1 else "f32"
     raise EngineError(
         f"Weights of the type {one_line(', '.join(sorted(kinds)))} cannot become a GGUF file.",
         "",
@@ -123,7 +119,7 @@ def _write(
 ) -> None:
     family = family_of(config)
     check_expressible(config, family)
-    stored = _list_tensors(checkpoint)
+    stored = folder_tensors(checkpoint).tensors
     plans = plan_tensors(config, family, stored)
     vocabulary = vocabulary_of(checkpoint, ends)
     _check_rows(vocabulary, plans, stored)
@@ -140,7 +136,7 @@ def _write(
             _add_tensors(writer, plans, stored, rope_tensors(config), quantization, tick)
         finally:
             writer.close()
-        publish(beside, file, "finetop", "")
+        publish(beside, file)
 
 
 def _safe_name(name: str, vocabulary: GgufVocabulary) -> str:
@@ -156,7 +152,7 @@ def _safe_name(name: str, vocabulary: GgufVocabulary) -> str:
 def name_model(file: Path) -> str:
     """The model's name, of the name of its file."""
     name, dash, kind = file.stem.rpartition("-")
-    known = {*WRITTEN_TYPES, *quantize_tool.TYPES}
+    known = {*WRITTEN_TYPES, *QUANTIZED_TYPES}
     return name if dash and kind.lower() in known else file.stem
 
 
@@ -176,7 +172,7 @@ def _add_keys(writer: gguf.GGUFWriter, keys: Mapping[str, Any], architecture: st
 def _add_tensors(
     writer: gguf.GGUFWriter,
     plans: Sequence[TensorPlan],
-    stored: Mapping[str, tuple[str, tuple[int, ...], Path]],
+    stored: Mapping[str, StoredTensor],
     factors: Mapping[str, Array],
     quantization: str,
     tick: Tick,
@@ -186,7 +182,7 @@ def _add_tensors(
     for name, array in factors.items():
         writer.add_tensor_info(name, array.shape, array.dtype, array.nbytes)
     for plan in plans:
-        _, shape, _ = stored[plan.source]
+        shape = stored[plan.source].shape
         kinds[plan.name] = kind = choose_type(plan.name, shape, quantization)
         writer.add_tensor_info(
             plan.name, shape, np.dtype(np.float32), count_bytes(shape, kind), raw_dtype=kind
@@ -196,50 +192,23 @@ def _add_tensors(
     writer.write_ti_data_to_file()
     for array in factors.values():
         writer.write_tensor_data(array)
-    sizes = [count_bytes(stored[plan.source][1], kinds[plan.name]) for plan in plans]
+    sizes = [count_bytes(stored[plan.source].shape, kinds[plan.name]) for plan in plans]
     done, total = 0, sum(sizes)
     for plan, size in zip(plans, sizes, strict=True):
-        writer.write_tensor_data(
-            encode(_read(stored[plan.source][2], plan), plan, kinds[plan.name])
-        )
+        writer.write_tensor_data(encode(stored[plan.source].read(), plan, kinds[plan.name]))
         done += size
         tick(done, total)
-
-
-def _read(path: Path, plan: TensorPlan) -> torch.Tensor:
-    """A tensor of its own: a file that stays mapped would count as memory, tensor after tensor."""
-    with safe_open(path, framework="pt") as file:
-        tensor: torch.Tensor = file.get_tensor(plan.source).clone()
-        return tensor
-
-
-def _list_tensors(checkpoint: Path) -> dict[str, tuple[str, tuple[int, ...], Path]]:
-    """Type, shape and file of every tensor, by name. Raises EngineError."""
-    index = checkpoint / "model.safetensors.index.json"
-    names = ["model.safetensors"]
-    if index.exists():
-        names = sorted({str(name) for name in read_json(index)["weight_map"].values()})
-    found: dict[str, tuple[str, tuple[int, ...], Path]] = {}
-    for name in names:
-        path = checkpoint / name
-        if Path(name).name != name or not path.is_file():
-            raise EngineError("The checkpoint has no safetensors.", one_line(str(path)))
-        with safe_open(path, framework="np") as file:
-            for key in file.keys():  # noqa: SIM118
-                part = file.get_slice(key)
-                found[key] = (part.get_dtype(), tuple(part.get_shape()), path)
-    return found
 
 
 def _check_rows(
     vocabulary: GgufVocabulary,
     plans: Sequence[TensorPlan],
-    stored: Mapping[str, tuple[str, tuple[int, ...], Path]],
+    stored: Mapping[str, StoredTensor],
 ) -> None:
     """llama.cpp takes the number of tokens for that of the embedding's rows."""
     for plan in plans:
         if plan.name in ("token_embd.weight", "output.weight"):
-            rows = stored[plan.source][1][0]
+            rows = stored[plan.source].shape[0]
             if rows != len(vocabulary.tokens):
                 raise EngineError(
                     f"{one_line(plan.source)} has {rows} rows, the vocabulary "
