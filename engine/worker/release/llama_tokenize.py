@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import EngineError
+from engine.worker.release.gguf.programs import VARIABLE
 
-VARIABLE = "FINETOP_LLAMACPP"
 _PROGRAM = "llama-tokenize"
 _SECONDS = 600
 

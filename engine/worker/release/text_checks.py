@@ -16,7 +16,7 @@ from engine.worker.data.chat_template import Template, choose_template, own_temp
 from engine.worker.data.template_sandbox import Fault
 from engine.worker.release.end_checks import check_ends
 from engine.worker.release.probe_strings import probe_strings
-from engine.worker.release.proof_spec import ProofSpec, Tick
+from engine.worker.release.proof_spec import Advance, ProofSpec
 from engine.worker.release.shipped_texts import (
     MOST_SHOWN,
     TextPair,
@@ -36,12 +36,12 @@ _AROUND = 30
 """Characters that are shown before the place where two prompts part."""
 
 
-def check_texts(spec: ProofSpec, tick: Tick) -> list[Check]:
+def check_texts(spec: ProofSpec, advance: Advance) -> list[Check]:
     """The checks of prompts, token ids, token types and ends of `spec.shipped`.
 
-    `tick` may raise, to stop. Raises EngineError where the run's own tokenizer cannot be opened.
+    Raises EngineError where the run's own tokenizer cannot be opened, and what `advance` raises.
     """
-    tick("comparing prompts", 0, 3)
+    advance(0, 3)
     try:
         pair = open_texts(spec)
     except EngineError as error:
@@ -51,16 +51,16 @@ def check_texts(spec: ProofSpec, tick: Tick) -> list[Check]:
             Check(OPENED, "failed", one_line(error.title), differences=(one_line(error.detail),))
         ]
     checks = check_prompts(pair)
-    tick("comparing token ids", 1, 3)
+    advance(1, 3)
     strings = probe_strings(spec.strings, spec.seed, _words(pair), _held_out(spec))
     texts = arrange(pair, strings)
     if pair.gguf is None:
         checks += check_folder_ids(pair, texts)
     else:
         checks += check_gguf_ids(spec, pair, texts)
-    tick("comparing end tokens", 2, 3)
+    advance(2, 3)
     checks += check_ends(spec, pair)
-    tick("comparing end tokens", 3, 3)
+    advance(3, 3)
     return checks
 
 
