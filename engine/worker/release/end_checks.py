@@ -7,6 +7,7 @@ Modelfile. That a model then does stop is what tests of these programs show.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from engine.release.proof import Check
@@ -16,9 +17,11 @@ from engine.worker.release.proof_spec import ProofSpec
 from engine.worker.release.shipped_texts import TextPair, show
 
 ENDS = "every end token stops"
+BASE_ENDS = "end tokens that the base brings along"
 OLLAMA_ENDS = "every end token stops in Ollama"
 _KEYS = ("eos", "eot", "eom", "fim_pad", "fim_rep", "fim_sep")
 """Of tokens at which llama.cpp stops, as `tokenizer.ggml.…_token_id`."""
+_CONFIG = "generation_config.json"
 _MOST_BYTES = 1 << 22
 _STOP = re.compile(r"^\s*PARAMETER\s+stop\s+(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
 
@@ -28,7 +31,10 @@ def check_ends(spec: ProofSpec, pair: TextPair) -> list[Check]:
     if not spec.ends:
         return [Check(ENDS, "failed", "The run names no token that ends an answer.")]
     if pair.gguf is None:
-        return [_check_config(spec, pair)]
+        checks = [_check_config(spec, pair)]
+        if spec.shipped_base is not None:
+            checks.append(_state_base(spec, pair, spec.shipped_base))
+        return checks
     return [_check_header(spec, pair, pair.gguf.header), _check_modelfile(spec, pair)]
 
 
@@ -52,14 +58,35 @@ def modelfile_stops(text: str) -> list[str]:
 
 
 def _check_config(spec: ProofSpec, pair: TextPair) -> Check:
-    path = spec.shipped / "generation_config.json"
     try:
-        config = json.loads(read_file(path, _MOST_BYTES))
-        own = config.get("eos_token_id")
+        stops = _stops_of(spec.shipped)
     except (OSError, ValueError, AttributeError) as error:
-        return _unreadable(ENDS, path.name, error)
-    stops = set(own if isinstance(own, list) else [] if own is None else [own])
-    return _judge(ENDS, spec, pair, stops, "generation_config.json")
+        return _unreadable(ENDS, _CONFIG, error)
+    return _judge(ENDS, spec, pair, stops, _CONFIG)
+
+
+def _state_base(spec: ProofSpec, pair: TextPair, base: Path) -> Check:
+    """Of an adapter: transformers and PEFT go by the base's file, unless they are given ours."""
+    try:
+        stops = _stops_of(base)
+    except (OSError, ValueError, AttributeError):
+        stops = set()  # no such file: it has no ends of its own
+    absent = [at for at in spec.ends if at not in stops]
+    facts = {"ends": list(spec.ends), "of_base": sorted(stops)}
+    if not absent:
+        summary = "The base, whose file transformers goes by, stops at every one of them too."
+        return Check(BASE_ENDS, "passed", summary, facts)
+    named = ", ".join(show(str(pair.run.convert_ids_to_tokens(at))) for at in absent)
+    summary = (
+        f"With an adapter transformers goes by the base's {_CONFIG}, which lacks {named}: set "
+        "model.generation_config = GenerationConfig.from_pretrained(FOLDER)."
+    )
+    return Check(BASE_ENDS, "stated", summary, facts)
+
+
+def _stops_of(folder: Path) -> set[int]:
+    own = json.loads(read_file(folder / _CONFIG, _MOST_BYTES)).get("eos_token_id")
+    return set(own if isinstance(own, list) else [] if own is None else [own])
 
 
 def _check_header(spec: ProofSpec, pair: TextPair, header: Mapping[str, Any]) -> Check:

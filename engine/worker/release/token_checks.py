@@ -5,7 +5,8 @@ asked: one of our own that reads its header as llama.cpp does, which decides; th
 transformers; and llama.cpp where it is installed, which decides too.
 """
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from unicodedata import normalize
@@ -13,6 +14,7 @@ from unicodedata import normalize
 from engine.errors import EngineError
 from engine.release.proof import Check
 from engine.text import one_line
+from engine.worker.data.chat_template import own_template
 from engine.worker.release import llama_tokenize
 from engine.worker.release.gguf.pre_tokenizers import pre_tokenizer_of
 from engine.worker.release.gguf.vocabulary import looks_special
@@ -38,6 +40,18 @@ CONVERSION = "token ids through transformers' reader of GGUF"
 LLAMACPP = "token ids in llama.cpp"
 PRE = "the pre-tokenizer is named right"
 TYPES = "token types are right"
+COMPOSED = "strings that are not composed (NFC)"
+SPACED = "strings that begin with a space"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """Strings that llama.cpp reads otherwise by design, so that equality is not asked for."""
+
+    name: str
+    """Of the check that states what it changes."""
+    reason: str
+    strings: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,34 +64,52 @@ class ProbeTexts:
     """Texts of several strings, a special token before each; empty where there is none."""
     strings: int
     """Different strings in both."""
-    left_out: Sequence[str]
-    """Strings that llama.cpp reads otherwise by design: they are not composed (NFC)."""
+    left_out: tuple[LeftOut, ...]
     note: str
     """What is not compared, and why; empty: all is."""
 
 
 def arrange(pair: TextPair, strings: Sequence[str]) -> ProbeTexts:
     """The strings as they are compared between these two tokenizers."""
-    left_out = [one for one in strings if pair.composes and normalize("NFC", one) != one]
-    kept = [one for one in strings if one not in set(left_out)] if left_out else list(strings)
+    left_out = [one for one in _find_left_out(pair, strings) if one.strings]
+    outside = {string for one in left_out for string in one.strings}
+    kept = [one for one in strings if one not in outside]
+    notes = [f"{len(one.strings)} {one.name} are left out" for one in left_out]
     mark = plain_control(pair)
     joined = []
     if mark is not None:
         for at in range(0, len(kept), _TOGETHER):
             joined.append("".join(mark + one for one in kept[at : at + _TOGETHER]))
-    notes = []
-    if left_out:
-        notes.append(f"{len(left_out)} strings that are not in NFC are left out")
     alone = list(kept)
     if pair.gguf and _prefix_scheme(pair.rules) == "first":
         # A space before the first word of a text alone: llama.cpp has it always or never.
-        if not pair.gguf.vocabulary.leading_space and joined:
+        in_chats = bool(joined) and own_template(pair.run) is not None
+        if not pair.gguf.vocabulary.leading_space and in_chats:
             alone = []
             notes.append("read after a special token only: a bare text gets no space first")
         else:
             joined = []
             notes.append("read alone only: llama.cpp puts a space after special tokens too")
-    return ProbeTexts(alone, joined, len(kept), left_out, "; ".join(notes))
+    return ProbeTexts(alone, joined, len(kept), tuple(left_out), "; ".join(notes))
+
+
+def _find_left_out(pair: TextPair, strings: Sequence[str]) -> Iterator[LeftOut]:
+    if pair.composes:
+        yield LeftOut(
+            COMPOSED,
+            "llama.cpp does not compose characters",
+            [one for one in strings if normalize("NFC", one) != one],
+        )
+    scheme = _prefix_scheme(pair.rules)
+    if scheme in ("first", "always") and pair.gguf and pair.gguf.vocabulary.leading_space:
+        # Metaspace puts a space before a text that has none, llama.cpp before any.
+        marks = "|".join(re.escape(word) for word in sorted(pair.words, key=len, reverse=True))
+        begins = re.compile(f"({marks})[ ▁]" if scheme == "always" else f"({marks})")
+        yield LeftOut(
+            SPACED,
+            "llama.cpp puts a space before a text that begins with one, too",
+            [one for one in strings if one[:1] in (" ", "▁") or begins.search(one)],
+        )
 
 
 def check_folder_ids(pair: TextPair, texts: ProbeTexts) -> list[Check]:
@@ -93,9 +125,7 @@ def check_gguf_ids(spec: ProofSpec, pair: TextPair, texts: ProbeTexts) -> list[C
     if pair.gguf.vocabulary.kind == "byte-level BPE":
         checks.append(_check_pre(pair))
     checks.append(_check_types(pair))
-    if texts.left_out:
-        checks.append(_state_composition(pair, texts))
-    return checks
+    return [*checks, *(_state(pair, one) for one in texts.left_out)]
 
 
 def _compare(
@@ -118,7 +148,7 @@ def _compare(
         "alone": len(texts.alone),
         "in_prompts": len(texts.joined),
         "different": count,
-        "left_out": len(texts.left_out),
+        "left_out": sum(len(one.strings) for one in texts.left_out),
     }
     tail = f"; {texts.note}" if texts.note else ""
     if not count and not roles:
@@ -290,15 +320,16 @@ def _allowed_types(pair: TextPair, at: int, name: str | None, added: Any) -> tup
     return (NORMAL, USER) if scored and not name.strip("▁ \t\r\n") else (NORMAL,)
 
 
-def _state_composition(pair: TextPair, texts: ProbeTexts) -> Check:
-    sides = encode_all(pair.run, texts.left_out), encode_all(pair.shipped, texts.left_out)
+def _state(pair: TextPair, left_out: LeftOut) -> Check:
+    strings = left_out.strings
+    sides = encode_all(pair.run, strings), encode_all(pair.shipped, strings)
     count = sum(left != right for left, right in zip(*sides, strict=True))
     return Check(
-        "texts that are not composed (NFC)",
+        left_out.name,
         "stated",
-        f"llama.cpp does not compose characters: {count} of {len(texts.left_out)} such strings get "
-        "other token ids than in the run.",
-        {"strings": len(texts.left_out), "different": count},
+        f"{left_out.reason}: {count} of {len(strings)} such strings get other token ids than in "
+        "the run.",
+        {"strings": len(strings), "different": count},
     )
 
 

@@ -3,6 +3,7 @@
 Files are tokenizers without weights, for no check of texts reads a weight.
 """
 
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
@@ -67,11 +68,15 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     }
 
 
-def prove(run: Run, shipped: Path, target: str) -> dict[str, Check]:
-    spec = ProofSpec(
+def spec_of(run: Run, shipped: Path, target: str) -> ProofSpec:
+    return ProofSpec(
         target, shipped, None, "float32", run.folder, None, "none", run.folder, None, run.folder,
         None, run.ends, strings=STRINGS,
     )  # fmt: skip
+
+
+def prove(run: Run, shipped: Path, target: str) -> dict[str, Check]:
+    spec = spec_of(run, shipped, target)
     return {check.name: check for check in check_texts(spec, lambda done, total: None)}
 
 
@@ -238,6 +243,64 @@ def test_a_tokenizer_that_doubles_bos_where_that_of_the_run_does_not(
 
     assert list(failures(checks)) == [text_checks.DOUBLED]
     assert "as a server reads it: token 2: run" in failures(checks)[text_checks.DOUBLED]
+
+
+def test_an_adapters_ends_that_its_base_does_not_bring_are_stated(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    run = runs[BYTE_LEVEL]
+    base = tmp_path / "base"
+    base.mkdir()
+    spec = dataclasses.replace(spec_of(run, run.folder, "adapter"), shipped_base=base)
+
+    def state(ends: Any) -> Check:
+        (base / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
+        found = {check.name: check for check in check_texts(spec, lambda done, total: None)}
+        assert not failures(found)
+        return found[end_checks.BASE_ENDS]
+
+    assert state(list(run.ends)).status == "passed"
+    lacking = state(run.ends[0])
+    assert lacking.status == "stated"
+    assert f"which lacks '{THINK}'" in lacking.summary
+
+
+def test_characters_that_llama_cpp_does_not_compose_are_stated(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(runs[BYTE_LEVEL].folder, folder)
+    rewrite("tokenizer.json", lambda rules: rules.update(normalizer={"type": "NFC"}))(folder)
+    run = dataclasses.replace(runs[BYTE_LEVEL], folder=folder)
+
+    found = prove_gguf(run, tmp_path)
+
+    assert not failures(found)
+    stated = found[token_checks.COMPOSED]
+    assert stated.status == "stated"
+    assert 10 < stated.facts["different"] <= stated.facts["strings"]
+    assert found[token_checks.IDS].facts["left_out"] == stated.facts["strings"]
+    assert "strings that are not composed (NFC) are left out" in found[token_checks.IDS].summary
+    # Not so where a folder is shipped: its tokenizer composes as the run's does.
+    assert token_checks.COMPOSED not in prove(run, folder, "merged")
+
+
+@pytest.mark.parametrize(("template", "note"), [(TEMPLATE, "after a special"), ("", "read alone")])
+def test_a_space_before_the_first_word_alone_is_compared_where_it_can_be(
+    template: str, note: str, tmp_path: Path
+) -> None:
+    folder = save_sentence_pieces(tmp_path / "run", scheme="first", template=template)
+    ends = (load_tokenizer(folder).eos_token_id,)
+    run = Run(folder, header_of(folder, tmp_path, ends), ends)
+
+    found = prove_gguf(run, tmp_path)
+
+    assert not failures(found)
+    assert found[token_checks.IDS].status == "passed"
+    assert note in found[token_checks.IDS].summary
+    space = run.header["tokenizer.ggml.add_space_prefix"]
+    spoiled = prove_gguf(run, tmp_path, set_key("ggml.add_space_prefix", not space))
+    assert token_checks.IDS in failures(spoiled) or text_checks.PROMPTS in failures(spoiled)
 
 
 def set_type(text: str, kind: int) -> Callable[[Header], None]:
