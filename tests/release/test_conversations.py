@@ -16,7 +16,7 @@ def test_there_are_twenty_of_every_kind() -> None:
     assert any(turn.reasoning for turn in turns)
     assert any(len(turn.tool_calls) == 2 for turn in turns)
     assert any(turn.role == "user" and not turn.content for turn in turns)
-    assert any(turn.role == "user" and "<|a|> <|b|>" in turn.content for turn in turns)
+    assert any(turn.role == "user" and "<|a|><|b|>" in turn.content for turn in turns)
     assert any(not turn.content.isascii() for turn in turns)
 
 
