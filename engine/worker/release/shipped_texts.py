@@ -56,9 +56,8 @@ class TextPair:
         return [str(added[at]) for at in sorted(added) if end is None or at < end]
 
 
-def open_texts(spec: ProofSpec) -> TextPair:
-    """Both tokenizers. Raises EngineError where one cannot be opened."""
-    run = load_tokenizer(spec.tokenizer)
+def open_texts(spec: ProofSpec, run: Any) -> TextPair:
+    """The run's tokenizer and the shipped one. Raises EngineError where that cannot be opened."""
     if not spec.target.startswith("gguf"):
         return TextPair(run, {}, load_tokenizer(spec.shipped), None)
     backend = getattr(run, "backend_tokenizer", None)

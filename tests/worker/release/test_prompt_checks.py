@@ -31,6 +31,8 @@ def test_the_same_template_passes_and_a_changed_one_does_not(family: str) -> Non
     facts = found[text_checks.PROMPTS].facts
     # A template without a system role writes such a conversation with the system text merged in.
     assert facts["written"] >= 12
+    assert facts["conversations"] == 20
+    assert facts["refused"] <= 5
     assert facts["with_tools"] == (5 if family.endswith("with tools") else 0)
 
     spoiled = copy.deepcopy(run)
@@ -38,6 +40,18 @@ def test_the_same_template_passes_and_a_changed_one_does_not(family: str) -> Non
     head, name, tail = spoiled.chat_template.rpartition("m.content")
     spoiled.chat_template = f"{head}('.' ~ {name}){tail}"
     assert prove(run, spoiled)[text_checks.PROMPTS].status == "failed"
+
+
+def test_conversations_that_both_refuse_are_counted_apart() -> None:
+    run = ALL["MISTRAL_7B"].tokenizer()
+
+    check = prove(run, copy.deepcopy(run))[text_checks.PROMPTS]
+
+    # It refuses results of tools; a system message is put into the first question.
+    assert check.summary == (
+        "Bytes and token ids of 17 conversations are equal (0 with tools); "
+        "3 more are refused by both."
+    )
 
 
 def test_a_role_that_one_template_alone_refuses_is_named() -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from tokenizers import AddedToken, processors
 
+from engine.errors import EngineError
 from engine.release.proof import Check
 from engine.worker.model.loading import load_tokenizer
 from engine.worker.release import end_checks, text_checks, token_checks
@@ -227,6 +228,24 @@ def test_a_folder_that_is_spoiled_is_named(
 
     assert check in found
     assert shows in found[check]
+
+
+def test_a_file_that_is_none_is_named_without_its_path(
+    runs: dict[str, Run], tmp_path: Path
+) -> None:
+    (tmp_path / "model.gguf").write_bytes(b"GGUF")
+
+    found = failures(prove(runs[BYTE_LEVEL], tmp_path / "model.gguf", "gguf:bf16"))
+
+    assert list(found) == [text_checks.OPENED]
+    assert str(tmp_path) not in found[text_checks.OPENED]
+
+
+def test_a_run_that_cannot_be_opened_is_an_error(runs: dict[str, Run], tmp_path: Path) -> None:
+    run = dataclasses.replace(runs[BYTE_LEVEL], folder=tmp_path / "gone")
+
+    with pytest.raises(EngineError, match="tokenizer"):
+        prove(run, runs[BYTE_LEVEL].folder, "merged")
 
 
 def test_a_tokenizer_that_doubles_bos_where_that_of_the_run_does_not(
