@@ -31,12 +31,13 @@ _COMMON = frozenset((
     "docker", "model", "models", "test", "tests", "guest", "local", "localhost", "localdomain",
     "server", "worker", "container", "desktop", "laptop", "workstation", "build", "data", "train",
     "training", "default", "finetop", "linux", "python", "code", "work", "node", "host",
-    "base", "text", "main", "team", "research", "cuda", "nvidia", "vagrant", "azureuser",
+    "base", "text", "main", "team", "research", "cuda", "nvidia", "vagrant", "azureuser", "system",
+    "tool", "tools", "chat", "gemma", "llama", "qwen", "mistral", "gold", "wall", "serve", "teach",
 ))  # fmt: skip
 """Names that say nothing of a person or a machine, and may stand in any text."""
-_VOCABULARIES = frozenset((
+_FULL_OF_WORDS = frozenset((
     "tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "added_tokens.json",
-    "special_tokens_map.json", "chat_template.jinja",
+    "special_tokens_map.json", "chat_template.jinja", "Modelfile",
 ))  # fmt: skip
 _BINARY = (".safetensors", ".gguf", ".model", ".bin")
 _COPIED = re.compile(
@@ -132,7 +133,7 @@ def check_leaks(folder: Path, needles: Sequence[Needle], allowed: Iterable[str] 
 def _is_own(name: str) -> bool:
     """Whether an export writes the file itself, and each word of it."""
     last = name.rpartition("/")[2]
-    return last not in _VOCABULARIES and not last.endswith(_BINARY) and _COPIED.match(last) is None
+    return last not in _FULL_OF_WORDS and not last.endswith(_BINARY) and _COPIED.match(last) is None
 
 
 def _search(
