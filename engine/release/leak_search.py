@@ -143,7 +143,8 @@ def _search(
         is_long = needle.kind == "path" and len(Path(needle.text).parts) > 2
         if not is_long and not is_own:
             continue
-        for match in re.finditer(_write_pattern(needle), content):
+        ways = [one for one in _spell(needle.text) if one in content]  # a hundred times a pattern
+        for match in re.finditer(_write_pattern(needle, ways), content) if ways else ():
             if needle.kind == "word" and _is_allowed(content, match.span(), allowed):
                 continue
             yield Leak(name, _find_place(name, content, match.start()), needle.what,
@@ -151,11 +152,15 @@ def _search(
             break  # one in a file says enough
 
 
-def _write_pattern(needle: Needle) -> bytes:
+def _spell(text: str) -> set[bytes]:
     """A needle in every way that a file of an export may spell it."""
-    text = needle.text
-    ways = {text, json.dumps(text)[1:-1], text.replace("/", "\\/"), quote(text, safe="")}
-    spelled = b"|".join(re.escape(os.fsencode(one)) for one in sorted(ways))
+    ways = (text, json.dumps(text)[1:-1], text.replace("/", "\\/"), quote(text, safe=""))
+    return {os.fsencode(one) for one in ways}
+
+
+def _write_pattern(needle: Needle, ways: Iterable[bytes]) -> bytes:
+    """One of these spellings, as a word or a path of its own."""
+    spelled = b"|".join(re.escape(one) for one in sorted(ways))
     before = rb"(?<![A-Za-z0-9])" if needle.kind == "word" else rb"(?<![A-Za-z0-9._~-])"
     return before + b"(?:" + spelled + rb")(?![A-Za-z0-9])"
 
