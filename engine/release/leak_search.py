@@ -10,6 +10,7 @@ import json
 import os
 import re
 import socket
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+from engine.checkpoints.hub_cache import find_cache
 from engine.errors import EngineError
 from engine.release.checksums import list_files
 from engine.safe_open import open_regular
+from engine.state_files import state_folder
 from engine.text import one_line
 
 MOST_BYTES = 1 << 26
@@ -84,8 +87,12 @@ def find_needles(paths: Iterable[tuple[Path, str]] = ()) -> tuple[Needle, ...]:
         (Path("~").expanduser(), "the home folder"),
         (Path.cwd(), "the working directory"),
         (Path(tempfile.gettempdir()), "the folder of temporary files"),
+        (find_cache(), "the Hub's cache"),
+        (state_folder(), "the folder of finetop's state"),
         *paths,
     ]
+    if sys.prefix != sys.base_prefix:
+        places.append((Path(sys.prefix), "the virtual environment"))
     for path, what in places:
         for spelled in (os.path.abspath(path), os.path.realpath(path)):
             if len(Path(spelled).parts) > 1:

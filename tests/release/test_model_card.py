@@ -212,7 +212,8 @@ HOSTILE = st.one_of(
         "[x](javascript:alert(1))", "![x](https://evil.example/t.png)", "| a | b |\n|---|---|",
         "https://evil.example", "\x1b]0;owned\x07", "\u202egpj.exe", "a\r\nb", "1. one", "- x",
         "> quote", "&lt;b&gt;", "`code`", "**bold**", "$$x$$", "\\", "\\[x](y)", "x" * 5000, "",
-        "<!-- ", "~~~", "\ud800", "a\u2028b", "    indented", "\ttab", "===", "* * *", "[a]: b",
+        "<!-- ", "~~~", "\ud800", "a\u2028b", "    indented", "\ttab", "    ", "   ", "===",
+        "* * *", "[a]: b",
     ]),
 )  # fmt: skip
 
