@@ -185,11 +185,7 @@ def read_stage(job: JobDirectory, names: ShortNames, read_metadata: ReadMetadata
     except EngineError:
         recipe = None
     data = recipe.data.train if isinstance(recipe, TrainRecipe) else ""
-    record = job.record()
-    files = tuple(
-        DataFile(_name_file(path), digest)
-        for path, digest in (record.inputs.items() if record is not None else ())
-    )
+    files = tuple(DataFile(_name_file(path), one) for path, one in _read_inputs(job).items())
     found = _DATA_SET.search(data)
     data_set = f"{found[1]}/{found[2]}" if found else ""
     terms = _read_terms(read_metadata(Path(data[: found.end()]))) if found else ""
@@ -198,6 +194,15 @@ def read_stage(job: JobDirectory, names: ShortNames, read_metadata: ReadMetadata
         names.name_ref(data), data_set if is_hub_id(data_set) else "", terms, files,
         data.startswith("bundled:"),
     )  # fmt: skip
+
+
+def _read_inputs(job: JobDirectory) -> Mapping[str, str]:
+    """SHA-256 of the data files by their paths, when the run began."""
+    try:
+        record = job.record()
+    except EngineError:
+        return {}
+    return record.inputs if record is not None else {}
 
 
 def _read_terms(metadata: Mapping[str, Any]) -> str:

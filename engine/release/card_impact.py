@@ -84,7 +84,10 @@ def _list_evaluations(runs: Sequence[Path]) -> list[JobDirectory]:
     found = []
     for run in runs:
         job = JobDirectory(run)
-        record = job.record()
+        try:
+            record = job.record()
+        except EngineError:
+            continue  # not a job that can be read: one of other runs, or damaged
         if record is not None and record.kind == "evaluate" and job.results.exists():
             found.append((record.created, run.name, job))
     return [job for _, _, job in sorted(found, key=lambda one: one[:2], reverse=True)]

@@ -136,3 +136,26 @@ def test_an_adapter_beside_its_base_is_the_same_model(tmp_path: Path) -> None:
     impact = read_impact(source, "", list_runs(tmp_path))
     assert impact is not None
     assert impact.arm == "counsel"
+
+
+def test_a_job_without_a_record_that_can_be_read_is_passed_over(tmp_path: Path) -> None:
+    source = write_source(tmp_path)
+    write_measured(tmp_path, source.root)
+    broken = tmp_path / "elsewhere" / "broken"
+    (broken / "job.json").mkdir(parents=True)
+    runs = [broken, *(tmp_path / "runs").iterdir()]
+    found = read_impact(source, "", runs)
+    assert found is not None
+    assert found.job == "impact-child"
+
+
+def test_a_stage_of_which_nothing_can_be_read_is_told_as_that(tmp_path: Path) -> None:
+    source = write_source(tmp_path)
+    first = source.stages[0]
+    for name in ("job.json", "recipe.toml", "status.json"):
+        (first / name).unlink()
+        (first / name).mkdir()
+    (first / "attempts" / "1" / "worker.log").write_bytes(b"\xff\xfe 7 training rows")
+    stage = collect_facts(source, make_recipe(tmp_path), [], state()).stages[0]
+    assert (stage.rows, stage.data, stage.files) == (None, "", ())
+    assert stage.run.problems
