@@ -154,9 +154,9 @@ def collect_facts(
 
 
 def name_model(recipe: ExportRecipe) -> str:
-    """What the exported model is called: by its job, else by its folder."""
-    named = recipe.name if recipe.name != ExportRecipe().name else ""
-    return named or Path(recipe.out).name or recipe.name
+    """What the exported model is called: by its folder, which the user chose for it; the job's
+    name says what is done."""
+    return Path(recipe.out).name or recipe.name
 
 
 def read_base(root: Path, base_id: str = "") -> BaseFacts:

@@ -69,9 +69,9 @@ def test_a_data_set_of_the_hub_is_known_by_its_place(tmp_path: Path) -> None:
     assert str(asked[1]).endswith("datasets--dair-ai--emotion/snapshots/ab")
 
 
-def test_the_name_is_that_of_the_job_or_of_the_folder(tmp_path: Path) -> None:
+def test_the_name_is_that_of_the_folder(tmp_path: Path) -> None:
     assert name_model(make_recipe(tmp_path)) == "tiny-tuned"
-    assert name_model(make_recipe(tmp_path, name="kind-model")) == "kind-model"
+    assert name_model(make_recipe(tmp_path, name="export-child")) == "tiny-tuned"
 
 
 def test_a_name_that_the_license_does_not_allow_is_changed_and_said(tmp_path: Path) -> None:
