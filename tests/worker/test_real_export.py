@@ -1,0 +1,79 @@
+"""An export of a tiny run by all real parts: written, proven, described, and checked again."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.jobs import directory
+from engine.jobs.directory import JobDirectory
+from engine.jobs.status import State
+from engine.launching.export import plan_export
+from engine.recipes.recipe import ExportRecipe, TrainRecipe
+from engine.recipes.settings import Model
+from engine.release.proof import Check, read_proofs
+from engine.worker import export
+from engine.worker.release import prove
+from engine.worker.release.proof_spec import ProofSpec
+from engine.worker.release.proof_steps import prove as prove_here
+from tests.worker.here import begin_here
+from tests.worker.release.made_exports import lora_source
+from tui.cli import main
+
+TARGETS = ["adapter", "merged", "gguf:q8_0"]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[JobDirectory, Path]:
+    """A finished export, and its folder."""
+    folder = tmp_path_factory.mktemp("exported")
+    root, out = folder / "runs", folder / "out"
+    source = lora_source(folder)
+    assert source.adapter is not None
+    assert source.held_out is not None
+    run = directory.create(root, TrainRecipe(name="tiny", model=Model(str(source.base))))
+    source.adapter.rename(run.adapter)
+    source.held_out.rename(run.held_out)
+    wanted = ExportRecipe(source=run.path.name, targets=TARGETS, out=str(out), proof_rows=20)
+    planned = plan_export(wanted, root)
+    job = directory.create(root, planned.recipe)
+    attempt = begin_here(job)
+
+    def run_proof(spec: ProofSpec, scratch: Path, tick: Any) -> list[Check]:
+        """That the process is a fresh one is proven where that is tested."""
+        return prove_here(spec, scratch, tick)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(prove, "run_proof", run_proof)
+        message = export.run(attempt)
+    attempt.finish(State.DONE, message=message)
+    taken = sum(path.stat().st_size for path in out.rglob("*") if path.is_file())
+    assert taken <= planned.need.kept, "no more than was said before"
+    return job, out
+
+
+def test_every_target_is_proven(made: tuple[JobDirectory, Path]) -> None:
+    job, out = made
+    proofs = read_proofs(job.proof)
+    assert [proof.target for proof in proofs] == TARGETS
+    assert all(proof.passed for proof in proofs)
+    assert all((out / proof.file).exists() for proof in proofs)
+    for proof in proofs:
+        assert "weights differ from the base" in [check.name for check in proof.checks]
+
+
+def test_the_folder_is_whole_and_says_so_again(
+    made: tuple[JobDirectory, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    job, out = made
+    assert sorted(path.name for path in out.iterdir()) == ["adapter", "gguf", "merged"]
+    for folder in out.iterdir():
+        assert {"README.md", "SHA256SUMS", "proof.json"} <= {one.name for one in folder.iterdir()}
+    assert (out / "gguf" / "Modelfile").read_text().count("FROM ./") == 1
+    assert (out / "merged" / "model.safetensors").is_file()
+    assert not [path for path in out.parent.iterdir() if path.name.startswith(".")]
+    assert main(["export", "--verify", str(out), "--runs", str(job.path.parent)]) == 0
+    assert capsys.readouterr().out.count("the same as its SHA256SUMS") == 3
+    assert str(out.parent).encode() not in b"".join(
+        path.read_bytes() for path in out.rglob("*") if path.is_file()
+    )
