@@ -75,6 +75,16 @@ def keeps_weights(dtype: str) -> bool:
     return dtype in _TORCH_TYPES
 
 
+def can_open(spec: ProofSpec) -> bool:
+    """Whether a GGUF file of the spec's architecture can be opened at all."""
+    from transformers.modeling_gguf_pytorch_utils import GGUF_SUPPORTED_ARCHITECTURES
+
+    assert spec.checkpoint is not None, "of a GGUF file it is known what it was written from"
+    model_type = str(_config(spec.checkpoint).model_type)
+    known = {*GGUF_SUPPORTED_ARCHITECTURES, *_UNLISTED}
+    return model_type in known or model_type.removesuffix("_text") in known
+
+
 def open_run(spec: ProofSpec, *, quantized: bool = False) -> Any:
     """The run as it was trained, in float32, its adapter apart from its base; of a run on a
     quantised base that base as it is stored, or `quantized` again. Raises EngineError."""

@@ -22,8 +22,10 @@ from engine.worker.release.answer_checks import (
     judge_long,
     judge_rows,
 )
+from engine.worker.release.gguf.metadata_check import check_metadata
 from engine.worker.release.open_shipped import (
     OPENED,
+    can_open,
     check_opened,
     keeps_weights,
     open_run,
@@ -32,15 +34,29 @@ from engine.worker.release.open_shipped import (
 )
 from engine.worker.release.proof_spec import ProofSpec, Tick, advance_of
 from engine.worker.release.reference import Reference
+from engine.worker.release.text_checks import check_texts
 from engine.worker.release.weight_checks import check_adapter, check_weights
 
 
 def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
-    """All checks of weights and answers of one target; `scratch` is a folder for temporary files.
+    """All checks of one target; `scratch` is a folder for temporary files.
 
     Raises EngineError where what is shipped, or the run itself, cannot be opened at all; what
     `tick` raises; OSError, as of a full disk.
     """
+    gguf = spec.target.startswith("gguf")
+    checks = [] if gguf and not can_open(spec) else _prove_weights(spec, scratch, tick)
+    if gguf:
+        assert spec.checkpoint is not None, "of a GGUF file it is known what it was written from"
+        if not checks:
+            text = "transformers opens no GGUF file of this architecture: no weight was compared"
+            checks = [Check(OPENED, "not proven", text)]
+        checks.append(check_metadata(spec.checkpoint, spec.shipped))
+    return [*checks, *check_texts(spec, advance_of(tick, "comparing prompts and tokens"))]
+
+
+def _prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
+    """The checks of weights and answers."""
     folder = spec.reference or scratch
     reference, run = Reference.read(spec, folder), None
     if reference is None:

@@ -11,6 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
+from engine.compare.arms import Arm
 from engine.release.proof import Check
 from engine.release.source import ExportSource
 from engine.worker.model import loading, merging
@@ -47,30 +48,29 @@ def make(source: ExportSource, folder: Path, dtype: torch.dtype = torch.float32)
     return Made(source, merged, reference)
 
 
-def family(name: str, folder: Path, **settings: Any) -> ExportSource:
+def family(name: str, folder: Path) -> ExportSource:
     """A LoRA run on a tiny model of a family."""
+    return family_on(save_family(name, folder / "base"), folder, ["q_proj", "v_proj", "down_proj"])
+
+
+def family_on(base: Path, folder: Path, modules: list[str]) -> ExportSource:
+    """A LoRA run of these modules on a base."""
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
-    base = save_family(name, folder / "base")
     torch.manual_seed(3)
-    modules = ["q_proj", "v_proj", "down_proj"]
-    config = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=modules, **settings)
+    config = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=modules)
     model: Any = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
     with torch.no_grad():
         for weight in model.parameters():
             if weight.requires_grad:
                 weight.add_(torch.randn_like(weight) * 0.1)
     model.save_pretrained(str(folder / "adapter"))
-    made = lora_source_of(base, folder / "adapter")
-    return dataclasses.replace(made, held_out=write_held_out(folder / "held_out.jsonl"))
-
-
-def lora_source_of(base: Path, adapter: Path) -> ExportSource:
-    from engine.compare.arms import Arm
-
-    arm = Arm("tuned", str(base), str(adapter))
-    return ExportSource(arm, base, adapter, base, base, None, base, None, (), None, "none")
+    arm = Arm("tuned", str(base), str(folder / "adapter"))
+    held_out = write_held_out(folder / "held_out.jsonl")
+    return ExportSource(
+        arm, base, folder / "adapter", base, base, None, base, None, (), held_out, "none"
+    )
 
 
 @pytest.fixture(scope="module")
