@@ -100,8 +100,8 @@ def judge_greedy(
     text = f"{total - len(found)} of {total} answers have the same tokens ({tokens:,} tokens)"
     text += f"; {bundled} prompts are bundled ones" if bundled else ""
     if found and exact:
-        text += f"; {len(found) - len(beyond)} differ first where the run's margin is at most "
-        text += f"{tolerance:g} nats, which this type rounds away"
+        text += f"; {len(found) - len(beyond)} differ first where the run's own margin is within "
+        text += f"{tolerance:g} nats, as this type rounds (at most {facts['largest margin']:.3g})"
     elif found:
         text += f"; the others differ first at margins of up to {facts['largest margin']:.2f} nats"
     status: CheckStatus = ("failed" if beyond else "passed") if exact else "stated"

@@ -102,6 +102,9 @@ def _check_shipped(spec: ProofSpec, reference: Reference, tick: Tick) -> list[Ch
 
     exact, dtype = keeps_weights(spec.dtype), own_type(spec.dtype)
     name = str(dtype).removeprefix("torch.") if exact else spec.dtype
+    if spec.shipped_base not in (None, spec.base):
+        # One adapter for several stages: between two of them the run's weights were rounded.
+        name = str(loading.stored_dtype(spec.base)).removeprefix("torch.")
     tick("opening what is shipped", 0, 0)
     try:
         model = open_shipped(spec, torch.float32)

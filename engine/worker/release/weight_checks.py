@@ -68,6 +68,8 @@ class _Tensor:
     size: float = 0.0
     """Σ run²."""
     base_size: float = 0.0
+    unmatched: bool = False
+    """Whether the base has no tensor of that name and shape."""
     misshaped: bool = False
     """Whether it is stored with another shape."""
     in_blocks: bool = False
@@ -193,7 +195,7 @@ def _compare(
         result.misshaped = True
         return result
     before = base.read() if base is not None and base.shape == stored.shape else None
-    result.trained = before is None
+    result.trained = result.unmatched = before is None
     largest = float(run.abs().max()) if run.numel() else 0.0
     for part, own, former in _chunks(stored.read(), run, before):
         _add(result, part, own, former, stored.kind, source, largest)
@@ -282,6 +284,7 @@ def _squares(values: Tensor) -> float:
 
 def _differ(found: list[_Tensor]) -> Check:
     trained = [one for one in found if one.trained]
+    unmatched = sum(one.unmatched for one in found)
     left = [one for one in trained if one.left]
     erased = [one for one in trained if one.erased]
     others = [one for one in found if not one.trained and one.moved]
@@ -297,6 +300,7 @@ def _differ(found: list[_Tensor]) -> Check:
         "tensors": len(found),
         "left at the base": len(left),
         "rounded away": len(erased),
+        "without a counterpart": unmatched,
         "relative change": relative if math.isfinite(relative) else None,
         "share of values moved": share,
     }
@@ -306,6 +310,8 @@ def _differ(found: list[_Tensor]) -> Check:
         text += f" and moves {write_percent(share)} of their values"
     if erased:
         text += f"; in {len(erased):,} tensors it is smaller than a rounding step of this type"
+    if unmatched:
+        text += f"; {unmatched:,} have no tensor of their name and shape in the base"
     lines = [f"{one.name} is that of the base: training changed it" for one in left]
     lines += [f"{one.name} differs from the base: training did not change it" for one in others]
     if not trained:

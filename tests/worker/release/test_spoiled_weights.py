@@ -347,3 +347,14 @@ def test_a_change_below_a_rounding_step_is_told(tmp_path: Path) -> None:
     assert (some.status, some.facts["rounded away"]) == ("passed", 5)
     assert "in 5 tensors it is smaller than a rounding step" in some.summary
     assert 0 < some.facts["share of values moved"] < 1
+
+
+def test_a_run_on_a_quantised_base_states_its_distance(lora: Made, tmp_path: Path) -> None:
+    """It is proven against its adapter on the unquantised base, which is what is shipped."""
+    pytest.importorskip("bitsandbytes")
+    checks = look(lora.spec(lora.merged, quantized="4bit"), tmp_path)
+    assert {one.status for one in checks[:-1]} == {"passed"}, complaints(checks)
+    distance = checks[-1]
+    assert (distance.name, distance.status) == ("distance to the quantised run", "stated")
+    assert distance.facts["divergence"] > 1e-4
+    assert "the run had its base in 4bit" in distance.summary
