@@ -20,7 +20,7 @@ from engine.statistics import mean_test, wilson
 from engine.worker.release import kept_logs
 from engine.worker.release.kept_logs import Disagreement, RowComparison
 from engine.worker.release.proof_spec import Advance
-from engine.worker.release.reference import GreedyRow, Reference
+from engine.worker.release.reference import GreedyRow, RunReference
 
 GREEDY = "greedy answers in float32"
 SUMMED = "greedy answers before rounding"
@@ -75,7 +75,7 @@ def compare_greedy(
 
 def judge_greedy(
     name: str,
-    reference: Reference,
+    reference: RunReference,
     found: Sequence[Disagreement],
     dtype: str,
     *,
@@ -124,8 +124,8 @@ def judge_rows(
     tolerance = TOLERANCES.get(dtype, TOLERANCES["float32"])
     limit = tolerance.divergence if exact else GROSS.get(dtype, GROSS_OTHERS)
     if not all(one.finite for one in found):
-        reason = ("values that are not finite: the weights overflow in this type",)
-        return Check(name, "failed", "the shipped model computes no numbers", {}, reason)
+        reason = ("values are NaN or Inf: the weights overflow in this type",)
+        return Check(name, "failed", "what the shipped model computes is not finite", {}, reason)
     divergence = [one.divergence / one.places for one in found]
     mean = sum(one.divergence for one in found) / total
     low, high = mean_test(divergence, weights=places).interval()
@@ -180,7 +180,7 @@ def judge_rows(
 
 
 def judge_long(
-    reference: Reference, found: Sequence[RowComparison], dtype: str, *, exact: bool
+    reference: RunReference, found: Sequence[RowComparison], dtype: str, *, exact: bool
 ) -> Check:
     """Rows that cross a boundary: each side of it is judged as rows are."""
     long = reference.long

@@ -33,7 +33,7 @@ from engine.worker.release.open_shipped import (
     own_type,
 )
 from engine.worker.release.proof_spec import ProofSpec, Tick, advance_of
-from engine.worker.release.reference import Reference
+from engine.worker.release.reference import RunReference
 from engine.worker.release.text_checks import check_texts
 from engine.worker.release.weight_checks import check_adapter, check_weights
 
@@ -58,11 +58,11 @@ def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
 def _prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
     """The checks of weights and answers."""
     folder = spec.reference or scratch
-    reference, run = Reference.read(spec, folder), None
+    reference, run = RunReference.read(spec, folder), None
     if reference is None:
         tick("loading the run", 0, 0)
         run = open_run(spec)
-        reference = Reference.make(spec, run, folder, tick)
+        reference = RunReference.make(spec, run, folder, tick)
     if spec.shipped_base is not None:
         checks = check_adapter(spec)
     else:
@@ -88,7 +88,7 @@ def _sum(spec: ProofSpec, run: Any) -> Any:
     return merging.merge(spec.base, spec.adapter)
 
 
-def _check_sum(spec: ProofSpec, summed: Any, reference: Reference, tick: Tick) -> list[Check]:
+def _check_sum(spec: ProofSpec, summed: Any, reference: RunReference, tick: Tick) -> list[Check]:
     checks = check_weights(spec, summed, advance_of(tick, "comparing tensors"))
     if spec.adapter is None:
         return checks
@@ -97,14 +97,18 @@ def _check_sum(spec: ProofSpec, summed: Any, reference: Reference, tick: Tick) -
     return [*checks, judge_greedy(SUMMED, reference, found, "float32")]
 
 
-def _check_shipped(spec: ProofSpec, reference: Reference, tick: Tick) -> list[Check]:
+def _check_shipped(spec: ProofSpec, reference: RunReference, tick: Tick) -> list[Check]:
     import torch
 
     exact, dtype = keeps_weights(spec.dtype), own_type(spec.dtype)
     name = str(dtype).removeprefix("torch.") if exact else spec.dtype
-    if spec.shipped_base not in (None, spec.base):
-        # One adapter for several stages: between two of them the run's weights were rounded.
-        name = str(loading.stored_dtype(spec.base)).removeprefix("torch.")
+    greedy = name
+    if spec.shipped_base is not None:
+        # Nothing is rounded, but where one adapter is made for several stages: between two of them
+        # the run's own weights were.
+        same = spec.shipped_base == spec.base
+        greedy = "float32" if same else str(loading.stored_dtype(spec.base)).removeprefix("torch.")
+        name = greedy if name == "float32" else name
     tick("opening what is shipped", 0, 0)
     try:
         model = open_shipped(spec, torch.float32)
@@ -114,7 +118,7 @@ def _check_shipped(spec: ProofSpec, reference: Reference, tick: Tick) -> list[Ch
     checks = [check_opened(spec, model)]
     said = advance_of(tick, "reading answers with what is shipped")
     found = compare_greedy(model, reference.greedy, said)
-    checks.append(judge_greedy(GREEDY, reference, found, name, exact=exact))
+    checks.append(judge_greedy(GREEDY, reference, found, greedy, exact=exact))
     if dtype != torch.float32:
         del model
         loading.release()
@@ -130,7 +134,7 @@ def _check_shipped(spec: ProofSpec, reference: Reference, tick: Tick) -> list[Ch
     return [*checks, judge_long(reference, read, name, exact=exact)]
 
 
-def _state_distance(spec: ProofSpec, reference: Reference, tick: Tick) -> Check:
+def _state_distance(spec: ProofSpec, reference: RunReference, tick: Tick) -> Check:
     """How far the run is, on its quantised base, from its adapter on the unquantised one."""
     tick("loading the run on its quantised base", 0, 0)
     try:

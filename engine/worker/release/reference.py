@@ -42,7 +42,7 @@ class GreedyRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Reference:
+class RunReference:
     folder: Path
     greedy: tuple[GreedyRow, ...]
     held_out_prompts: int
@@ -59,7 +59,7 @@ class Reference:
         return self.folder / _LONG
 
     @classmethod
-    def read(cls, spec: ProofSpec, folder: Path) -> "Reference | None":
+    def read(cls, spec: ProofSpec, folder: Path) -> "RunReference | None":
         """What was kept; None where it is not there, or of another run or other rows."""
         try:
             body = json.loads((folder / _FILE).read_bytes())
@@ -78,7 +78,7 @@ class Reference:
         return cls(folder, greedy, body["held_out_prompts"], rows, body["held_out_rows"], long)
 
     @classmethod
-    def make(cls, spec: ProofSpec, model: Any, folder: Path, tick: Tick) -> "Reference":
+    def make(cls, spec: ProofSpec, model: Any, folder: Path, tick: Tick) -> "RunReference":
         """Ask the run, and keep what it says. Raises what `tick` raises, EngineError where it
         cannot be asked anything, OSError as of a full disk."""
         tokenizer = loading.load_tokenizer(spec.tokenizer)

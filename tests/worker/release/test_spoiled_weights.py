@@ -141,8 +141,11 @@ def test_a_merged_model_passes_in_each_type(lora: Made, tmp_path: Path, dtype: s
 
 def test_an_adapter_and_a_full_run_pass(lora: Made, tmp_path: Path) -> None:
     assert lora.source.adapter is not None
-    checks = look(lora.spec(lora.source.adapter, "adapter"), tmp_path)
-    assert {one.status for one in checks} == {"passed"}, complaints(checks)
+    for dtype in ("float32", "bfloat16"):
+        checks = look(lora.spec(lora.source.adapter, "adapter", dtype=dtype), tmp_path)
+        assert {one.status for one in checks} == {"passed"}, complaints(checks)
+        greedy = next(one for one in checks if one.name == "greedy answers in float32")
+        assert greedy.facts["tolerance"] == 0.001
 
     full = full_source(tmp_path)
     checks = look(spec_of(full, full.base, prompts=3, rows=8), tmp_path)
