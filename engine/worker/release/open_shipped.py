@@ -55,6 +55,7 @@ _FREE = frozenset(
         "eos_token_id",
         "pad_token_id",
         "quantization_config",
+        "tie_word_embeddings",
         "torch_dtype",
         "transformers_version",
         "use_cache",
@@ -62,7 +63,7 @@ _FREE = frozenset(
     }
 )
 """Settings in which an export may differ from its run: what is said of the file, the ends of an
-answer, and how many tokens there are, which the tensors' shapes say."""
+answer, and what the tensors themselves say: how many tokens there are, whether the head is tied."""
 
 
 def own_type(dtype: str) -> torch.dtype:
@@ -91,6 +92,34 @@ def open_run(spec: ProofSpec, *, quantized: bool = False) -> Any:
     how = spec.quantized if quantized else "none"
     model = loading.load_base(spec.base, CPU, torch.float32, how)
     return model if spec.adapter is None else loading.attach_adapter(model, spec.adapter)
+
+
+def add_adapter(spec: ProofSpec, run: Any) -> Any:
+    """What must be shipped of a run: itself where it was trained whole, else the plain model with
+    the adapter added by PEFT, in place; PEFT's own sum, not the one that wrote the export. Raises
+    EngineError where there is none."""
+    if spec.adapter is None:
+        return run
+    _untie_adapted(run.get_base_model())
+    try:
+        return run.merge_and_unload(safe_merge=True).eval()
+    except (AttributeError, NotImplementedError, ValueError) as error:
+        raise EngineError(
+            "The adapter cannot be added to its base.", f"{spec.adapter}: {one_line(str(error))}"
+        ) from error
+
+
+def _untie_adapted(model: Any) -> None:
+    """Give the head a weight of its own where an adapter changes the head or the embedding alone:
+    PEFT adds to the one weight that both have, so that the other would change as well."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    ends = model.get_output_embeddings(), model.get_input_embeddings()
+    if not any(isinstance(one, BaseTunerLayer) for one in ends):
+        return
+    head, embedding = (getattr(one, "base_layer", one) for one in ends)
+    if getattr(head, "weight", None) is getattr(embedding, "weight", None) is not None:
+        head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
 
 
 def open_shipped(spec: ProofSpec, dtype: torch.dtype) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from engine.errors import EngineError
 from engine.release.proof import Check
 from engine.text import one_line
-from engine.worker.model import loading, merging
+from engine.worker.model import loading
 from engine.worker.release import kept_logs
 from engine.worker.release.answer_checks import (
     GREEDY,
@@ -25,6 +25,7 @@ from engine.worker.release.answer_checks import (
 from engine.worker.release.gguf.metadata_check import check_metadata
 from engine.worker.release.open_shipped import (
     OPENED,
+    add_adapter,
     can_open,
     check_opened,
     keeps_weights,
@@ -67,10 +68,7 @@ def _prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
         checks = check_adapter(spec)
     else:
         tick("adding the adapter to its base", 0, 0)
-        if spec.adapter is not None:  # what was read of the run is kept: two are never in memory
-            run = None
-            loading.release()
-        summed, run = _sum(spec, run), None
+        summed, run = add_adapter(spec, run if run is not None else open_run(spec)), None
         checks = _check_sum(spec, summed, reference, tick)
         del summed
     run = None
@@ -79,13 +77,6 @@ def _prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
     if spec.quantized != "none":
         checks.append(_state_distance(spec, reference, tick))
     return checks
-
-
-def _sum(spec: ProofSpec, run: Any) -> Any:
-    """What must be shipped: a plain model in float32; `run` itself where it was trained whole."""
-    if spec.adapter is None:
-        return run if run is not None else open_run(spec)
-    return merging.merge(spec.base, spec.adapter)
 
 
 def _check_sum(spec: ProofSpec, summed: Any, reference: RunReference, tick: Tick) -> list[Check]:

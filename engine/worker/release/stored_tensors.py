@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -104,7 +105,7 @@ def gguf_tensors(file: Path, model: Any) -> StoredTensors:
         def read() -> Tensor:
             values = dequantize(tensor.data, tensor.tensor_type)
             result = processor.process(weights=values, name=tensor.name)
-            return torch.tensor(result.weights)
+            return torch.from_numpy(np.ascontiguousarray(result.weights))
 
         return read
 

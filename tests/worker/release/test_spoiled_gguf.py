@@ -12,12 +12,11 @@ import torch
 from transformers import GemmaConfig, GemmaForCausalLM
 
 from engine.release.proof import Check
-from engine.worker.model import saving
 from engine.worker.release.gguf.write import write_gguf
 from engine.worker.release.proof_spec import ProofSpec
 from engine.worker.release.proof_steps import prove
 from tests.worker.families import SIZE, save_family
-from tests.worker.release.test_spoiled_weights import complaints, family_on
+from tests.worker.release.test_spoiled_weights import complaints, family_on, merge
 from tests.worker.tiny import make_tokenizer
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3")
@@ -46,7 +45,7 @@ class Files:
         self.source = family_on(base, folder, ["o_proj", "down_proj"])
         assert self.source.adapter is not None
         self.merged = folder / "merged"
-        saving.merge(base, self.source.adapter).save_pretrained(self.merged)
+        merge(base, self.source.adapter).save_pretrained(self.merged)
         make_tokenizer().save_pretrained(self.merged)
         self.reference = folder / "reference"
         self.reference.mkdir()
@@ -69,10 +68,10 @@ class Files:
             before=source.before,
             before_adapter=None,
             tokenizer=source.base,
-            held_out=None,
+            held_out=source.held_out,
             ends=(1,),
             prompts=2,
-            rows=6,
+            rows=4,
             strings=20,
             checkpoint=self.merged,
             reference=self.reference,
