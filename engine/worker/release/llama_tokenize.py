@@ -1,31 +1,23 @@
 """Token ids by an installed llama.cpp: by its program `llama-tokenize`, of one text at a time.
 
-Looks in `FINETOP_LLAMACPP` (`build/bin`, `bin`) and on the PATH. Touches no network.
+Touches no network.
 """
 
 import ast
-import os
-import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.worker.release.gguf.programs import VARIABLE
+from engine.release.gguf_targets import find_program
 
 _PROGRAM = "llama-tokenize"
 _SECONDS = 600
 
 
-def find_program() -> Path | None:
+def find_tokenize_program() -> Path | None:
     """`llama-tokenize`, or None where there is none."""
-    checkout = os.environ.get(VARIABLE)
-    folders = [Path(checkout) / "build" / "bin", Path(checkout) / "bin"] if checkout else []
-    for folder in folders:
-        if os.access(folder / _PROGRAM, os.X_OK):
-            return folder / _PROGRAM
-    found = shutil.which(_PROGRAM)
-    return Path(found) if found else None
+    return find_program(_PROGRAM)
 
 
 def token_ids(program: Path, model: Path, text: str) -> list[int]:

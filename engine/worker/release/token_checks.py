@@ -231,7 +231,7 @@ def _known_fault(pair: TextPair) -> str:
 
 
 def _check_llamacpp(spec: ProofSpec, pair: TextPair, texts: ProbeTexts) -> Check:
-    program = llama_tokenize.find_program()
+    program = llama_tokenize.find_tokenize_program()
     mark = plain_control(pair)
     if program is None or mark is None or not texts.joined:
         why = "it is not installed" if program is None else "no special token separates strings"

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
+from engine.release.gguf_targets import VARIABLE
 from engine.worker.model.loading import load_tokenizer
 from engine.worker.release import llama_tokenize, token_checks
-from engine.worker.release.gguf.programs import VARIABLE
 from tests.worker.release.test_spoiled_texts import BYTE_LEVEL, Run, make_run, prove_gguf
 
 
@@ -25,15 +25,15 @@ def test_a_named_checkout_comes_before_the_path(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path / "path"))
     monkeypatch.delenv(VARIABLE, raising=False)
-    assert llama_tokenize.find_program() is None
+    assert llama_tokenize.find_tokenize_program() is None
 
     installed = write_program(tmp_path / "path", "")
-    assert llama_tokenize.find_program() == installed
+    assert llama_tokenize.find_tokenize_program() == installed
     monkeypatch.setenv(VARIABLE, str(tmp_path / "checkout"))
-    assert llama_tokenize.find_program() == installed
+    assert llama_tokenize.find_tokenize_program() == installed
 
     built = write_program(tmp_path / "checkout" / "build" / "bin", "")
-    assert llama_tokenize.find_program() == built
+    assert llama_tokenize.find_tokenize_program() == built
 
 
 def test_it_is_given_the_text_as_it_is(tmp_path: Path) -> None:
