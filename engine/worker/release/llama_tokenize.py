@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import EngineError
-from engine.worker.release.gguf.programs import VARIABLE
+from engine.release.gguf_targets import VARIABLE
 
 _PROGRAM = "llama-tokenize"
 _SECONDS = 600

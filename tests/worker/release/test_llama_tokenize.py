@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from engine.errors import EngineError
+from engine.release.gguf_targets import VARIABLE
 from engine.worker.model.loading import load_tokenizer
 from engine.worker.release import llama_tokenize, token_checks
-from engine.worker.release.gguf.programs import VARIABLE
 from tests.worker.release.test_spoiled_texts import BYTE_LEVEL, Run, make_run, prove_gguf
 
 
