@@ -93,8 +93,8 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     return PlannedExport(recipe, source, targets, need, free)
 
 
-def _check_out(out: Path, source: ExportSource, runs: Sequence[Path]) -> None:
-    """Raise EngineError where the folder cannot be made: nothing that is there is ever changed."""
+def check_new_folder(out: Path) -> None:
+    """Raise EngineError where a folder cannot be made: nothing that is there is ever changed."""
     if os.path.lexists(out):
         raise EngineError(
             "The folder of the export already exists.",
@@ -113,6 +113,11 @@ def _check_out(out: Path, source: ExportSource, runs: Sequence[Path]) -> None:
             str(out.parent),
             "Name another one with --out.",
         )
+
+
+def _check_out(out: Path, source: ExportSource, runs: Sequence[Path]) -> None:
+    """Raise EngineError where the folder cannot be made, or would lie in one of ours."""
+    check_new_folder(out)
     folders = [*runs, source.base, source.root, source.before, source.tokenizer]
     folders += [one for one in (source.adapter, source.before_adapter) if one is not None]
     place = Path(os.path.realpath(out))
