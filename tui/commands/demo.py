@@ -26,7 +26,7 @@ from engine.jobs.store import open_store
 from engine.launching import evaluation, export, training
 from engine.recipes.recipe import TrainRecipe
 from engine.release.export_folder import list_parts
-from engine.release.proof import read_proofs
+from engine.release.proof import encode_proofs, read_proofs
 from engine.report.report_folder import check_folder, write_report
 from engine.text import clean, one_line
 from tui.cli_options import FORCE_HINT, add_force
@@ -110,9 +110,12 @@ def _demo(options: argparse.Namespace) -> int:
     kinds |= {RELEASED: "export"} if release is not None else {}
     jobs = DemoJobs(kinds, options.jobs, store)
     try:
-        _do(options, runs, jobs, store.root, report)
-        if release is not None:
-            _release(runs[0], jobs, store.root, release)
+        numbers = _do(options, runs, jobs, store.root, report)
+        try:
+            if release is not None:
+                numbers["released"] = _release(runs[0], jobs, store.root, release)
+        finally:  # what was measured stays measured
+            _write_numbers(options, numbers)
     except KeyboardInterrupt:
         print(_say_how_to_continue(options, jobs), file=sys.stderr)
         raise
@@ -128,8 +131,8 @@ def _do(
     jobs: DemoJobs,
     root: Path,
     report: Path | None,
-) -> None:
-    """Train, measure, and say what came of it."""
+) -> dict[str, Any]:
+    """Train, measure, and say what came of it; the numbers."""
     started = time.monotonic()
     for run in runs:
         jobs.do(run.arm, partial(_train, run, options.changes, jobs, root), "training")
@@ -154,14 +157,18 @@ def _do(
         trained - started, time.monotonic() - started,
     )  # fmt: skip
     numbers |= {"impact": table_to_json(table, summary), "report": str(report or "") or None}
-    if options.json:
-        pieces = [atomic.encode_json(numbers)]
-        output_file.write(options.json, pieces, force=options.force, hint=FORCE_HINT)
     if options.long:
         print_table(table, summary, is_whole=False)
         print(demo_report.as_ending(numbers))
     else:
         print(demo_report.as_text(numbers))
+    return numbers
+
+
+def _write_numbers(options: argparse.Namespace, numbers: dict[str, Any]) -> None:
+    if options.json:
+        pieces = [atomic.encode_json(numbers)]
+        output_file.write(options.json, pieces, force=options.force, hint=FORCE_HINT)
 
 
 def _train(run: DemoRun, changes: Sequence[str], jobs: DemoJobs, root: Path) -> JobDirectory:
@@ -175,19 +182,21 @@ def _measure(runs: Sequence[DemoRun], jobs: DemoJobs, root: Path, items: int) ->
     )
 
 
-def _release(run: DemoRun, jobs: DemoJobs, root: Path, out: Path) -> None:
-    """Export the run, and say what was proven and where it lies."""
+def _release(run: DemoRun, jobs: DemoJobs, root: Path, out: Path) -> dict[str, Any]:
+    """Export the run, and say what was proven and where it lies; the same as JSON."""
     trained = jobs.known[run.arm]
     plan = make_export(trained, jobs.known[MEASURED], out)
     job = jobs.do(RELEASED, partial(export.launch_export, plan, root), "exporting and proving")
     print()
-    for line in proof_lines(read_proofs(job.proof), WIDTH):
+    proofs = read_proofs(job.proof)
+    for line in proof_lines(proofs, WIDTH):
         print("".join(text for text, _ in line))
     print(f"\n{clean(str(out))}")
     for part in list_parts(out):
         print(f"  {one_line(part.name)}/README.md: what it is, how to run it, what it forgot")
     print("Measure what left beside the run:")
     print(f"  {one_line(compare_released(trained, out))}")
+    return {"job": str(job.path), "out": str(out), **encode_proofs(proofs)}
 
 
 def _choose_release(options: argparse.Namespace) -> Path | None:
