@@ -1,9 +1,11 @@
 """The folder of an export: its parts, the models among them, and where it is built at first."""
 
+import shlex
+from dataclasses import replace
 from pathlib import Path
 
 from engine.checkpoints.describe import list_gguf
-from engine.compare.arms import Arm
+from engine.compare.arms import Arm, format_arm
 from engine.report.render import SUMS
 
 _PARTS = ("adapter", "merged", "gguf")
@@ -27,3 +29,14 @@ def list_arms(out: Path) -> list[Arm]:
         kind = file.stem.rpartition("-")[2].lower()
         arms.append(Arm(kind if kind not in {arm.name for arm in arms} else file.stem, str(file)))
     return arms
+
+
+def comparison_command(source: Arm, out: Path, suite: str = "") -> str:
+    """The command that measures what was exported beside what left: what merging and quantising
+    cost; empty where no whole model left. `suite` is what is asked; empty: every bundled one."""
+    shipped = list_arms(out)
+    if not shipped:
+        return ""
+    arms = [replace(source, name="run"), *shipped]
+    words = [word for arm in arms for word in ("--arm", format_arm(arm))]
+    return shlex.join(["finetop", "evaluate", *words, *(("--suite", suite) if suite else ())])

@@ -17,6 +17,7 @@ from typing import Any, cast
 
 from engine import atomic, output_file
 from engine.compare import samples
+from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.impact.changes.table_json import table_to_json
 from engine.impact.changes.verdicts import DELTA
@@ -25,7 +26,7 @@ from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.store import open_store
 from engine.launching import evaluation, export, training
 from engine.recipes.recipe import TrainRecipe
-from engine.release.export_folder import list_parts
+from engine.release.export_folder import comparison_command, list_parts
 from engine.release.proof import encode_proofs, read_proofs
 from engine.report.report_folder import check_folder, write_report
 from engine.text import clean, one_line
@@ -38,7 +39,6 @@ from tui.commands.demo_plan import (
     REPLAY,
     TUNED,
     DemoRun,
-    compare_released,
     make_evaluation,
     make_export,
     make_run,
@@ -194,8 +194,9 @@ def _release(run: DemoRun, jobs: DemoJobs, root: Path, out: Path) -> dict[str, A
     print(f"\n{clean(str(out))}")
     for part in list_parts(out):
         print(f"  {one_line(part.name)}/README.md: what it is, how to run it, what it forgot")
-    print("Measure what left beside the run:")
-    print(f"  {one_line(compare_released(trained, out))}")
+    ref = f"run:{trained.path.name}"
+    print("To measure what left beside the run:")
+    print(f"  {one_line(comparison_command(Arm('run', ref), out, ref))}")
     return {"job": str(job.path), "out": str(out), **encode_proofs(proofs)}
 
 

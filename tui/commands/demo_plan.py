@@ -4,7 +4,6 @@ Every size of the demo is here, but for those of its first run: `engine/demo/rec
 all its runs change. How they were chosen is told in `engine/demo/README.md`. Starts nothing.
 """
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,6 @@ from engine.impact.suites.evaluation_plan import LABELS, PROMPTS
 from engine.jobs.directory import JobDirectory
 from engine.recipes import recipe
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe, TrainRecipe
-from engine.release.export_folder import list_arms
 
 ITEMS = 100
 """Of each bundled suite, and of what a second stage holds out: enough to see a change, few enough
@@ -111,14 +109,6 @@ def make_export(job: JobDirectory, measured: JobDirectory, out: Path) -> ExportR
         limitations=LIMITS,
         report=f"run:{measured.path.name}",
     )
-
-
-def compare_released(job: JobDirectory, out: Path) -> str:
-    """The command that measures the run beside what left: what merging and quantising cost."""
-    words = ["finetop", "evaluate", "--arm", f"run=run:{job.path.name}"]
-    for arm in list_arms(out):
-        words += ["--arm", f"{arm.name}={arm.checkpoint}"]
-    return shlex.join([*words, "--suite", f"run:{job.path.name}"])
 
 
 def _is_whole(job: JobDirectory) -> bool:
