@@ -63,7 +63,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         help="fine-tune the bundled model and show what changed",
         epilog="It takes 1 to 3 minutes on two CPU cores, with --long 4 to 10: one evaluation "
         "measures the four runs beside their base, its table is printed and its report written. "
-        "--release takes RELEASE_MINUTES more.",
+        "--release takes about half as long again.",
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the numbers to this file"

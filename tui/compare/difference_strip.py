@@ -114,7 +114,7 @@ def _without_effect(sides: Sequence[Side], facts: Facts | None) -> Iterator[str]
         shift = side.shift
         if shift is not None and [0, at] not in equal and _is_without_effect(sides[0], side):
             # Of an adapter it is a fault; of a merged or converted model what was wanted.
-            whole = at < len(arms) and arms[at]["adapter"] is None
+            whole = at < len(arms) and arms[at].get("adapter", "") is None
             what = "same answers" if whole else "no effect"
             yield f"{what}: {side.name} answers like {sides[0].name} (KL {nats(shift.kl)})"
 
