@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -119,10 +120,21 @@ class _Malformed(Exception):
 
 
 def read_gguf_header(path: Path) -> GgufHeader:
-    """The header of a GGUF file, without the lists of its tokenizer.
+    """The header of a GGUF file, without the lists of its tokenizer; read again only where the file
+    was changed, for a large vocabulary takes a part of a second to pass over.
 
     Raises EngineError whose title names the file and says what is wrong with it.
     """
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return _read_header(path, 0, 0)  # which says why not
+    return _read_header(path, status.st_mtime_ns, status.st_size)
+
+
+@lru_cache(maxsize=64)
+def _read_header(path: Path, written: int, size: int) -> GgufHeader:
+    """The header of a file that was written then, and is as large."""
     with _opened(path, vocabulary=False) as reader:
         return reader.read()
 

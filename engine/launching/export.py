@@ -19,8 +19,10 @@ from engine.launching.export_source import find_source
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
 from engine.release.base_identity import check_hub_id, find_base_id
+from engine.release.card_impact import find_report
 from engine.release.disk_need import DiskNeed, check_room, measure_need
 from engine.release.gguf_targets import check_gguf_targets
+from engine.release.licenses import parse_license
 from engine.release.source import ExportSource
 from engine.release.targets import Target, parse_targets
 
@@ -90,11 +92,13 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
         base_id=original.base_id or find_base_id(source.root),
         report=_find_report(original.report, store),
     )
+    if recipe.report:
+        find_report(source, recipe.report, runs)
     return PlannedExport(recipe, source, targets, need, free)
 
 
-def _check_out(out: Path, source: ExportSource, runs: Sequence[Path]) -> None:
-    """Raise EngineError where the folder cannot be made: nothing that is there is ever changed."""
+def check_new_folder(out: Path) -> None:
+    """Raise EngineError where a folder cannot be made: nothing that is there is ever changed."""
     if os.path.lexists(out):
         raise EngineError(
             "The folder of the export already exists.",
@@ -113,6 +117,11 @@ def _check_out(out: Path, source: ExportSource, runs: Sequence[Path]) -> None:
             str(out.parent),
             "Name another one with --out.",
         )
+
+
+def _check_out(out: Path, source: ExportSource, runs: Sequence[Path]) -> None:
+    """Raise EngineError where the folder cannot be made, or would lie in one of ours."""
+    check_new_folder(out)
     folders = [*runs, source.base, source.root, source.before, source.tokenizer]
     folders += [one for one in (source.adapter, source.before_adapter) if one is not None]
     place = Path(os.path.realpath(out))
@@ -150,6 +159,8 @@ def _check_card(recipe: ExportRecipe) -> None:
     """Raise EngineError for what the model card cannot hold."""
     if recipe.base_id:
         check_hub_id(recipe.base_id)
+    if recipe.license:
+        parse_license(recipe.license)
     for name, text in (
         ("The intended use", recipe.intended_use),
         ("The text on limits", recipe.limitations),

@@ -5,7 +5,7 @@ jobs and the base's folder; computes nothing, and leaves out what only this mach
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,14 @@ from engine.report.run_facts import RunFacts, read_run
 from engine.report.short_names import ShortNames
 from engine.safe_open import read_lines
 
-_DATA_SET = re.compile(r"/datasets--([^/]+?)--([^/]+)/snapshots/")
+ReadMetadata = Callable[[Path], Mapping[str, Any]]
+"""The head of the README.md in a folder; empty where there is none."""
+_DATA_SET = re.compile(r"/datasets--([^/]+?)--([^/]+)/snapshots/[^/]+")
 _ROWS = re.compile(
     r"([\d,]+) training rows \(([\d,]+) trained tokens per epoch\), ([\d,]+) eval rows"
 )
 _EVALUATED = re.compile(r"step [\d,]+: eval loss \S+ over ([\d,]+) (tokens|pairs)")
+_LONGEST_TERMS = 100
 _LONGEST_LOG = 200_000
 """Lines of a log that are read."""
 
@@ -72,6 +75,8 @@ class StageFacts:
     """The training data by its short name."""
     data_set: str
     """Its id on the Hub; empty: none."""
+    data_terms: str
+    """The license that its own card states; empty: none."""
     files: tuple[DataFile, ...]
     """Data files by name, with their SHA-256 when the run began."""
     is_bundled_data: bool
@@ -103,14 +108,13 @@ class CardFacts:
 
 
 def collect_facts(
-    source: ExportSource, recipe: ExportRecipe, runs: Sequence[Path], metadata: Mapping[str, Any]
+    source: ExportSource, recipe: ExportRecipe, runs: Sequence[Path], read_metadata: ReadMetadata
 ) -> CardFacts:
-    """The facts of an export. `metadata` is that of the root's README.md; `runs` are those that
-    `run:ID` may mean. Raises EngineError for a license that is none, and for an evaluation that is
-    named and cannot be reported."""
+    """The facts of an export; `runs` are those that `run:ID` may mean. Raises EngineError for a
+    license that is none, and for an evaluation that is named and cannot be reported."""
     base = read_base(source.root, recipe.base_id)
     model_type = str(_read_config(source.root).get("model_type", ""))
-    found = find_license(source.root, base.id, metadata, model_type)
+    found = find_license(source.root, base.id, read_metadata(source.root), model_type)
     names = ShortNames()
     name = name_model(recipe)
     title = obey_naming(name, found)
@@ -129,7 +133,7 @@ def collect_facts(
         )
     if not base.id and not base.is_bundled:
         remarks.append("The base's id on the Hub is not known: --base-id OWNER/NAME names it.")
-    stages = tuple(read_stage(JobDirectory(stage), names) for stage in source.stages)
+    stages = tuple(read_stage(JobDirectory(stage), names, read_metadata) for stage in source.stages)
     trained = source.adapter or source.base
     on_the_way = source.run is not None and trained.parent.name == "checkpoints"
     return CardFacts(
@@ -150,9 +154,9 @@ def collect_facts(
 
 
 def name_model(recipe: ExportRecipe) -> str:
-    """What the exported model is called: by its job, else by its folder."""
-    named = recipe.name if recipe.name != ExportRecipe().name else ""
-    return named or Path(recipe.out).name or recipe.name
+    """What the exported model is called: by its folder, which the user chose for it; the job's
+    name says what is done."""
+    return Path(recipe.out).name or recipe.name
 
 
 def read_base(root: Path, base_id: str = "") -> BaseFacts:
@@ -173,7 +177,7 @@ def read_base(root: Path, base_id: str = "") -> BaseFacts:
     )
 
 
-def read_stage(job: JobDirectory, names: ShortNames) -> StageFacts:
+def read_stage(job: JobDirectory, names: ShortNames, read_metadata: ReadMetadata) -> StageFacts:
     """The facts of one run. Raises nothing for what cannot be read: it is not known then."""
     rows, tokens, held_out, evaluated = _read_counts(job)
     try:
@@ -181,18 +185,31 @@ def read_stage(job: JobDirectory, names: ShortNames) -> StageFacts:
     except EngineError:
         recipe = None
     data = recipe.data.train if isinstance(recipe, TrainRecipe) else ""
-    record = job.record()
-    files = tuple(
-        DataFile(_name_file(path), digest)
-        for path, digest in (record.inputs.items() if record is not None else ())
-    )
+    files = tuple(DataFile(_name_file(path), one) for path, one in _read_inputs(job).items())
     found = _DATA_SET.search(data)
     data_set = f"{found[1]}/{found[2]}" if found else ""
+    terms = _read_terms(read_metadata(Path(data[: found.end()]))) if found else ""
     return StageFacts(
         read_run(job, names), rows, tokens, held_out, evaluated,
-        names.name_ref(data), data_set if is_hub_id(data_set) else "", files,
+        names.name_ref(data), data_set if is_hub_id(data_set) else "", terms, files,
         data.startswith("bundled:"),
     )  # fmt: skip
+
+
+def _read_inputs(job: JobDirectory) -> Mapping[str, str]:
+    """SHA-256 of the data files by their paths, when the run began."""
+    try:
+        record = job.record()
+    except EngineError:
+        return {}
+    return record.inputs if record is not None else {}
+
+
+def _read_terms(metadata: Mapping[str, Any]) -> str:
+    """The license or licenses that a data set's card states."""
+    value = metadata.get("license")
+    values = value if isinstance(value, list) else [value]
+    return ", ".join(one for one in values if isinstance(one, str))[:_LONGEST_TERMS]
 
 
 def _name_file(path: str) -> str:

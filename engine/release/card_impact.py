@@ -16,7 +16,7 @@ from engine.errors import EngineError
 from engine.impact.changes.verdicts import DELTA
 from engine.impact.results.evaluation_results import EvaluationResults
 from engine.impact.results.job_results import read_job_results
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.recipes.recipe import EvaluateRecipe
 from engine.release.source import ExportSource
 from engine.report.blocks import Grid, Plot
@@ -50,17 +50,7 @@ def read_impact(source: ExportSource, report: str, runs: Sequence[Path]) -> Card
     `runs` that measured it, and None where none did. Raises EngineError where the one that is
     named cannot be reported."""
     if report:
-        run = find_run(report if report.startswith("run:") else f"run:{report}", runs)
-        if run is None:
-            raise EngineError("The evaluation was not found.", report, "finetop runs lists them.")
-        found = _find_arms(JobDirectory(run), source, runs)
-        if found is None:
-            raise EngineError(
-                "The evaluation did not measure the model that is exported.",
-                f"{run.name}: {source.arm.name} is not one of its arms",
-                "Name another one, or leave --report out.",
-            )
-        return _read(JobDirectory(run), found, runs)
+        return _read(*find_report(source, report, runs), runs)
     for job in _list_evaluations(runs):
         try:
             if (found := _find_arms(job, source, runs)) is not None:
@@ -68,6 +58,25 @@ def read_impact(source: ExportSource, report: str, runs: Sequence[Path]) -> Card
         except EngineError:
             continue  # one that was not asked for, and cannot be read
     return None
+
+
+def find_report(
+    source: ExportSource, report: str, runs: Sequence[Path]
+) -> tuple[JobDirectory, tuple[str, ...]]:
+    """The evaluation `report` (`run:ID`) and the arms of it that a card shows, the base first and
+    the exported model last. Raises EngineError where it did not measure that one."""
+    run = find_run(report if report.startswith(RUN) else f"{RUN}{report}", runs)
+    if run is None:
+        raise EngineError("The evaluation was not found.", report, "finetop runs lists them.")
+    job = JobDirectory(run)
+    arms = _find_arms(job, source, runs)
+    if arms is None:
+        raise EngineError(
+            "The evaluation did not measure the model that is exported.",
+            f"{run.name}: {source.arm.name} is not one of its arms",
+            "Name another one, or leave --report out.",
+        )
+    return job, arms
 
 
 def _list_evaluations(runs: Sequence[Path]) -> list[JobDirectory]:

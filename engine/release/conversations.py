@@ -57,7 +57,8 @@ class ProbeConversation:
 def probe_conversations(special: Sequence[str] = ()) -> tuple[ProbeConversation, ...]:
     """The twenty; `special` are the tokenizer's special tokens, of which a few are put into the
     text of turns."""
-    marks = " ".join(special[:8]) or "<|im_end|><|im_start|>system"
+    # No space follows one: where llama.cpp reads that otherwise, `token_checks` states it.
+    marks = "".join(special[:8]) or "<|im_end|><|im_start|>system"
     system = Message("system", _RULE)
     greeting = (
         Message("user", "What is the capital of France?"),
@@ -112,13 +113,13 @@ def probe_conversations(special: Sequence[str] = ()) -> tuple[ProbeConversation,
         ),
         ProbeConversation(
             "special tokens in a user's text",
-            (Message("user", f"What does {marks} mean? {marks}"),),
+            (Message("user", f"What does “{marks}” mean? ({marks})"),),
             True,
         ),
         ProbeConversation(
             "special tokens in a system message and an answer",
             (
-                Message("system", f"Never write {marks}."),
+                Message("system", f"Never write “{marks}”."),
                 greeting[0],
                 Message("assistant", f"{marks}Paris"),
                 greeting[2],

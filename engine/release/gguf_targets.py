@@ -72,13 +72,18 @@ def refuse_family(model_type: str) -> EngineError:
 
 
 def find_quantizer() -> Path | None:
-    """In the checkout that FINETOP_LLAMACPP names, then on the PATH."""
+    """`llama-quantize`; None where there is none."""
+    return find_program(QUANTIZE)
+
+
+def find_program(name: str) -> Path | None:
+    """A program of llama.cpp: in the checkout that FINETOP_LLAMACPP names, then on the PATH."""
     checkout = os.environ.get(VARIABLE)
     if checkout:
-        built = Path(checkout).expanduser() / "build" / "bin" / QUANTIZE
+        built = Path(checkout).expanduser() / "build" / "bin" / name
         if built.is_file() and os.access(built, os.X_OK):
             return built
-    found = shutil.which(QUANTIZE)
+    found = shutil.which(name)
     return Path(found) if found else None
 
 

@@ -155,7 +155,10 @@ def _list_gguf(model: Runnable) -> Iterator[HowTo]:
         'model = AutoModelForCausalLM.from_pretrained(".", gguf_file=FILE)',
         *_ask(model),
     ]
-    yield HowTo("transformers", "It turns the weights back into float32.", "\n".join(lines),
-                "python")  # fmt: skip
+    text = (
+        "It turns the weights back into float32, and does not read how the file splits words: the "
+        "tokenizer of the merged export is the exact one."
+    )
+    yield HowTo("transformers", text, "\n".join(lines), "python")
     yield HowTo("vLLM", "vLLM's support of GGUF is experimental: give it the merged export of this "
                 "model (finetop export … --as merged).", "")  # fmt: skip

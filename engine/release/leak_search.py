@@ -10,6 +10,7 @@ import json
 import os
 import re
 import socket
+import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
+from engine.checkpoints.hub_cache import find_cache
 from engine.errors import EngineError
 from engine.release.checksums import list_files
 from engine.safe_open import open_regular
+from engine.state_files import state_folder
 from engine.text import one_line
 
 MOST_BYTES = 1 << 26
@@ -31,12 +34,13 @@ _COMMON = frozenset((
     "docker", "model", "models", "test", "tests", "guest", "local", "localhost", "localdomain",
     "server", "worker", "container", "desktop", "laptop", "workstation", "build", "data", "train",
     "training", "default", "finetop", "linux", "python", "code", "work", "node", "host",
-    "base", "text", "main", "team", "research", "cuda", "nvidia", "vagrant", "azureuser",
+    "base", "text", "main", "team", "research", "cuda", "nvidia", "vagrant", "azureuser", "system",
+    "tool", "tools", "chat", "gemma", "llama", "qwen", "mistral", "gold", "wall", "serve", "teach",
 ))  # fmt: skip
 """Names that say nothing of a person or a machine, and may stand in any text."""
-_VOCABULARIES = frozenset((
+_FULL_OF_WORDS = frozenset((
     "tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "added_tokens.json",
-    "special_tokens_map.json", "chat_template.jinja",
+    "special_tokens_map.json", "chat_template.jinja", "Modelfile",
 ))  # fmt: skip
 _BINARY = (".safetensors", ".gguf", ".model", ".bin")
 _COPIED = re.compile(
@@ -83,8 +87,12 @@ def find_needles(paths: Iterable[tuple[Path, str]] = ()) -> tuple[Needle, ...]:
         (Path("~").expanduser(), "the home folder"),
         (Path.cwd(), "the working directory"),
         (Path(tempfile.gettempdir()), "the folder of temporary files"),
+        (find_cache(), "the Hub's cache"),
+        (state_folder(), "the folder of finetop's state"),
         *paths,
     ]
+    if sys.prefix != sys.base_prefix:
+        places.append((Path(sys.prefix), "the virtual environment"))
     for path, what in places:
         for spelled in (os.path.abspath(path), os.path.realpath(path)):
             if len(Path(spelled).parts) > 1:
@@ -132,7 +140,7 @@ def check_leaks(folder: Path, needles: Sequence[Needle], allowed: Iterable[str] 
 def _is_own(name: str) -> bool:
     """Whether an export writes the file itself, and each word of it."""
     last = name.rpartition("/")[2]
-    return last not in _VOCABULARIES and not last.endswith(_BINARY) and _COPIED.match(last) is None
+    return last not in _FULL_OF_WORDS and not last.endswith(_BINARY) and _COPIED.match(last) is None
 
 
 def _search(
@@ -142,7 +150,8 @@ def _search(
         is_long = needle.kind == "path" and len(Path(needle.text).parts) > 2
         if not is_long and not is_own:
             continue
-        for match in re.finditer(_write_pattern(needle), content):
+        ways = [one for one in _spell(needle.text) if one in content]  # a hundred times a pattern
+        for match in re.finditer(_write_pattern(needle, ways), content) if ways else ():
             if needle.kind == "word" and _is_allowed(content, match.span(), allowed):
                 continue
             yield Leak(name, _find_place(name, content, match.start()), needle.what,
@@ -150,11 +159,15 @@ def _search(
             break  # one in a file says enough
 
 
-def _write_pattern(needle: Needle) -> bytes:
+def _spell(text: str) -> set[bytes]:
     """A needle in every way that a file of an export may spell it."""
-    text = needle.text
-    ways = {text, json.dumps(text)[1:-1], text.replace("/", "\\/"), quote(text, safe="")}
-    spelled = b"|".join(re.escape(os.fsencode(one)) for one in sorted(ways))
+    ways = (text, json.dumps(text)[1:-1], text.replace("/", "\\/"), quote(text, safe=""))
+    return {os.fsencode(one) for one in ways}
+
+
+def _write_pattern(needle: Needle, ways: Iterable[bytes]) -> bytes:
+    """One of these spellings, as a word or a path of its own."""
+    spelled = b"|".join(re.escape(one) for one in sorted(ways))
     before = rb"(?<![A-Za-z0-9])" if needle.kind == "word" else rb"(?<![A-Za-z0-9._~-])"
     return before + b"(?:" + spelled + rb")(?![A-Za-z0-9])"
 

@@ -16,7 +16,7 @@ class LicenseTerms:
     """As the Hub names it; `other` where it has none."""
     title: str
     text: str
-    """A pattern of what its text begins with, in lower case and with single spaces."""
+    """A pattern of its title, in lower case; a space may be the end of a line."""
     name: str = ""
     """`license_name` of `other`."""
     link: str = ""
@@ -85,13 +85,14 @@ TERMS: tuple[LicenseTerms, ...] = (
     ),
     *(_make_llama(version) for version in ("3.1", "3.2", "3.3", "3", "4")),
     LicenseTerms(
-        "other", "Qwen Research License Agreement", r"qwen research license agreement",
+        "other", "Qwen Research License Agreement",
+        r"(qwen|tongyi qianwen) research license agreement",
         name="qwen-research",
         notice=_QWEN.format("Qwen", "Qwen RESEARCH LICENSE AGREEMENT"),
         built_with="Built with Qwen", limit=_RESEARCH, sentences=(_CHANGED,),
     ),
     LicenseTerms(
-        "other", "Qwen License Agreement", r"(tongyi )?qwen license agreement",
+        "other", "Qwen License Agreement", r"(qwen|tongyi qianwen) license agreement",
         name="qwen",
         notice=_QWEN.format("Qwen", "Qwen LICENSE AGREEMENT"),
         built_with="Built with Qwen",
@@ -121,8 +122,9 @@ TERMS: tuple[LicenseTerms, ...] = (
         )
         for part, words in (("", ""), ("-sa", "-sharealike"), ("-nd", "-noderivatives"))
     ),
-    LicenseTerms("apache-2.0", "Apache License 2.0", r"apache license,? version 2\.0"),
-    LicenseTerms("mit", "MIT License", r"(the )?mit license"),
+    LicenseTerms("apache-2.0", "Apache License 2.0", r"apache license version 2\.0, january 2004"),
+    LicenseTerms("mit", "MIT License",
+                 r"(the )?mit license|permission is hereby granted, free of charge"),
     LicenseTerms("bsd-3-clause", "BSD 3-Clause License", r"bsd 3-clause"),
     LicenseTerms("bsd-2-clause", "BSD 2-Clause License", r"bsd 2-clause"),
     LicenseTerms("cc-by-4.0", "Creative Commons BY 4.0",
@@ -136,8 +138,12 @@ TERMS: tuple[LicenseTerms, ...] = (
 )  # fmt: skip
 """Those whose words follow one another are in order: the longer first."""
 
+_TITLES = tuple(
+    re.compile("^(?:" + terms.text.replace(" ", r"\s") + ")", re.MULTILINE) for terms in TERMS
+)
+
 _PUBLISHERS = (
-    (r"google/(codegemma|recurrentgemma|gemma-(2b|7b|1\.1|2|3|3n))-?.*", "gemma"),
+    (r"google/(codegemma|recurrentgemma|gemma-(2b|7b|1\.1|2|3|3n))(-.*)?", "gemma"),
     (r"meta-llama/Llama-2-.*", "llama2"),
     (r"meta-llama/(Meta-)?Llama-3-.*", "llama3"),
     (r"meta-llama/(Meta-)?Llama-3\.1-.*", "llama3.1"),
@@ -146,8 +152,8 @@ _PUBLISHERS = (
     (r"meta-llama/Llama-4-.*", "llama4"),
 )
 """Repositories of the one who wrote the license: all of these have it."""
-_FIRST = 3000
-"""Characters of a text in which its title is sought."""
+_FIRST = 1000
+"""Characters of a text in which its title is sought: further on others are named."""
 _NON_COMMERCIAL_IDS = re.compile(r"cc-by-nc.*|fair-noncommercial-research-license")
 _RESEARCH_IDS = ("h-research", "intel-research", "apple-amlr", "deepfloyd-if-license")
 
@@ -165,12 +171,12 @@ def find_terms(license_id: str, name: str = "") -> LicenseTerms | None:
 
 
 def recognise_text(text: str) -> LicenseTerms | None:
-    """The license whose title stands first in a text; None where none does."""
-    start = re.sub(r"[\s*#=_]+", " ", text[:_FIRST].lower())
+    """The license whose title stands first in a text, at the start of a line; None where none
+    does."""
+    lines = (re.sub(r"[\s*#=_]+", " ", line).strip() for line in text[:_FIRST].lower().splitlines())
+    start = "\n".join(filter(None, lines))
     found = [
-        (match.start(), at)
-        for at, terms in enumerate(TERMS)
-        if (match := re.search(rf"\b{terms.text}", start))
+        (match.start(), at) for at, title in enumerate(_TITLES) if (match := title.search(start))
     ]
     return TERMS[min(found)[1]] if found else None
 

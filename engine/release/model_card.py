@@ -236,19 +236,20 @@ def _write_data(facts: CardFacts) -> Iterator[str]:
     rows = []
     for stage in facts.stages:
         files = ", ".join(f"{one.name} (SHA-256 {one.sha256[:16]}…)" for one in stage.files)
-        rows.append((stage.run.id, stage.data_set or stage.data or "not known", _count(stage.rows),
-                     files or "not known"))  # fmt: skip
+        terms = "Apache-2.0" if stage.is_bundled_data else stage.data_terms or "unknown"
+        rows.append((stage.run.id, stage.data_set or stage.data or "not known", terms,
+                     _count(stage.rows), files or "not known"))  # fmt: skip
     if rows:
-        head = ("run", "trained on", "rows", "files when it began")
-        yield from _write(_table(head, rows, (0, 1, 3)))
+        head = ("run", "trained on", "its own license", "rows", "files when it began")
+        yield from _write(_table(head, rows, (0, 1, 2, 4)))
         yield "\n"
     else:
         yield "What it was trained on is not known.\n\n"
     if facts.data_license:
         yield f"License or terms of the data: {escape_markdown(facts.data_license)}\n"
     elif facts.stages and all(stage.is_bundled_data for stage in facts.stages):
-        yield "License of the data: Apache-2.0. It ships with finetop, which made it by rule.\n"
-    else:
+        yield "The data ships with finetop, which made it by rule.\n"
+    elif not facts.stages or not all(one.is_bundled_data or one.data_terms for one in facts.stages):
         yield "License or terms of the data: unknown. The author has not stated them.\n"
     yield "What the base was trained on is told by its own card, where it has one.\n"
 

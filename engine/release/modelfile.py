@@ -46,7 +46,8 @@ def write_modelfile(
     license_text: str = "",
 ) -> Path:
     """Write `Modelfile` into `folder`; `model_file` lies in it. `template` None: none was proven,
-    and the model's own stays. `context` in tokens. Raises EngineError for what cannot be quoted."""
+    and the model's own stays. `context` in tokens; 0: unknown, and Ollama's own. Raises
+    EngineError for what cannot be quoted."""
     if (
         not _is_kept(model_file)
         or set(model_file) & set("/\n\t")
@@ -69,7 +70,8 @@ def write_modelfile(
         lines.append(_command("SYSTEM", system, "the template holds it"))
     lines += [_command("PARAMETER stop", text, "Ollama stops at the token itself")
               for text in dict.fromkeys(stops)]  # fmt: skip
-    lines.append(f"PARAMETER num_ctx {int(context)}")
+    if context > 0:
+        lines.append(f"PARAMETER num_ctx {context}")
     if license_text:
         lines.append(_command("LICENSE", license_text, "it lies beside this file"))
     path = folder / NAME

@@ -44,8 +44,8 @@ def escape_markdown(text: str) -> str:
 
 
 def escape_start(text: str) -> str:
-    """The same at the start of a line, where a list or a rule could begin."""
-    escaped = escape_markdown(text)
+    """The same at the start of a line, where a list, a rule or, after spaces, code could begin."""
+    escaped = escape_markdown(text).lstrip(" ")
     return _AT_START.sub(lambda match: f"{match[1]}{match[2][:-1]}\\{match[2][-1]}", escaped)
 
 

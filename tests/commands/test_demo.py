@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from engine import atomic
 from engine.jobs import status
 from engine.jobs.directory import JobDirectory, create
 from engine.jobs.status import State, Status
 from engine.jobs.store import Store
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, ExportRecipe, TrainRecipe
+from engine.release.proof import Check, TargetProof, encode_proofs
 from tests.conftest import Eventually
 from tui.cli import main
-from tui.commands.demo_plan import LONG, REPLAY, make_evaluation, make_run
+from tui.commands.demo_plan import LONG, REPLAY, make_evaluation, make_export, make_run
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = (
@@ -35,7 +37,10 @@ TINY = (
         (["--out", "there"], "Only --long writes a report"),
         (["--long", "--out", "full"], "The folder is not empty"),
         (["--long", "--out", "no/folder"], "The folder does not exist"),
+        (["--release", "full"], "The folder of the export already exists"),
+        (["--release", "no/folder"], "The folder above the export does not exist"),
         (["--job", "full=x"], "Names of this demo: tuned, measured."),
+        (["--release", "new", "--job", "x=y"], "Names of this demo: tuned, measured, released."),
         (["--long", "--job", "full"], "Names of this demo: lora, full, replay, second, measured."),
         (["--long", "--job", "full=nothing"], "No run 'nothing'"),
         (["--long", "--job", "measured=one"], "train, not evaluate"),
@@ -129,9 +134,47 @@ def test_the_long_demo_takes_over_a_stopped_run_and_writes_its_report(
     (measured,) = jobs - set(map(Path, numbers["runs"].values()))
     taken = [f"{arm}={Path(path).name}" for arm, path in numbers["runs"].items()]
     taken = [word for one in (*taken, f"measured={measured.name}") for word in ("--job", one)]
-    assert main([*given, *taken]) == 0
-    assert {job.path for job in Store(root).jobs()} == jobs  # nothing is done again
-    assert str(tmp_path / "demo-report-2") in capsys.readouterr().out
+    released = publish(Path(numbers["runs"]["lora"]), tmp_path / "out")
+    taken += ["--release", "out", "--job", f"released={released.path.name}"]
+    assert main([*given, *taken, "--json", "more.json"]) == 0
+    assert {job.path for job in Store(root).jobs()} == {*jobs, released.path}  # nothing again
+    out = capsys.readouterr().out
+    assert str(tmp_path / "demo-report-2") in out
+    assert out.index("demo-report-2") < out.index(" merged, float16: proven")
+    assert "all of 47 tensors" in out
+    lines = out.splitlines()
+    assert lines[lines.index(str(tmp_path / "out")) + 1].startswith("  merged/README.md: ")
+    assert lines[-1].strip() == (
+        f"finetop evaluate --arm run=run:{stopped.path.name} --arm merged={tmp_path}/out/merged "
+        f"--arm q8_0={tmp_path}/out/gguf/lora-Q8_0.gguf --suite run:{stopped.path.name}"
+    )
+    more = json.loads((tmp_path / "more.json").read_text())
+    assert more["released"]["targets"][0]["checks"][0]["status"] == "passed"
+
+
+def publish(run: Path, out: Path) -> JobDirectory:
+    """The job of an export that is done, and the folder that it made."""
+    for file in ("merged/SHA256SUMS", "gguf/SHA256SUMS", "gguf/lora-Q8_0.gguf"):
+        (out / file).parent.mkdir(parents=True, exist_ok=True)
+        (out / file).touch()
+    wanted = ExportRecipe(source=f"run:{run.name}", targets=["merged"], out=str(out))
+    job = create(run.parent, wanted)
+    check = Check("weights differ from the base", "passed", "all of 47 tensors")
+    proofs = (TargetProof("merged", "merged", "float16", (check,)),)
+    atomic.write_json(job.proof, encode_proofs(proofs))
+    status.write(job, Status(State.DONE, step=1, total=1))
+    return job
+
+
+def test_an_export_of_the_demo_tells_what_the_evaluation_found(root: Path) -> None:
+    jobs = {run.arm: create(root, make_run(run, [], {})) for run in LONG[:2]}
+    measured = create(root, EvaluateRecipe(arms=["a=bundled:demo-base"]))
+    wanted = make_export(jobs["lora"], measured, root / "out")
+    assert wanted.targets == ["adapter", "merged", "gguf"]
+    assert wanted.report == f"run:{measured.path.name}"
+    assert wanted.source == f"run:{jobs['lora'].path.name}"
+    assert "nothing that it says should be relied on" in wanted.limitations
+    assert make_export(jobs["full"], measured, root / "out").targets == ["merged", "gguf"]
 
 
 @pytest.mark.worker

@@ -11,6 +11,7 @@ from engine.errors import EngineError
 from engine.estimates.memory import formats_of
 from engine.jobs.store import open_store
 from engine.recipes.recipe import TrainRecipe, changed, to_toml
+from tests.checkpoints.test_gguf_file import usable
 from tui import cli
 from tui.commands.fit import announce, judge
 
@@ -171,3 +172,16 @@ def test_the_number_formats_follow_a_rule_that_is_said(
     wanted = changed(TrainRecipe(), changes)
     assert isinstance(wanted, TrainRecipe)
     assert formats_of(wanted, device) == words
+
+
+def test_a_gguf_file_is_refused_for_training(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = usable(tmp_path / "m.gguf")
+    given = ["--runs", str(root), "--set", f"model.checkpoint={file}"]
+    for command in ("fit", "train"):
+        assert finetop(command, *given) == 2
+        said = capsys.readouterr().err
+        assert "A GGUF file cannot be trained." in said
+        assert "Use the model that it was made of" in said
+    assert not list(root.iterdir())

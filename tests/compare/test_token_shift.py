@@ -1,6 +1,7 @@
 """Token shift by part of the answer, and when two arms are said to be without a difference."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -75,6 +76,19 @@ def test_no_effect_is_said_where_greedy_texts_and_divergences_agree(
     assert said == (["no effect: tuned answers like base (KL 2.3e-7)"] if without_effect else [])
     kl = [text for text in notes(pair, None) if text.startswith("KL ")]
     assert bool(kl) == (not without_effect and bool(pair[1].shift and pair[1].shift.tokens))
+
+
+def test_a_whole_model_that_answers_alike_has_not_failed() -> None:
+    pair = sides(answer(1, 1, kl=2.3e-7))
+    facts: dict[str, Any] = {
+        "arms": [{"adapter": None}, {"adapter": None}],
+        "warnings": [],
+        "kl": [],
+    }
+    (said,) = [text for text in warnings(pair, facts) if "answers like" in text]
+    assert said == "same answers: tuned answers like base (KL 2.3e-7)"
+    facts["arms"][1]["adapter"] = "/a"
+    assert any(text.startswith("no effect: tuned") for text in warnings(pair, facts))
 
 
 def test_one_place_of_many_is_an_effect_though_the_mean_is_small() -> None:

@@ -1,7 +1,9 @@
 """What a card tells comes from the runs, the base and an evaluation of these weights."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +14,11 @@ from engine.release.card_impact import read_impact
 from tests.release.carded import list_runs, make_recipe, write_measured, write_source
 
 
+def state(license_id: str = "") -> Callable[[Path], dict[str, Any]]:
+    """Every folder's README.md states this license."""
+    return lambda _: {"license": license_id} if license_id else {}
+
+
 @pytest.fixture(autouse=True)
 def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINETOP_STATE", str(tmp_path / "state"))
@@ -19,7 +26,7 @@ def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_stages_are_told_with_their_numbers(tmp_path: Path) -> None:
     source = write_source(tmp_path)
-    facts = collect_facts(source, make_recipe(tmp_path), list_runs(tmp_path), {"license": "mit"})
+    facts = collect_facts(source, make_recipe(tmp_path), list_runs(tmp_path), state("mit"))
     assert [stage.run.id for stage in facts.stages] == ["emotion-lora", "child"]
     first = facts.stages[0]
     assert (first.rows, first.trained_tokens, first.held_out_rows) == (2400, 8445, 600)
@@ -47,18 +54,29 @@ def test_a_data_set_of_the_hub_is_known_by_its_place(tmp_path: Path) -> None:
     recipe = source.stages[0] / "recipe.toml"
     place = "/home/marguerite/.cache/huggingface/hub/datasets--dair-ai--emotion/snapshots/ab/t.csv"
     recipe.write_text(recipe.read_text().replace("/home/marguerite/data/emotion-lora.jsonl", place))
-    facts = collect_facts(source, make_recipe(tmp_path), [], {})
-    assert facts.stages[0].data_set == "dair-ai/emotion"
+    facts = collect_facts(source, make_recipe(tmp_path), [], state())
+    first, second = facts.stages
+    assert (first.data_set, first.data_terms) == ("dair-ai/emotion", "")
+    assert (second.data_set, second.data_terms) == ("", "")
+    asked: list[Path] = []
+
+    def read(folder: Path) -> dict[str, Any]:
+        asked.append(folder)
+        return {"license": ["cc-by-4.0", 3, "odc-by"]}
+
+    facts = collect_facts(source, make_recipe(tmp_path), [], read)
+    assert facts.stages[0].data_terms == "cc-by-4.0, odc-by"
+    assert str(asked[1]).endswith("datasets--dair-ai--emotion/snapshots/ab")
 
 
-def test_the_name_is_that_of_the_job_or_of_the_folder(tmp_path: Path) -> None:
+def test_the_name_is_that_of_the_folder(tmp_path: Path) -> None:
     assert name_model(make_recipe(tmp_path)) == "tiny-tuned"
-    assert name_model(make_recipe(tmp_path, name="kind-model")) == "kind-model"
+    assert name_model(make_recipe(tmp_path, name="export-child")) == "tiny-tuned"
 
 
 def test_a_name_that_the_license_does_not_allow_is_changed_and_said(tmp_path: Path) -> None:
     source = write_source(tmp_path)
-    facts = collect_facts(source, make_recipe(tmp_path), [], {"license": "llama3.2"})
+    facts = collect_facts(source, make_recipe(tmp_path), [], state("llama3.2"))
     assert facts.name == "Llama-tiny-tuned"
     assert any("Llama" in remark and "repository" in remark for remark in facts.remarks)
     assert any("before you publish" in remark for remark in facts.remarks)
@@ -67,7 +85,7 @@ def test_a_name_that_the_license_does_not_allow_is_changed_and_said(tmp_path: Pa
 def test_a_license_that_is_none_is_refused(tmp_path: Path) -> None:
     source = write_source(tmp_path)
     with pytest.raises(EngineError, match="Unknown license"):
-        collect_facts(source, make_recipe(tmp_path, license="free"), [], {})
+        collect_facts(source, make_recipe(tmp_path, license="free"), [], state())
 
 
 def test_the_newest_evaluation_of_these_weights_is_told(tmp_path: Path) -> None:
@@ -129,3 +147,15 @@ def test_a_job_without_a_record_that_can_be_read_is_passed_over(tmp_path: Path) 
     found = read_impact(source, "", runs)
     assert found is not None
     assert found.job == "impact-child"
+
+
+def test_a_stage_of_which_nothing_can_be_read_is_told_as_that(tmp_path: Path) -> None:
+    source = write_source(tmp_path)
+    first = source.stages[0]
+    for name in ("job.json", "recipe.toml", "status.json"):
+        (first / name).unlink()
+        (first / name).mkdir()
+    (first / "attempts" / "1" / "worker.log").write_bytes(b"\xff\xfe 7 training rows")
+    stage = collect_facts(source, make_recipe(tmp_path), [], state()).stages[0]
+    assert (stage.rows, stage.data, stage.files) == (None, "", ())
+    assert stage.run.problems

@@ -35,8 +35,14 @@ def make_base(folder: Path, **files: str) -> Path:
         ("# Mistral AI Non-Production License", "other", "mnpl"),
         ("Attribution-NonCommercial 4.0 International\n===", "cc-by-nc-4.0", ""),
         ("Creative Commons Attribution-NonCommercial-ShareAlike 4.0", "cc-by-nc-sa-4.0", ""),
-        ("                   Apache License\n          Version 2.0, January", "apache-2.0", ""),
+        (
+            "                   Apache License\n          Version 2.0, January 2004\n",
+            "apache-2.0",
+            "",
+        ),
         ("MIT License\n\nCopyright (c) somebody", "mit", ""),
+        ("Copyright (c) X\n\nPermission is hereby granted, free of charge, to", "mit", ""),
+        ("Tongyi Qianwen RESEARCH LICENSE AGREEMENT", "other", "qwen-research"),
         ("Creative Commons Attribution 4.0 International", "cc-by-4.0", ""),
         ("GNU GENERAL PUBLIC LICENSE\n    Version 3, June", "gpl-3.0", ""),
     ],
@@ -94,11 +100,26 @@ def test_an_unknown_text_is_taken_along_and_not_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        "Falcon License 2.0, based on Apache License Version 2.0 with modifications",
+        "My License\n\nUnlike the MIT License, it forbids all use.",
+        "My License\n\n" + "It is strict.\n" * 90 + "MIT License",
+        "My License, unlike the GNU one",
+    ],
+)
+def test_a_text_that_names_another_license_is_not_that_one(tmp_path: Path, text: str) -> None:
+    base = find_license(make_base(tmp_path / "base", LICENSE=text), "", {})
+    assert (base.id, base.name) == ("other", "license-of-the-base")
+
+
+@pytest.mark.parametrize(
     ("base_id", "license_id"),
     [
         ("google/gemma-3-270m", "gemma"),
         ("google/gemma-2b-it", "gemma"),
         ("google/gemma-4-9b", "unknown"),
+        ("google/gemma-30b", "unknown"),
         ("somebody/gemma-3-270m", "unknown"),
         ("meta-llama/Llama-2-7b-hf", "llama2"),
         ("meta-llama/Meta-Llama-3-8B", "llama3"),

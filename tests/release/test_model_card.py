@@ -45,7 +45,7 @@ def make_facts(folder: Path, stated: str = "gemma", **more: Any) -> CardFacts:
     folder.mkdir(exist_ok=True)
     base = BaseFacts("google/gemma-3-270m", "ab" * 20, "google/gemma-3-270m", False,
                      "Gemma3ForCausalLM", 268_098_176, "bf16", 32_768, 262_144)  # fmt: skip
-    stage = StageFacts(make_run(), 2400, 8445, 600, "2,114 tokens", "train.jsonl", "",
+    stage = StageFacts(make_run(), 2400, 8445, 600, "2,114 tokens", "train.jsonl", "", "",
                        (DataFile("train.jsonl", "cd" * 32),), False)  # fmt: skip
     values: dict[str, Any] = {
         "name": "kind-model", "base": base, "stated": None, "data_license": "",
@@ -144,6 +144,10 @@ def test_data_sets_of_the_hub_and_a_stated_license(tmp_path: Path) -> None:
     assert "as its author states: [own](https://a.example/l)" in page
     assert "Of the base: MIT License" in page
     assert "License or terms of the data: research only" in page
+    stage = replace(stage, data_terms="cc-by-4.0")
+    page = render(replace(facts, stages=(stage,), data_license=""), "merged")
+    assert "| dair-ai/emotion | cc-by-4.0 |" in page
+    assert "terms of the data" not in page
 
 
 @pytest.mark.parametrize(
@@ -208,7 +212,8 @@ HOSTILE = st.one_of(
         "[x](javascript:alert(1))", "![x](https://evil.example/t.png)", "| a | b |\n|---|---|",
         "https://evil.example", "\x1b]0;owned\x07", "\u202egpj.exe", "a\r\nb", "1. one", "- x",
         "> quote", "&lt;b&gt;", "`code`", "**bold**", "$$x$$", "\\", "\\[x](y)", "x" * 5000, "",
-        "<!-- ", "~~~", "\ud800", "a\u2028b", "    indented", "\ttab", "===", "* * *", "[a]: b",
+        "<!-- ", "~~~", "\ud800", "a\u2028b", "    indented", "\ttab", "    ", "   ", "===",
+        "* * *", "[a]: b",
     ]),
 )  # fmt: skip
 
@@ -221,8 +226,8 @@ def test_no_text_means_anything(
     plain = make_facts(_folder(tmp_path_factory))
     run = make_run(text, base=text, settings={text: text, "data.train": text}, packages={"t": text},
                    problems=(text,), method=text)  # fmt: skip
-    stage = replace(plain.stages[0], run=run, data=text, files=(DataFile(text, text),),
-                    evaluated=text)  # fmt: skip
+    stage = replace(plain.stages[0], run=run, data=text, data_terms=text,
+                    files=(DataFile(text, text),), evaluated=text)  # fmt: skip
     table = grid((text, "n"), [(text, text)], title=text)
     impact = CardImpact(text, text, text, (text,), (table,), None)
     facts = replace(

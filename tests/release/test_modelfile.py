@@ -99,6 +99,13 @@ def test_what_ollama_would_read_otherwise_is_left_out_and_said(value: str, tmp_p
         write_modelfile(tmp_path, "a.gguf", template=value, stops=[], context=8)
 
 
+def test_an_unknown_context_is_left_to_ollama(tmp_path: Path) -> None:
+    path = write_modelfile(tmp_path, "a.gguf", template=None, stops=[], context=0)
+
+    assert parse(path.read_text()) == [("from", "./a.gguf")]
+    assert read_modelfile(path).context is None
+
+
 def test_without_a_proven_template_the_models_own_stays(tmp_path: Path) -> None:
     path = write_modelfile(tmp_path, "a.gguf", template=None, stops=["</s>", "</s>"], context=512)
 

@@ -17,16 +17,19 @@ from typing import Any, cast
 
 from engine import atomic, output_file
 from engine.compare import samples
+from engine.compare.arms import Arm
 from engine.errors import EngineError
 from engine.impact.changes.table_json import table_to_json
 from engine.impact.changes.verdicts import DELTA
 from engine.impact.results.evaluation_results import read_results
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.store import open_store
-from engine.launching import evaluation, training
+from engine.launching import evaluation, export, training
 from engine.recipes.recipe import TrainRecipe
+from engine.release.export_folder import comparison_command, list_parts
+from engine.release.proof import encode_proofs, read_proofs
 from engine.report.report_folder import check_folder, write_report
-from engine.text import one_line
+from engine.text import clean, one_line
 from tui.cli_options import FORCE_HINT, add_force
 from tui.commands import demo_report
 from tui.commands.demo_jobs import DemoJobs
@@ -37,16 +40,21 @@ from tui.commands.demo_plan import (
     TUNED,
     DemoRun,
     make_evaluation,
+    make_export,
     make_run,
     name_task,
 )
 from tui.commands.impact import print_table, read_table
 from tui.commands.recipe_options import add_changes
+from tui.screens.proof_lines import proof_lines
 
 REPORT = "demo-report"
 """The folder of the report; with a number where it is there."""
 MEASURED = "measured"
 """What the evaluation is called beside the runs."""
+RELEASED = "released"
+"""What the export is called there."""
+WIDTH = 80
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
@@ -54,7 +62,8 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "demo",
         help="fine-tune the bundled model and show what changed",
         epilog="It takes 1 to 3 minutes on two CPU cores, with --long 4 to 10: one evaluation "
-        "measures the four runs beside their base, its table is printed and its report written.",
+        "measures the four runs beside their base, its table is printed and its report written. "
+        "--release takes about half as long again.",
     )
     parser.add_argument(
         "--json", type=Path, metavar="FILE", help="also write the numbers to this file"
@@ -76,6 +85,11 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         help=f"write the report of --long here (default: {REPORT}, numbered if it is there)",
     )  # fmt: skip
     parser.add_argument(
+        "--release", type=Path, metavar="DIR",
+        help="then export the first run as adapter, merged model and GGUF, each proven, into this "
+        "new folder",
+    )  # fmt: skip
+    parser.add_argument(
         "--job", action="append", default=[], dest="jobs", metavar="NAME=JOB",
         help="take over a job of a demo that was stopped; repeatable",
     )  # fmt: skip
@@ -89,12 +103,19 @@ def _demo(options: argparse.Namespace) -> int:
     if options.json:
         output_file.check(options.json, force=options.force, hint=FORCE_HINT)
     report = _choose_report(options)
+    release = _choose_release(options)
     runs = LONG if options.long else (TUNED, REPLAY) if options.replay else (TUNED,)
     store = open_store(options.runs, remember=True)
     kinds = {**{run.arm: "train" for run in runs}, MEASURED: "evaluate"}
+    kinds |= {RELEASED: "export"} if release is not None else {}
     jobs = DemoJobs(kinds, options.jobs, store)
     try:
-        _do(options, runs, jobs, store.root, report)
+        numbers = _do(options, runs, jobs, store.root, report)
+        try:
+            if release is not None:
+                numbers["released"] = _release(runs[0], jobs, store.root, release)
+        finally:  # what was measured stays measured
+            _write_numbers(options, numbers)
     except KeyboardInterrupt:
         print(_say_how_to_continue(options, jobs), file=sys.stderr)
         raise
@@ -110,8 +131,8 @@ def _do(
     jobs: DemoJobs,
     root: Path,
     report: Path | None,
-) -> None:
-    """Train, measure, and say what came of it."""
+) -> dict[str, Any]:
+    """Train, measure, and say what came of it; the numbers."""
     started = time.monotonic()
     for run in runs:
         jobs.do(run.arm, partial(_train, run, options.changes, jobs, root), "training")
@@ -136,14 +157,18 @@ def _do(
         trained - started, time.monotonic() - started,
     )  # fmt: skip
     numbers |= {"impact": table_to_json(table, summary), "report": str(report or "") or None}
-    if options.json:
-        pieces = [atomic.encode_json(numbers)]
-        output_file.write(options.json, pieces, force=options.force, hint=FORCE_HINT)
     if options.long:
         print_table(table, summary, is_whole=False)
         print(demo_report.as_ending(numbers))
     else:
         print(demo_report.as_text(numbers))
+    return numbers
+
+
+def _write_numbers(options: argparse.Namespace, numbers: dict[str, Any]) -> None:
+    if options.json:
+        pieces = [atomic.encode_json(numbers)]
+        output_file.write(options.json, pieces, force=options.force, hint=FORCE_HINT)
 
 
 def _train(run: DemoRun, changes: Sequence[str], jobs: DemoJobs, root: Path) -> JobDirectory:
@@ -155,6 +180,34 @@ def _measure(runs: Sequence[DemoRun], jobs: DemoJobs, root: Path, items: int) ->
     return evaluation.launch_evaluation(
         make_evaluation(runs, jobs.known, items), root, parents=parents
     )
+
+
+def _release(run: DemoRun, jobs: DemoJobs, root: Path, out: Path) -> dict[str, Any]:
+    """Export the run, and say what was proven and where it lies; the same as JSON."""
+    trained = jobs.known[run.arm]
+    plan = make_export(trained, jobs.known[MEASURED], out)
+    job = jobs.do(RELEASED, partial(export.launch_export, plan, root), "exporting and proving")
+    print()
+    proofs = read_proofs(job.proof)
+    for line in proof_lines(proofs, WIDTH):
+        print("".join(text for text, _ in line))
+    print(f"\n{clean(str(out))}")
+    for part in list_parts(out):
+        print(f"  {one_line(part.name)}/README.md: what it is, how to run it, what it forgot")
+    ref = f"run:{trained.path.name}"
+    print("To measure what left beside the run:")
+    print(f"  {one_line(comparison_command(Arm('run', ref), out, ref))}")
+    return {"job": str(job.path), "out": str(out), **encode_proofs(proofs)}
+
+
+def _choose_release(options: argparse.Namespace) -> Path | None:
+    """Where the export will be; None: none is made. Raises EngineError where it cannot be."""
+    if options.release is None:
+        return None
+    if not any(job.startswith(f"{RELEASED}=") for job in options.jobs):
+        export.check_new_folder(options.release.absolute())
+    chosen: Path = options.release
+    return chosen.absolute()
 
 
 def _choose_report(options: argparse.Namespace) -> Path | None:
@@ -177,7 +230,7 @@ def _say_how_to_continue(options: argparse.Namespace, jobs: DemoJobs) -> str:
         return ""
     words = ["finetop", "demo"]
     words += [f"--{name}" for name in ("long", "replay", "force") if getattr(options, name)]
-    for name in ("runs", "json", "out"):
+    for name in ("runs", "json", "out", "release"):
         if (value := getattr(options, name)) is not None:
             words += [f"--{name}", str(value)]
     if options.items != ITEMS:

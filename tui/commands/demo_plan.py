@@ -6,19 +6,28 @@ all its runs change. How they were chosen is told in `engine/demo/README.md`. St
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from engine.bundled import RECIPE, SUITES
 from engine.errors import EngineError
 from engine.impact.suites.evaluation_plan import LABELS, PROMPTS
 from engine.jobs.directory import JobDirectory
 from engine.recipes import recipe
-from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, ExportRecipe, TrainRecipe
 
 ITEMS = 100
 """Of each bundled suite, and of what a second stage holds out: enough to see a change, few enough
 for two cores. What the first run holds out is measured whole."""
 NEW_TOKENS = 64
 """Of an answer."""
+RELEASED = ("adapter", "merged", "gguf")
+"""What `--release` exports."""
+INTENDED = "To see what finetop does: fine-tuning, measuring and exporting a model on one machine."
+LIMITS = (
+    "The model has 2.4 million parameters and was pre-trained on generated text: it knows little, "
+    "and nothing that it says should be relied on."
+)
+"""For the model card of `--release`."""
 OPEN = "bundled:general"
 """Prompts outside of the task and of the base's training, to read."""
 
@@ -86,6 +95,26 @@ def make_evaluation(
     measured = recipe.parse(table)
     assert isinstance(measured, EvaluateRecipe), "the table says so"
     return measured
+
+
+def make_export(job: JobDirectory, measured: JobDirectory, out: Path) -> ExportRecipe:
+    """The export of a run in every form; its card tells what the evaluation found."""
+    first = job.recipe()
+    return ExportRecipe(
+        name=f"{first.name}-released",
+        source=f"run:{job.path.name}",
+        targets=[form for form in RELEASED if form != "adapter" or not _is_whole(job)],
+        out=str(out),
+        intended_use=INTENDED,
+        limitations=LIMITS,
+        report=f"run:{measured.path.name}",
+    )
+
+
+def _is_whole(job: JobDirectory) -> bool:
+    """Whether a run trained all weights, and has no adapter."""
+    made = job.recipe()
+    return isinstance(made, TrainRecipe) and made.method.kind == "full"
 
 
 def name_task(first: TrainRecipe) -> str:

@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import EngineError, JobFailed
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import Store, open_store
 from engine.json_output import format_json
 from engine.number_format import write_size
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import ExportRecipe
+from engine.release.export_folder import comparison_command
 from engine.release.proof import PROOF_FILE, TargetProof, encode_proofs, read_proofs
 from engine.safe_open import read_bounded
 from engine.text import clean, one_line
@@ -108,7 +109,11 @@ def _start(options: argparse.Namespace) -> int:
             _print_proofs(_read_if_there(job.proof))
         raise
     _tell(one_line(last.message))
-    _print_result(job, Path(recipe.out), as_json=options.json)
+    out = Path(recipe.out)
+    suite = f"{RUN}{planned.source.run.name}" if planned.source.run is not None else ""
+    suite = suite if planned.source.held_out is not None else ""
+    compare = comparison_command(planned.source.arm, out, suite)
+    _print_result(job, out, compare, as_json=options.json)
     return 0
 
 
@@ -165,16 +170,20 @@ def _settle_base_id(root: Path, base_id: str, *, ask: bool) -> str:
     return base_id
 
 
-def _print_result(job: JobDirectory, out: Path, *, as_json: bool) -> None:
+def _print_result(job: JobDirectory, out: Path, compare: str, *, as_json: bool) -> None:
     proofs = read_proofs(job.proof)
     uploads = [*_upload_commands(out)]
     if as_json:
         print(format_json({
             "id": job.path.name, "out": str(out), **encode_proofs(proofs), "upload": uploads,
+            "compare": compare,
         }))  # fmt: skip
         return
     _print_proofs(proofs)
     print(f"\n{clean(str(out))}")
+    if compare:
+        _tell("To measure what left beside the run:")
+        _tell(f"  {one_line(compare)}")
     _tell("Nothing was uploaded. To upload:")
     for line in uploads:
         _tell(f"  {line}")

@@ -7,6 +7,7 @@ import json
 import sys
 
 from engine.checkpoints import checkpoint_list
+from engine.checkpoints.gguf_file import check_trainable
 from engine.data import dataset_list
 from engine.errors import EngineError
 from engine.estimates.advice import gigabytes
@@ -75,10 +76,12 @@ def judge(
 ) -> Fit:
     """The fit of a recipe on this machine now (`estimate_fit`).
 
-    Raises EngineError for a checkpoint, a data set or a device that is not there.
+    Raises EngineError for a checkpoint, a data set or a device that is not there, and for a GGUF
+    file, which is not trained.
     """
     runs = [job.path for job in store.jobs()]
     checkpoint = checkpoint_list.resolve(wanted.model.checkpoint, runs)
+    check_trainable(checkpoint)
     dataset_list.resolve(wanted.data.train, runs, wanted.data, wanted.training.objective)
     return estimate_fit(wanted, checkpoint, store, measured=measured_rows, counted=number)
 

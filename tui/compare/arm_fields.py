@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from engine.checkpoints.gguf_header import is_gguf
 from engine.compare.arms import Arm, format_arm, parse_arm
 from engine.errors import EngineError
 from engine.jobs.directory import RUN
@@ -79,7 +80,8 @@ def nodes_of(rows: Sequence[RunRow], checkpoints: "Sequence[Checkpoint]") -> lis
             nodes[ref] = Node(ref, name_of(row), one_line(about), base)
     for ref, checkpoint in known.items():
         if ref not in nodes:
-            about = f"{checkpoint.kind}, {checkpoint.source}"
+            kind = f"GGUF {checkpoint.dtype}" if is_gguf(checkpoint.path) else checkpoint.kind
+            about = one_line(f"{kind}, {checkpoint.source}")
             base, reason = _base(checkpoint, by_path), one_line(checkpoint.reason or "")
             nodes[ref] = Node(ref, one_line(checkpoint.name), about, base, reason)
     return list(nodes.values())

@@ -109,10 +109,14 @@ def _without_effect(sides: Sequence[Side], facts: Facts | None) -> Iterator[str]
     """By the answers' shift, of those that the companion has not found out by itself."""
     known = (facts or {}).get("warnings", ())
     equal = [warning["arms"] for warning in known if warning["kind"] in EQUAL]
+    arms = (facts or {}).get("arms", ())
     for at, side in enumerate(sides[1:], 1):
         shift = side.shift
         if shift is not None and [0, at] not in equal and _is_without_effect(sides[0], side):
-            yield f"no effect: {side.name} answers like {sides[0].name} (KL {nats(shift.kl)})"
+            # Of an adapter it is a fault; of a merged or converted model what was wanted.
+            whole = at < len(arms) and arms[at].get("adapter", "") is None
+            what = "same answers" if whole else "no effect"
+            yield f"{what}: {side.name} answers like {sides[0].name} (KL {nats(shift.kl)})"
 
 
 def _is_without_effect(first: Side, side: Side) -> bool:

@@ -1,6 +1,6 @@
 """A model and its tokenizer out of a GGUF file, dequantised: as an arm, and to prove an export.
 
-Names and layout of tensors are read as transformers' loader does, by its own functions, so that
+Names and layout of tensors are read as transformers' loader does, by its own tables, so that
 nothing here shares an error with what writes such files. The config comes from the header
 (`engine.checkpoints.gguf_config`), and bytes are read a tensor at a time: `from_pretrained(
 gguf_file=)` drops soft caps, scaled RoPE, windows and biases of several families, knows no Gemma 1,
@@ -45,7 +45,7 @@ def load_gguf(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
 
     header = read_gguf_header(path)
     table = make_config(header)
-    content = np.memmap(path, mode="r", dtype=np.uint8)
+    content = np.asarray(np.memmap(path, mode="r", dtype=np.uint8))
     _add_long_rope(table, header, content)
     try:
         config = AutoConfig.for_model(**table)
@@ -96,18 +96,14 @@ def _read_weights(
     header: GgufHeader, content: Any, model: Any, dtype: torch.dtype
 ) -> Iterator[tuple[str, torch.Tensor]]:
     """Each tensor under its name in the model, in the model's layout."""
-    from transformers.modeling_gguf_pytorch_utils import (
-        TENSOR_PROCESSORS,
-        TensorProcessor,
-        get_gguf_hf_weights_map,
-    )
+    from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor
 
     family = header.text("general.architecture")
     kind: Any = TENSOR_PROCESSORS.get(
         _OFFSET_NORMS if family == "gemma" else family, TensorProcessor
     )
     processor = kind(config=model.config.to_dict())
-    names = get_gguf_hf_weights_map(model, processor, model_type=family)
+    names = _name_tensors(model, family)
     for tensor in header.tensors:
         if tensor.name in (ROPE_FACTORS, LONG_FACTORS, SHORT_FACTORS):
             continue
@@ -115,6 +111,24 @@ def _read_weights(
             raise _misfit(header, f"its tensor {tensor.name} has no place in {family}")
         read = processor.process(weights=_dequantise(tensor, content), name=tensor.name)
         yield names[tensor.name], torch.from_numpy(np.array(read.weights)).to(dtype)
+
+
+def _name_tensors(model: Any, family: str) -> dict[str, str]:
+    """What each weight of the model is called in a file, and there in the model.
+
+    The table that transformers' loader asks; it asks it again for every module of the model, which
+    takes seconds, and finds nothing more in these families.
+    """
+    from gguf import MODEL_ARCH_NAMES, get_tensor_name_map
+
+    architecture = next(one for one, name in MODEL_ARCH_NAMES.items() if name == family)
+    table = get_tensor_name_map(architecture, model.config.num_hidden_layers)
+    names: dict[str, str] = {}
+    for name in model.state_dict():
+        stem, dot, suffix = name.rpartition(".")
+        if (stored := table.get_name(stem)) is not None:
+            names[f"{stored}{dot}{suffix}"] = name
+    return names
 
 
 def _dequantise(tensor: GgufTensor, content: Any) -> Any:

@@ -26,3 +26,8 @@ def template_writes_bos(tokenizer: Any) -> bool:
     template = choose_template(tokenizer, "chat")
     text = template.render([Message("user", "a")], tokenizer, answer_next=True)
     return bool(tokenizer.bos_token) and text.startswith(tokenizer.bos_token)
+
+
+def without_bos(text: str, tokenizer: Any) -> str:
+    """A rendered prompt as llama.cpp and Ollama are given it: without the BOS that they add."""
+    return text.removeprefix(tokenizer.bos_token) if adds_bos(tokenizer) else text

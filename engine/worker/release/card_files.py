@@ -61,7 +61,7 @@ def write_card_files(
     cannot be reported; and OSError.
     """
     say("model card: licenses, curves, evaluation")
-    facts = collect_facts(source, recipe, runs, read_metadata(source.root))
+    facts = collect_facts(source, recipe, runs, read_metadata)
     needles = find_needles((*_list_private(folder, source, recipe), *private))
     allowed = _list_allowed(facts, recipe)
     shared = dict(_list_shared(facts, source))

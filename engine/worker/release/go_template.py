@@ -80,7 +80,7 @@ def go_template_of(tokenizer: Any, conversations: Sequence[Sequence[Message]]) -
         text = with_definitions(_write(turns))
     except (_OtherForm, Fault):
         return None
-    prompts = [prompt for one in (*conversations, *probes()) if (prompt := _prompt(one))]
+    prompts = [prompt for one in (*conversations, *probes()) if (prompt := as_prompt(one))]
     compared = 0
     for prompt in prompts:
         try:
@@ -252,8 +252,9 @@ def _common_mark(heads: list[str]) -> str:
     return tail[mark.start() :] if mark else tail
 
 
-def _prompt(messages: Sequence[Message]) -> list[Message]:
-    """The conversation up to its last question; nothing where it is of no form that is compared."""
+def as_prompt(messages: Sequence[Message]) -> list[Message]:
+    """The conversation up to its last question; nothing where Ollama reads it otherwise: with
+    tools, reasoning, two messages of one role in a row (it joins them), a system prompt later."""
     roles = [one.role for one in messages]
     if "user" not in roles:
         return []

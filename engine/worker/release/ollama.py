@@ -20,6 +20,7 @@ from engine.chat import Message
 from engine.release.modelfile import Modelfile, read_modelfile
 from engine.release.proof import Check
 from engine.text import one_line
+from engine.worker.release.go_template import as_prompt
 
 NAME = "prompts in Ollama"
 DEFAULT = "127.0.0.1:11434"
@@ -50,7 +51,8 @@ def prove_template(
     conversations: Sequence[Sequence[Message]],
     texts: Sequence[str],
 ) -> Check:
-    """Compare the prompts that Ollama makes of `conversations` with `texts`, which have no BOS.
+    """Compare the prompts that Ollama makes of `conversations` with `texts`, which have no BOS that
+    it adds (`bos.without_bos`). Conversations of another form than prompts are passed over.
 
     A model with a name of its own is created for it from the GGUF file and the Modelfile, and
     deleted again. "not proven" where no Ollama answers, or an old one.
@@ -58,6 +60,10 @@ def prove_template(
     settings = read_modelfile(modelfile)
     if not settings.template:
         return _not_proven("the Modelfile names none")
+    pairs = [(talk, text) for talk, text in zip(conversations, texts, strict=True)
+             if as_prompt(talk) == list(talk)]  # fmt: skip
+    if not pairs:
+        return _not_proven("no conversation can be compared")
     try:
         address = find_address(os.environ.get("OLLAMA_HOST", ""))
         version = str(_ask(address, "GET", "/api/version", patience=_ANSWERS_WITHIN)["version"])
@@ -67,13 +73,13 @@ def prove_template(
     try:
         _create(address, name, model_file, settings)
         try:
-            written = [_render(address, name, messages) for messages in conversations]
+            written = [_render(address, name, messages) for messages, _ in pairs]
         finally:
             with suppress(_Unanswered):
                 _ask(address, "DELETE", "/api/delete", {"model": name, "name": name})
     except _Unanswered as error:
         return _not_proven(f"Ollama {one_line(version)} {error}")
-    return _compare(written, texts, one_line(version))
+    return _compare(written, [text for _, text in pairs], one_line(version))
 
 
 def find_address(setting: str) -> _Address:

@@ -7,7 +7,7 @@ Its server listens on a free port of the loopback, and ends with the context man
 import gc
 import http.client
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +50,8 @@ class LlamaCpp:
 
     def render(
         self,
-        messages: Sequence[dict[str, Any]],
-        tools: Sequence[dict[str, Any]] = (),
+        messages: Sequence[Mapping[str, Any]],
+        tools: Sequence[Mapping[str, Any]] = (),
         *,
         answer_next: bool = True,
         **settings: Any,

@@ -11,7 +11,7 @@ from engine.worker.data import template_texts
 from engine.worker.data.chat_template import choose_template
 from engine.worker.model.loading import load_tokenizer
 from engine.worker.release import go_evaluate
-from engine.worker.release.bos import adds_bos
+from engine.worker.release.bos import adds_bos, without_bos
 from engine.worker.release.go_template import GoTemplate, go_template_of, probes
 from engine.worker.release.go_text import with_definitions, write_literal, write_value
 from tests.worker.data import families
@@ -63,8 +63,17 @@ def test_the_bundled_template_leaves_bos_to_llama_cpp() -> None:
     template = found(tokenizer)
 
     assert adds_bos(tokenizer)
+    assert without_bos("<|begin|><|user|>", tokenizer) == "<|user|>"
     assert "<|begin|>" not in template.text
     assert template.render(TALK[1:2]) == "<|user|>What is 2 + 2?<|assistant|>"
+
+
+@pytest.mark.parametrize("name", ["GEMMA2", "QWEN25"])
+def test_a_bos_that_nobody_adds_stays_in_the_prompt(name: str) -> None:
+    tokenizer = own(name)
+    text = choose_template(tokenizer, "chat").render(TALK[1:2], tokenizer, answer_next=True)
+
+    assert without_bos(text, tokenizer) == text == found(tokenizer).render(TALK[1:2])
 
 
 @pytest.mark.parametrize(

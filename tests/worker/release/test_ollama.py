@@ -189,6 +189,18 @@ def test_an_ollama_that_refuses_the_model_proves_nothing(
     assert "\n" not in check.summary
 
 
+def test_conversations_that_ollama_joins_are_passed_over(
+    ollama: Ollama, files: tuple[Path, Path]
+) -> None:
+    joined = [Message("user", "a"), Message("user", "b")]
+
+    check = prove_template(*files, [*TALKS, joined], [*TEXTS, "<|user|>a<|user|>b<|assistant|>"])
+    alone = prove_template(*files, [joined], [""])
+
+    assert check.summary == "2 prompts equal in Ollama 0.12.0"
+    assert alone.status == "not proven"
+
+
 def test_where_no_ollama_answers_nothing_is_proven(
     files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

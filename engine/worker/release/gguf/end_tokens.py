@@ -52,7 +52,7 @@ class EndKeys:
 
 def end_keys(ends: Sequence[int], tokens: Sequence[str]) -> EndKeys:
     """The keys for the ids `ends`, at least one; the first becomes `eos`."""
-    known = _known_by_text(tokens)
+    known = known_by_text(tokens)
     barred = _barred(tokens)
     left = [at for at in ends if at in barred]
     named = [at for at in ends[1:] if at not in known and at not in barred]
@@ -66,7 +66,8 @@ def end_keys(ends: Sequence[int], tokens: Sequence[str]) -> EndKeys:
     )
 
 
-def _known_by_text(tokens: Sequence[str]) -> set[int]:
+def known_by_text(tokens: Sequence[str]) -> set[int]:
+    """The ids at which llama.cpp stops because of their text, whatever the keys say."""
     return {at for at, text in enumerate(tokens) if text in END_TEXTS} - _barred(tokens)
 
 

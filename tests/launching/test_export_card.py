@@ -1,0 +1,44 @@
+"""What a model card cannot hold is refused before the queue, not after an hour of proofs."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.errors import EngineError
+from engine.launching.export import plan_export
+from tests.release.carded import make_recipe, write_measured, write_source
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"license": "free"}, "Unknown license"),
+        ({"base_id": "a/b--c"}, "not a model id"),
+        ({"limitations": "x" * 30_000}, "too long"),
+    ],
+)
+def test_what_a_card_cannot_hold_is_refused_at_once(
+    tmp_path: Path, wrong: dict[str, str], words: str
+) -> None:
+    source = write_source(tmp_path)
+    right = make_recipe(tmp_path, source=f"run:{source.stages[-1].name}", targets=["adapter"])
+    Path(right.out).parent.mkdir()
+    assert plan_export(right, tmp_path / "runs").recipe.license == ""
+    with pytest.raises(EngineError, match=words):
+        plan_export(make_recipe(tmp_path, source=right.source, targets=["adapter"], **wrong),
+                    tmp_path / "runs")  # fmt: skip
+
+
+def test_an_evaluation_of_other_weights_is_refused_at_once(tmp_path: Path) -> None:
+    source = write_source(tmp_path)
+    write_measured(tmp_path, source.root)
+    (tmp_path / "out").mkdir()
+    runs = tmp_path / "runs"
+    named = {"targets": ["adapter"], "report": "run:impact-child"}
+    planned = plan_export(make_recipe(tmp_path, source="run:child", **named), runs)
+    assert planned.recipe.report == "run:impact-child"
+    (runs / "impact-child" / "results.json").write_text(
+        (runs / "impact-child" / "results.json").read_text().replace("run:child", "run:gone")
+    )
+    with pytest.raises(EngineError, match="did not measure"):
+        plan_export(make_recipe(tmp_path, source="run:child", **named), runs)

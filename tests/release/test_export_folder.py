@@ -1,0 +1,48 @@
+"""The folder of an export: which of its parts are models, and how they are measured together."""
+
+import shlex
+from pathlib import Path
+
+from engine.compare.arms import Arm, parse_arm
+from engine.release.export_folder import comparison_command, list_arms, list_parts
+
+
+def make(out: Path, *files: str) -> Path:
+    for file in files:
+        (out / file).parent.mkdir(parents=True, exist_ok=True)
+        (out / file).touch()
+    return out
+
+
+def test_the_merged_model_and_each_file_are_arms(tmp_path: Path) -> None:
+    out = make(
+        tmp_path / "an export", "merged/SHA256SUMS", "adapter/SHA256SUMS", "gguf/SHA256SUMS",
+        "gguf/my-run-F16.gguf", "gguf/my-run-Q8_0.gguf", "gguf/other-Q8_0.gguf", "gguf/Modelfile",
+    )  # fmt: skip
+    arms = {arm.name: Path(arm.checkpoint) for arm in list_arms(out)}
+    assert arms == {
+        "merged": out / "merged",
+        "f16": out / "gguf" / "my-run-F16.gguf",
+        "q8_0": out / "gguf" / "my-run-Q8_0.gguf",
+        "other-Q8_0": out / "gguf" / "other-Q8_0.gguf",
+    }
+    assert [part.name for part in list_parts(out)] == ["adapter", "merged", "gguf"]
+
+
+def test_the_command_names_arms_that_can_be_read_again(tmp_path: Path) -> None:
+    out = make(tmp_path / "an export+", "merged/SHA256SUMS", "gguf/m-Q8_0.gguf")
+    words = shlex.split(comparison_command(Arm("lora", "base", "a"), out, "run:one"))
+    assert words[:2] == ["finetop", "evaluate"]
+    places = [at + 1 for at, word in enumerate(words) if word == "--arm"]
+    given = [parse_arm(words[at]) for at in places]
+    assert given[0] == Arm("run", "base", "a")
+    assert [arm.checkpoint for arm in given[1:]] == [
+        str(out / "merged"), str(out / "gguf" / "m-Q8_0.gguf")
+    ]  # fmt: skip
+    assert words[-2:] == ["--suite", "run:one"]
+    assert "--suite" not in comparison_command(Arm("lora", "base"), out)
+
+
+def test_an_adapter_alone_is_nothing_to_measure_beside_its_run(tmp_path: Path) -> None:
+    out = make(tmp_path / "out", "adapter/SHA256SUMS")
+    assert comparison_command(Arm("lora", "run:one"), out) == ""
