@@ -62,6 +62,10 @@ def test_the_recipe_names_all_by_what_is_valid_from_any_folder(
     monkeypatch.chdir(tmp_path)
     evaluation = directory.create(root, EvaluateRecipe(name="measured"))
     status.write(evaluation, Status(State.DONE))
+    asked: list[str] = []  # what is in it is for the card
+    monkeypatch.setattr(
+        "engine.launching.export.find_report", lambda source, report, runs: asked.append(report)
+    )
     launch_export(dataclasses.replace(recipe, out="out", report=evaluation.path.name), root)
     ((made, parents),) = started
     assert made.out == str(tmp_path / "out")
@@ -69,6 +73,7 @@ def test_the_recipe_names_all_by_what_is_valid_from_any_folder(
     assert made.targets == ["merged", "gguf:q8_0"]
     assert made.report == f"run:{evaluation.path.name}"
     assert parents == [f"run:{run.path.name}", made.report]
+    assert asked == [made.report]
 
 
 @pytest.mark.parametrize(

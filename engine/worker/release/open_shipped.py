@@ -48,6 +48,7 @@ _MATTERS = (
 )
 _FREE = frozenset(
     {
+        "_model_name_or_path",  # of GGUF files that were loaded: a path or a name, no setting
         "_name_or_path",
         "architectures",
         "bos_token_id",
