@@ -252,7 +252,7 @@ class Actions:
     def find_exportable(self, path: Path) -> "Exportable":
         """In which forms a run can be exported, and what each takes of the disk."""
         from engine.launching.export_source import find_source
-        from engine.release.base_identity import find_base_id, is_bundled
+        from engine.release.card.base_identity import find_base_id, is_bundled
         from engine.release.disk_need import measure_need
         from engine.release.targets import parse_targets
         from tui.screens.export_window import FORMS, Exportable

@@ -18,11 +18,11 @@ from engine.jobs.store import Store, open_store
 from engine.launching.export_source import find_source
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
-from engine.release.base_identity import check_hub_id, find_base_id
-from engine.release.card_impact import find_report
+from engine.release.card.base_identity import check_hub_id, find_base_id
+from engine.release.card.card_impact import find_report
+from engine.release.card.licenses import parse_license
 from engine.release.disk_need import DiskNeed, check_room, measure_need
 from engine.release.gguf_targets import check_gguf_targets
-from engine.release.licenses import parse_license
 from engine.release.source import ExportSource
 from engine.release.targets import Target, parse_targets
 

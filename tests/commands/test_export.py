@@ -16,7 +16,7 @@ from engine.jobs.status import Failure, State, Status
 from engine.launching.export import PlannedExport
 from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from engine.recipes.settings import Model
-from engine.release import base_identity
+from engine.release.card import base_identity
 from engine.release.checksums import write_sums
 from engine.release.proof import TargetProof, encode_proofs
 from tests.checkpoints.made import make_adapter, make_model

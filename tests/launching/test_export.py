@@ -16,7 +16,7 @@ from engine.launching.export import LONGEST_TEXT, check_export, launch_export, p
 from engine.launching.in_use import find_users_of_run
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe, TrainRecipe
 from engine.recipes.settings import Model
-from engine.release import base_identity
+from engine.release.card import base_identity
 from tests.checkpoints.made import make_adapter, make_model
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import EngineError
 from engine.launching.export import plan_export
-from tests.release.carded import make_recipe, write_measured, write_source
+from tests.release.card.carded import make_recipe, write_measured, write_source
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from engine.release import disk_need
 from engine.release.disk_need import MOST_KEPT, PLACES, check_room, measure_need
 from engine.release.source import ExportSource
 from engine.release.targets import parse_targets
-from engine.worker.release import proof_rows
+from engine.worker.release.proving import proof_rows
 from tests.checkpoints.made import make_adapter, make_model, pack
 
 CARD = disk_need._CARD

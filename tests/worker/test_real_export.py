@@ -13,9 +13,9 @@ from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from engine.recipes.settings import Model
 from engine.release.proof import Check, read_proofs
 from engine.worker import export
-from engine.worker.release import prove
-from engine.worker.release.proof_spec import ProofSpec
-from engine.worker.release.proof_steps import prove as prove_here
+from engine.worker.release.proving import prove
+from engine.worker.release.proving.proof_spec import ProofSpec
+from engine.worker.release.proving.proof_steps import prove as prove_here
 from tests.worker.here import begin_here
 from tests.worker.release.made_exports import lora_source
 from tui.cli import main

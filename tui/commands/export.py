@@ -159,7 +159,7 @@ def _read_text(written: str) -> str:
 def _settle_base_id(root: Path, base_id: str, *, ask: bool) -> str:
     """What the Hub calls the base, remembered from now on; asked for once on a terminal. Empty
     where it stays unknown."""
-    from engine.release.base_identity import is_bundled, remember_base_id
+    from engine.release.card.base_identity import is_bundled, remember_base_id
 
     if not base_id and ask and not is_bundled(root) and sys.stdin.isatty() and sys.stderr.isatty():
         question = f"What does the Hub call {one_line(root.name)}? ORG/NAME, empty: not known: "

@@ -22,7 +22,7 @@ from engine.release.targets import Target
 from engine.safe_open import list_files
 from engine.worker.attempt import Attempt
 from engine.worker.release.progress import ExportProgress, ExportStep
-from engine.worker.release.proof_spec import ProofSpec
+from engine.worker.release.proving.proof_spec import ProofSpec
 
 if TYPE_CHECKING:
     import torch
@@ -110,8 +110,8 @@ class ExportBuild:
         return shipped
 
     def _write_adapter(self) -> Path:
-        from engine.worker.release.adapter_folder import write_adapter
-        from engine.worker.release.tokenizer_folder import write_tokenizer
+        from engine.worker.release.writing.adapter_folder import write_adapter
+        from engine.worker.release.writing.tokenizer_folder import write_tokenizer
 
         folder = self._folder / "adapter"
         write_adapter(self._source, folder, self._attempt.log, self._recipe.base_id)
@@ -119,8 +119,8 @@ class ExportBuild:
         return folder
 
     def _write_merged(self) -> None:
-        from engine.worker.release.merged_folder import write_merged
-        from engine.worker.release.tokenizer_folder import write_tokenizer
+        from engine.worker.release.writing.merged_folder import write_merged
+        from engine.worker.release.writing.tokenizer_folder import write_tokenizer
 
         named = self._recipe.dtype
         dtype = None if named == "auto" else _torch_type(named)
@@ -140,15 +140,18 @@ class ExportBuild:
         folder.mkdir(exist_ok=True)
         name = slugify(self._source.arm.name)
         file = folder / name_gguf(name, target.quantization, self._merged)
-        write_gguf(self._merged, file, target.quantization, self._ends, self.progress.tick)
+        notes = write_gguf(self._merged, file, target.quantization, self._ends, self.progress.tick)
         if self._modelfile is None or target.quantization == _PREFERRED:
-            from engine.worker.release.ollama_files import write_ollama_files
+            from engine.worker.release.ollama.ollama_files import write_ollama_files
 
-            self._modelfile = write_ollama_files(self._merged, file, self._ends)
+            self._modelfile, more = write_ollama_files(self._merged, file, self._ends)
+            notes += more
+        for note in dict.fromkeys(notes):
+            self._attempt.log(f"{file.name}: {note}")
         return file, target.quantization or self._dtype
 
     def _prove(self, target: Target, shipped: Path, dtype: str) -> Sequence[Check]:
-        from engine.worker.release.prove import run_proof
+        from engine.worker.release.proving.prove import run_proof
 
         source = self._source
         spec = ProofSpec(
@@ -171,13 +174,13 @@ class ExportBuild:
         checks = run_proof(spec, self._folder, self.progress.tick_part)
         if self._modelfile is None or target.form != "gguf":
             return checks
-        from engine.worker.release.ollama_files import check_template
+        from engine.worker.release.ollama.ollama_files import check_template
 
         return [*checks, check_template(self._merged, shipped, self._modelfile)]
 
     def _describe(self, runs: Sequence[Path]) -> None:
         """Model card, proof, curves and checksums of each folder."""
-        from engine.worker.release.card_files import write_card_files
+        from engine.worker.release.writing.card_files import write_card_files
 
         job = self._attempt.directory.path
         private = [

@@ -6,7 +6,7 @@ Owns what llama.cpp does under each value of `tokenizer.ggml.pre` that is known 
 
 from tokenizers import Regex, pre_tokenizers
 
-from engine.worker.release.gguf.pre_tokenizers import TABLE, PreTokenizer
+from engine.worker.tokenizers.pre_tokenizers import TABLE, PreTokenizer
 
 _GPT2 = (
     "", "gpt-2", "gpt2", "phi-2", "jina-es", "jina-de", "jina-v2-es", "jina-v2-de", "jina-v1-en",

@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.compare.arms import Arm
 from engine.release.source import ExportSource
-from engine.worker.release.proof_spec import ProofSpec
+from engine.worker.release.proving.proof_spec import ProofSpec
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from engine.release.proof import PROOF_FILE, Check, encode_proofs
-from engine.worker.release.proof_spec import ProofSpec
+from engine.worker.release.proving.proof_spec import ProofSpec
 
 PASSED = Check("weights differ", "passed", "2 of 2 tensors differ.")
 FAILED = Check("same answers", "failed", "1 of 20 differs.", differences=("prompt 3: 'a', 'b'",))
@@ -76,16 +76,19 @@ class StandIns:
 
     def _write_gguf(
         self, checkpoint: Path, file: Path, quantization: str, ends: Any, tick: Any
-    ) -> None:
+    ) -> tuple[str, ...]:
         self.before("gguf")
         assert (checkpoint / "model.safetensors").is_file()
         assert tuple(ends) == (1, 2)
         self._write(file, tick)
+        return ()
 
-    def _write_modelfile(self, checkpoint: Path, file: Path, ends: Any) -> Path:
+    def _write_modelfile(
+        self, checkpoint: Path, file: Path, ends: Any
+    ) -> tuple[Path, tuple[str, ...]]:
         path = file.parent / "Modelfile"
         path.write_text(f"FROM ./{file.name}\n")
-        return path
+        return path, ()
 
     def _prove(self, spec: ProofSpec, folder: Path, tick: Any) -> list[Check]:
         self.before("proof")

@@ -17,7 +17,7 @@ from tokenizers import (
 )
 from transformers import PreTrainedTokenizerFast
 
-from engine.worker.release.gguf.pre_tokenizers import PreTokenizer
+from engine.worker.tokenizers.pre_tokenizers import PreTokenizer
 
 _FAST: Any = PreTrainedTokenizerFast
 TEXT = [

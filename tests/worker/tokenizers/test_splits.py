@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.worker.release.gguf.pre_tokenizers import TABLE
+from engine.worker.tokenizers.pre_tokenizers import TABLE
 from engine.worker.tokenizers.splits import same_split, split_of, takes_whole_words
 from tests.worker.release.tokenizers_for_gguf import PROBES, pre_tokenizer
 

@@ -17,10 +17,10 @@ from engine.errors import EngineError
 from engine.text import one_line
 from engine.worker.data.chat_template import leading_ids
 from engine.worker.model.loading import load_tokenizer
-from engine.worker.release.bos import adds_bos
+from engine.worker.release.gguf.bos import adds_bos
 from engine.worker.release.gguf.end_tokens import EndKeys, end_keys
-from engine.worker.release.gguf.pre_tokenizers import pre_tokenizer_of
 from engine.worker.release.gguf.sentence_pieces import read_sentence_pieces
+from engine.worker.tokenizers.pre_tokenizers import pre_tokenizer_of
 
 ADAPTER_OR_MERGED = "Export adapter or merged."
 _ROLES = ("bos", "unk", "pad", "sep", "mask")

@@ -18,6 +18,7 @@ from engine.errors import EngineError
 from engine.release.gguf_targets import QUANTIZED_TYPES, check_type, find_checkout
 from engine.release.targets import WRITTEN_TYPES
 from engine.text import one_line
+from engine.worker.model.stored_tensors import StoredTensor, folder_tensors
 from engine.worker.release.gguf import llamacpp
 from engine.worker.release.gguf.encode import (
     FILE_TYPES,
@@ -37,7 +38,6 @@ from engine.worker.release.gguf.llamacpp import Tick
 from engine.worker.release.gguf.rope import rope_tensors
 from engine.worker.release.gguf.vocabulary import GgufVocabulary, vocabulary_of
 from engine.worker.release.gguf.whole_file import aside, publish
-from engine.worker.release.stored_tensors import StoredTensor, folder_tensors
 
 Array = np.ndarray[Any, Any]
 _OWN_TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
@@ -45,8 +45,9 @@ _OWN_TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 
 def write_gguf(
     checkpoint: Path, file: Path, quantization: str, ends: Sequence[int], tick: Tick
-) -> None:
-    """The GGUF file of a Hugging Face folder with safetensors.
+) -> tuple[str, ...]:
+    """The GGUF file of a Hugging Face folder with safetensors; what llama.cpp does otherwise with
+    its texts, a sentence each.
 
     `quantization`: "" for the weights' own type, else as `Target.quantization`; `ends`: the ids of
     every token that ends an answer; `tick(done, total)`: bytes of weights. The model's name in it
@@ -54,31 +55,31 @@ def write_gguf(
     """
     config = read_config(checkpoint)
     if quantization and quantization not in WRITTEN_TYPES:
-        _write_quantized(checkpoint, file, quantization, ends, tick)
-        return
+        return _write_quantized(checkpoint, file, quantization, ends, tick)
     if config.model_type not in FAMILIES and find_checkout():
         llamacpp.convert(
             checkpoint, file, quantization or own_type(checkpoint), name_model(file), tick
         )
-        return
-    _write(config, checkpoint, file, quantization or own_type(checkpoint), ends, tick)
+        return ()
+    return _write(config, checkpoint, file, quantization or own_type(checkpoint), ends, tick)
 
 
 def _write_quantized(
     checkpoint: Path, file: Path, quantization: str, ends: Sequence[int], tick: Tick
-) -> None:
+) -> tuple[str, ...]:
     """Of the file in the weights' own type, where that was written beside it; else of one that is
     written for this and removed."""
     check_type(quantization)
     own = file.with_name(name_gguf(name_model(file), "", checkpoint))
     if own.is_file():
         llamacpp.quantize(own, file, quantization, tick)
-        return
+        return ()  # they were told of that file
     with aside(own) as beside:
-        write_gguf(checkpoint, beside, "", ends, lambda done, size: tick(done, 2 * size))
+        notes = write_gguf(checkpoint, beside, "", ends, lambda done, size: tick(done, 2 * size))
         llamacpp.quantize(
             beside, file, quantization, lambda done, size: tick(size + done, 2 * size)
         )
+    return notes
 
 
 def name_gguf(name: str, quantization: str, checkpoint: Path) -> str:
@@ -116,7 +117,7 @@ def own_type(checkpoint: Path) -> str:
 
 def _write(
     config: Any, checkpoint: Path, file: Path, quantization: str, ends: Sequence[int], tick: Tick
-) -> None:
+) -> tuple[str, ...]:
     family = family_of(config)
     check_expressible(config, family)
     stored = folder_tensors(checkpoint).tensors
@@ -137,6 +138,7 @@ def _write(
         finally:
             writer.close()
         publish(beside, file)
+    return vocabulary.notes
 
 
 def _safe_name(name: str, vocabulary: GgufVocabulary) -> str:

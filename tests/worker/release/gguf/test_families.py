@@ -16,7 +16,7 @@ from engine.release.source import ExportSource
 from engine.worker.release.gguf.demands import DEMANDS
 from engine.worker.release.gguf.families import FAMILIES
 from engine.worker.release.gguf.metadata_check import check_metadata
-from engine.worker.release.open_shipped import open_shipped
+from engine.worker.release.proving.open_shipped import open_shipped
 from tests.worker.release.gguf.tiny_models import (
     GEMMA,
     SIZE,

@@ -1,0 +1,1 @@
+"""Ollama's Modelfile and its language of templates."""

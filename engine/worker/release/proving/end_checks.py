@@ -1,0 +1,137 @@
+"""Whether what is shipped stops wherever a trained answer ends: in transformers, llama.cpp, Ollama.
+
+Reads what each of them goes by, `generation_config.json`, the header of a GGUF file and the
+Modelfile. That a model then does stop is what tests of these programs show.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.release.proof import Check
+from engine.safe_open import read_file
+from engine.worker.release.gguf.end_tokens import known_by_text
+from engine.worker.release.proving.proof_spec import ProofSpec
+from engine.worker.release.proving.shipped_texts import TextPair, show
+
+ENDS = "every end token stops"
+BASE_ENDS = "end tokens that the base brings along"
+OLLAMA_ENDS = "every end token stops in Ollama"
+_KEYS = ("eos", "eot", "eom", "fim_pad", "fim_rep", "fim_sep")
+"""Of tokens at which llama.cpp stops, as `tokenizer.ggml.…_token_id`."""
+_CONFIG = "generation_config.json"
+_MOST_BYTES = 1 << 22
+_STOP = re.compile(r"^\s*PARAMETER\s+stop\s+(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+def check_ends(spec: ProofSpec, pair: TextPair) -> list[Check]:
+    """Where it stops, of a folder or of a GGUF file with its Modelfile."""
+    if not spec.ends:
+        return [Check(ENDS, "failed", "The run names no token that ends an answer.")]
+    if pair.gguf is None:
+        checks = [_check_config(spec, pair)]
+        if spec.shipped_base is not None:
+            checks.append(_state_base(spec, pair, spec.shipped_base))
+        return checks
+    return [_check_header(spec, pair, pair.gguf.header), _check_modelfile(spec, pair)]
+
+
+def stops_in_llamacpp(header: Mapping[str, Any], pieces: Sequence[str]) -> set[int]:
+    """The ids at which llama.cpp ends an answer: by key, and by the text of a token."""
+    keys = (header.get(f"tokenizer.ggml.{name}_token_id") for name in _KEYS)
+    by_key = {at for at in keys if isinstance(at, int) and 0 <= at < len(pieces)}
+    return by_key | set(known_by_text(pieces))
+
+
+def modelfile_stops(text: str) -> list[str]:
+    """The texts of `PARAMETER stop` in a Modelfile."""
+    stops = []
+    for value in _STOP.findall(text):
+        for quote in ('"""', '"'):
+            if len(value) >= 2 * len(quote) and value.startswith(quote) and value.endswith(quote):
+                value = value[len(quote) : -len(quote)]
+                break
+        stops.append(value)
+    return stops
+
+
+def _check_config(spec: ProofSpec, pair: TextPair) -> Check:
+    try:
+        stops = _stops_of(spec.shipped)
+    except (OSError, ValueError, AttributeError) as error:
+        return _unreadable(ENDS, _CONFIG, error)
+    return _judge(ENDS, spec, pair, stops, _CONFIG)
+
+
+def _state_base(spec: ProofSpec, pair: TextPair, base: Path) -> Check:
+    """Of an adapter: transformers and PEFT go by the base's file, unless they are given ours."""
+    try:
+        stops = _stops_of(base)
+    except (OSError, ValueError, AttributeError):
+        stops = set()  # no such file: it has no ends of its own
+    absent = [at for at in spec.ends if at not in stops]
+    facts = {"ends": list(spec.ends), "of_base": sorted(stops)}
+    if not absent:
+        summary = "The base, whose file transformers goes by, stops at every one of them too."
+        return Check(BASE_ENDS, "passed", summary, facts)
+    named = ", ".join(show(str(pair.run.convert_ids_to_tokens(at))) for at in absent)
+    summary = (
+        f"With an adapter transformers goes by the base's {_CONFIG}, which lacks {named}: set "
+        "model.generation_config = GenerationConfig.from_pretrained(FOLDER)."
+    )
+    return Check(BASE_ENDS, "stated", summary, facts)
+
+
+def _stops_of(folder: Path) -> set[int]:
+    own = json.loads(read_file(folder / _CONFIG, _MOST_BYTES)).get("eos_token_id")
+    return set(own if isinstance(own, list) else [] if own is None else [own])
+
+
+def _check_header(spec: ProofSpec, pair: TextPair, header: Mapping[str, Any]) -> Check:
+    assert pair.gguf is not None
+    stops = stops_in_llamacpp(header, pair.gguf.vocabulary.pieces)
+    return _judge(ENDS, spec, pair, stops, "llama.cpp's end tokens")
+
+
+def _judge(name: str, spec: ProofSpec, pair: TextPair, stops: set[int], where: str) -> Check:
+    texts = {at: str(pair.run.convert_ids_to_tokens(at)) for at in spec.ends}
+    absent = [at for at in spec.ends if at not in stops]
+    facts = {"ends": list(spec.ends), "texts": list(texts.values()), "stops": sorted(stops)}
+    if absent:
+        lines = tuple(f"{at} {show(texts[at])} is not in {where}" for at in absent)
+        return Check(name, "failed", f"{len(absent)} of {len(spec.ends)} end tokens do not stop.",
+                     facts, lines)  # fmt: skip
+    named = ", ".join(show(text) for text in texts.values())
+    return Check(name, "passed", f"All {len(spec.ends)}: {named}.", facts)
+
+
+def _check_modelfile(spec: ProofSpec, pair: TextPair) -> Check:
+    path = spec.shipped.parent / "Modelfile"
+    if not path.is_file():
+        return Check(OLLAMA_ENDS, "not proven", "There is no Modelfile beside the file.")
+    try:
+        text = read_file(path, _MOST_BYTES).decode()
+    except (OSError, ValueError) as error:
+        return _unreadable(OLLAMA_ENDS, path.name, error)
+    stops = modelfile_stops(text)
+    wanted = [str(pair.run.convert_ids_to_tokens(at)) for at in spec.ends]
+    absent = [one for one in wanted if one not in stops]
+    facts = {"ends": wanted, "stops": stops}
+    if absent:
+        lines = tuple(f"PARAMETER stop {show(one)} is missing" for one in absent)
+        summary = f"{len(absent)} of {len(wanted)} end tokens are no stop of the Modelfile."
+        return Check(OLLAMA_ENDS, "failed", summary, facts, lines)
+    return Check(OLLAMA_ENDS, "passed", f"All {len(wanted)} are stops of the Modelfile.", facts)
+
+
+def _unreadable(name: str, file: str, error: Exception) -> Check:
+    # No path of this machine: a proof is read elsewhere.
+    reason = error.strerror if isinstance(error, OSError) else str(error)
+    return Check(
+        name,
+        "failed",
+        f"{file} cannot be read: {show(reason or '')}.",
+        differences=(f"{file}: {show(reason or '')}",),
+    )

@@ -1,0 +1,1 @@
+"""The folders of an export: weights, tokenizers, and the files beside them."""

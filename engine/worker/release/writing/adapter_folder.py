@@ -1,0 +1,207 @@
+"""The adapter of an export: PEFT's two files, for the model that all training began with.
+
+A run whose base is an earlier stage with its adapter merged in becomes one adapter on the root:
+the ranks of its stages side by side, their scales multiplied into the weights. Refuses stages whose
+sum is no LoRA: DoRA stretches the weights, and others replace some.
+"""
+
+import dataclasses
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from engine import atomic
+from engine.checkpoints import checkpoint_list
+from engine.checkpoints.adapter_config import NAME, explain_no_strength, read_adapter_config
+from engine.checkpoints.run_outputs import MERGED, find_run_around, read_checkpoint
+from engine.errors import EngineError
+from engine.release.source import ExportSource
+from engine.worker.release.writing.folders import made_whole
+
+Say = Callable[[str], None]
+Tensors = dict[str, torch.Tensor]
+WEIGHTS = "adapter_model.safetensors"
+
+_WAY_OUT = "Export the whole model instead (--as merged)."
+_IN = (".lora_A.weight", ".lora_embedding_A")
+"""Ends of the names of tensors with the rank as their first dimension."""
+_OUT = (".lora_B.weight", ".lora_embedding_B")
+"""The same with the rank as their second, for each of `_IN`."""
+_FROZEN = ".base_layer.weight"
+_PREFIX = "base_model.model."
+_FREE = frozenset({
+    "alpha_pattern", "auto_mapping", "base_model_name_or_path", "ensure_weight_tying",
+    "exclude_modules", "fan_in_fan_out", "inference_mode", "init_lora_weights", "layers_pattern",
+    "layers_to_transform", "lora_alpha", "lora_dropout", "megatron_core", "peft_type",
+    "peft_version", "r", "rank_pattern", "revision", "target_modules", "task_type", "use_rslora",
+    "eva_config", "runtime_config",
+})  # fmt: skip
+"""Settings that a stage may have: those that are in its tensors, or say nothing of them."""
+
+
+def write_adapter(source: ExportSource, folder: Path, say: Say, base_name: str = "") -> None:
+    """Write `adapter_config.json` and `adapter_model.safetensors` into `folder`, made here.
+
+    `base_name` is the hub id of the source's root, empty where nobody knows one; no path or
+    revision is written. `say` is told where stages become one. Raises EngineError where no single
+    adapter on the root is the same model, and FileExistsError for a folder that is not empty.
+    """
+    if source.adapter is None:
+        raise EngineError(
+            "There is no adapter: the run trained all weights.", str(source.base), _WAY_OUT
+        )
+    stages = find_adapters(source)
+    if len(stages) == 1:
+        config, tensors = dict(read_adapter_config(stages[0])), read_tensors(stages[0])
+    else:
+        config, tensors = join_stages(
+            [(read_adapter_config(at), read_tensors(at)) for at in stages]
+        )
+        say(
+            f"{len(stages)} stages are one adapter of rank {config['r']}; what merging rounded "
+            "between them is not in it"
+        )
+    with made_whole(folder) as aside:
+        save_file(tensors, aside / WEIGHTS, metadata={"format": "pt"})
+        atomic.write_json(aside / NAME, make_public(config, base_name))
+
+
+def find_adapters(source: ExportSource) -> list[Path]:
+    """The adapters that make the source's model of its root, the first stage first.
+
+    Raises EngineError where weights of the root were trained whole in between, or a stage is gone.
+    """
+    assert source.adapter is not None, "only an adapter has stages"
+    found, base = [source.adapter], source.base
+    while base.resolve() != source.root.resolve():
+        run = find_run_around(base)
+        if run is None or base.name != MERGED:
+            raise _refusal(f"{base} was trained whole, and is not the root model")
+        ref = read_checkpoint(run)
+        try:
+            before = checkpoint_list.resolve(ref or "", source.stages)
+        except EngineError as error:
+            raise _refusal(f"what {run.name} merged is not found: {error.title}") from error
+        if before.kind != "adapter" or before.base_path is None:
+            raise _refusal(f"what {run.name} merged is no adapter, or has no base: {ref}")
+        found.insert(0, before.path)
+        base = before.base_path
+    return found
+
+
+def read_tensors(folder: Path) -> Tensors:
+    """The tensors of an adapter. Raises EngineError."""
+    try:
+        return load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise EngineError("The adapter cannot be read.", f"{folder / WEIGHTS}: {error}") from error
+
+
+def join_stages(
+    stages: Sequence[tuple[Mapping[str, Any], Tensors]],
+) -> tuple[dict[str, Any], Tensors]:
+    """Config and tensors of one LoRA adapter that adds what all `stages` add, one on the other.
+
+    With A (r, in) and B (out, r) of a layer in each stage and its scale s, the sum of s B A is
+    [s1 B1, s2 B2 ...] [A1; A2; ...]: alpha equals the rank. Raises EngineError.
+    """
+    for config, tensors in stages:
+        if (reason := explain_apart(config, tensors)) is not None:
+            raise _refusal(reason)
+    parts: dict[tuple[str, int], tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
+    for config, tensors in stages:
+        for name, first in tensors.items():
+            kind = _kind_of(name, _IN)
+            if kind is None:
+                continue
+            layer = name.removesuffix(_IN[kind])
+            inner, outer = parts.setdefault((layer, kind), ([], []))
+            inner.append(first)
+            scale = find_scale(config, layer.removeprefix(_PREFIX), len(first))
+            outer.append(tensors[layer + _OUT[kind]] * scale)
+    joined: Tensors = {}
+    ranks: dict[str, int] = {}
+    for (layer, kind), (inner, outer) in parts.items():
+        joined[layer + _IN[kind]] = torch.cat(inner, dim=0).contiguous()
+        joined[layer + _OUT[kind]] = torch.cat(outer, dim=1).contiguous()
+        ranks[layer.removeprefix(_PREFIX)] = sum(map(len, inner))
+    most = max(ranks.values())
+    others = {layer: rank for layer, rank in sorted(ranks.items()) if rank != most}
+    return dict(stages[-1][0]) | {
+        "r": most,
+        "lora_alpha": most,
+        "rank_pattern": others,
+        "alpha_pattern": others,
+        "use_rslora": False,
+        "init_lora_weights": True,
+        "target_modules": sorted(ranks),
+        "exclude_modules": None,
+        "layers_to_transform": None,
+        "layers_pattern": None,
+        "eva_config": None,
+    }, joined
+
+
+def explain_apart(config: Mapping[str, Any], tensors: Tensors) -> str | None:
+    """Why what a stage changes cannot be joined with that of others; None where it can."""
+    if (reason := explain_no_strength(config)) is not None:
+        return reason
+    if config.get("use_dora"):
+        return "it is DoRA, which stretches the weights (use_dora)"
+    if config.get("modules_to_save"):
+        return f"it trained whole modules (modules_to_save = {config['modules_to_save']})"
+    usual = _usual_settings()
+    for name, value in config.items():
+        if name not in _FREE and value and value != usual.get(name):
+            return f"it has the setting {name} = {value}"
+    # PEFT saves the frozen embedding beside what it adds to it: that of this stage's own base.
+    factors = {name: one for name, one in tensors.items() if not name.endswith(_FROZEN)}
+    odd = [name for name, one in factors.items() if not _is_factor(name) or one.dim() != 2]
+    return f"it has the tensor {odd[0]}" if odd else None
+
+
+def find_scale(config: Mapping[str, Any], layer: str, rank: int) -> float:
+    """The factor on what a LoRA adds to a layer: alpha over the rank, or over its root."""
+    from peft.utils.other import get_pattern_key
+
+    pattern: Mapping[str, float] = config.get("alpha_pattern") or {}
+    key = get_pattern_key(list(pattern), layer)
+    alpha = float(pattern.get(key, config["lora_alpha"]))
+    return alpha / (math.sqrt(rank) if config.get("use_rslora") else rank)
+
+
+def make_public(config: Mapping[str, Any], base_name: str) -> dict[str, Any]:
+    """The config as others may read it: it names the base by its hub id, and no path."""
+    named = {"base_model_name_or_path": base_name, "revision": None, "inference_mode": True}
+    return {name: _without_paths(value) for name, value in config.items()} | named
+
+
+def _without_paths(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_paths(one) for name, one in value.items()}
+    is_path = isinstance(value, str) and (Path(value).is_absolute() or value.startswith("~"))
+    return None if is_path else value
+
+
+def _usual_settings() -> dict[str, Any]:
+    from peft import LoraConfig
+
+    return json.loads(json.dumps(dataclasses.asdict(LoraConfig()), default=str))  # type: ignore[no-any-return]
+
+
+def _kind_of(name: str, ends: Sequence[str]) -> int | None:
+    return next((kind for kind, end in enumerate(ends) if name.endswith(end)), None)
+
+
+def _is_factor(name: str) -> bool:
+    return _kind_of(name, (*_IN, *_OUT)) is not None
+
+
+def _refusal(reason: str) -> EngineError:
+    return EngineError("The stages of this run are not one adapter.", reason, _WAY_OUT)

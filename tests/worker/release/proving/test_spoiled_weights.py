@@ -1,0 +1,390 @@
+"""Exports that are spoiled in one way each: the proof of weights and answers names what differs."""
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from engine.compare.arms import Arm
+from engine.release.proof import Check
+from engine.release.source import ExportSource
+from engine.worker.model import loading
+from engine.worker.release.proving.proof_spec import ProofSpec
+from engine.worker.release.proving.proof_steps import prove
+from tests.worker.families import save_family
+from tests.worker.release.made_exports import full_source, lora_source, spec_of, write_held_out
+
+Tensors = dict[str, torch.Tensor]
+Q = "model.layers.1.self_attn.q_proj.weight"
+DOWN = "model.layers.0.mlp.down_proj.weight"
+HEAD, EMBEDDING = "lm_head.weight", "model.embed_tokens.weight"
+
+
+@dataclasses.dataclass(frozen=True)
+class Made:
+    """A run, and a correct merged folder of it."""
+
+    source: ExportSource
+    merged: Path
+    reference: Path
+
+    def spec(self, shipped: Path, target: str = "merged", **changes: Any) -> ProofSpec:
+        small: dict[str, Any] = {"prompts": 2, "rows": 4, "reference": self.reference}
+        return spec_of(self.source, shipped, target, **(small | changes))
+
+
+def merge(base: Path, adapter: Path) -> Any:
+    """The plain model with the adapter added, in float32."""
+    model = loading.load_base(base, torch.device("cpu"), torch.float32)
+    return loading.attach_adapter(model, adapter).merge_and_unload()
+
+
+def make(source: ExportSource, folder: Path, dtype: torch.dtype = torch.float32) -> Made:
+    assert source.adapter is not None
+    merged = folder / "merged"
+    merge(source.base, source.adapter).to(dtype).save_pretrained(merged)
+    reference = folder / "reference"
+    reference.mkdir()
+    return Made(source, merged, reference)
+
+
+def family(name: str, folder: Path) -> ExportSource:
+    """A LoRA run on a tiny model of a family."""
+    return family_on(save_family(name, folder / "base"), folder, ["q_proj", "v_proj", "down_proj"])
+
+
+def family_on(base: Path, folder: Path, modules: list[str]) -> ExportSource:
+    """A LoRA run of these modules on a base."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    torch.manual_seed(3)
+    config = LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=modules)
+    model: Any = get_peft_model(AutoModelForCausalLM.from_pretrained(base), config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.add_(torch.randn_like(weight) * 0.1)
+    model.save_pretrained(str(folder / "adapter"))
+    arm = Arm("tuned", str(base), str(folder / "adapter"))
+    held_out = write_held_out(folder / "held_out.jsonl")
+    return ExportSource(
+        arm, base, folder / "adapter", base, base, None, base, None, (), held_out, "none"
+    )
+
+
+@pytest.fixture(scope="module")
+def lora(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("lora")
+    return make(lora_source(folder, modules_to_save=["lm_head"]), folder)
+
+
+@pytest.fixture(scope="module")
+def windowed(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Gemma 2: soft caps, norms with an offset, a tied head, a window of 8 tokens."""
+    folder = tmp_path_factory.mktemp("gemma2")
+    return make(family("gemma2", folder), folder)
+
+
+@pytest.fixture(scope="module")
+def biased(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    folder = tmp_path_factory.mktemp("qwen2")
+    return make(family("qwen2", folder), folder)
+
+
+def look(spec: ProofSpec, scratch: Path) -> list[Check]:
+    return prove(spec, scratch, lambda activity, done, total: None)
+
+
+def complaints(checks: list[Check]) -> str:
+    return "\n".join(f"{one.name}: {line}" for one in checks for line in one.differences)
+
+
+def spoil(made: Made, folder: Path, change: Callable[[Tensors], None]) -> Path:
+    shutil.copytree(made.merged, folder)
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    tensors = {name: tensor.contiguous() for name, tensor in tensors.items()}
+    save_file(tensors, folder / "model.safetensors", {"format": "pt"})
+    return folder
+
+
+def set_config(made: Made, folder: Path, **changes: Any) -> Path:
+    shutil.copytree(made.merged, folder)
+    path = folder / "config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return folder
+
+
+def base_tensor(made: Made, name: str) -> torch.Tensor:
+    return load_file(made.source.base / "model.safetensors")[name]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+def test_a_merged_model_passes_in_each_type(lora: Made, tmp_path: Path, dtype: str) -> None:
+    assert lora.source.adapter is not None
+    shipped = tmp_path / dtype
+    merged = merge(lora.source.base, lora.source.adapter)
+    merged.to(getattr(torch, dtype)).save_pretrained(shipped)
+
+    checks = look(lora.spec(shipped, dtype=dtype), tmp_path)
+
+    assert [one.status for one in checks] == ["passed"] * 7, complaints(checks)
+    differ, same = checks[0].facts, checks[1].facts
+    assert (differ["changed"], differ["trained"], differ["tensors"]) == (7, 7, 21)
+    assert (same["tensors"], same["exact"]) == (21, 21)
+    read = next(one.facts for one in checks if "divergence" in one.facts)
+    assert (read["rows"], read["bundled rows"]) == (4, 0)
+    assert (read["divergence"] < 1e-9) == (dtype == "float32")
+    assert read["divergence interval"][0] <= read["divergence"] <= read["divergence interval"][1]
+
+
+def test_an_adapter_and_a_full_run_pass(lora: Made, tmp_path: Path) -> None:
+    assert lora.source.adapter is not None
+    for dtype in ("float32", "bfloat16"):
+        checks = look(lora.spec(lora.source.adapter, "adapter", dtype=dtype), tmp_path)
+        assert {one.status for one in checks} == {"passed"}, complaints(checks)
+        greedy = next(one for one in checks if one.name == "greedy answers in float32")
+        assert greedy.facts["tolerance"] == 0.001
+
+    full = full_source(tmp_path)
+    checks = look(spec_of(full, full.base, prompts=2, rows=4), tmp_path)
+    assert {one.status for one in checks} == {"passed"}, complaints(checks)
+
+
+def swap_rows(tensors: Tensors) -> None:
+    rows = tensors[EMBEDDING].clone()
+    rows[40:200] = rows[40:200].flip(0)
+    tensors[EMBEDDING] = rows
+
+
+def permute_heads(tensors: Tensors) -> None:
+    """As llama.cpp has the rows of Q: the two halves of each head, row by row."""
+    weight = tensors[Q]
+    tensors[Q] = weight.reshape(4, 2, -1, weight.shape[1]).swapaxes(1, 2).reshape(weight.shape)
+
+
+def overflow(tensors: Tensors) -> None:
+    tensors[DOWN] = tensors[DOWN] * 1e6
+    for name in tensors:
+        tensors[name] = tensors[name].half()
+
+
+def drop_token(tensors: Tensors) -> None:
+    for name in (EMBEDDING, HEAD):
+        tensors[name] = tensors[name][:-1]
+
+
+SPOILED: dict[str, tuple[Callable[[Made, Tensors], None], str]] = {
+    "a tensor of the base is left": (
+        lambda made, tensors: tensors.update({DOWN: base_tensor(made, DOWN)}),
+        f"weights differ from the base: {DOWN} is that of the base",
+    ),
+    "modules_to_save are forgotten": (
+        lambda made, tensors: tensors.update({HEAD: base_tensor(made, HEAD)}),
+        f"weights differ from the base: {HEAD} is that of the base",
+    ),
+    "heads are permuted": (lambda made, tensors: permute_heads(tensors), f"run: {Q} differs"),
+    "embeddings have another order": (
+        lambda made, tensors: swap_rows(tensors),
+        f"{EMBEDDING} differs from the base: training did not change it",
+    ),
+    "the head is of another tensor": (
+        lambda made, tensors: tensors.update({HEAD: tensors[EMBEDDING].clone()}),
+        f"run: {HEAD} differs",
+    ),
+    "values overflow": (lambda made, tensors: overflow(tensors), f"{DOWN} has values that are not"),
+    "an added token is missing": (
+        lambda made, tensors: drop_token(tensors),
+        f"run: {EMBEDDING} has another shape",
+    ),
+    "the base is shipped": (
+        lambda made, tensors: tensors.update(load_file(made.source.base / "model.safetensors")),
+        "is that of the base",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", SPOILED)
+def test_spoiled_tensors_are_named(lora: Made, tmp_path: Path, kind: str) -> None:
+    change, sentence = SPOILED[kind]
+    shipped = spoil(lora, tmp_path / "shipped", lambda tensors: change(lora, tensors))
+    found = complaints(look(lora.spec(shipped), tmp_path))
+    assert sentence in found
+    assert "greedy answers in float32: row" in found or "opens in" in found or "rows" in found
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"lora_alpha": 16}, "weights are those of the run: "),
+        ({"r": 2}, "weights are those of the run: "),
+    ],
+    ids=["the adapter's scale is doubled", "the rank is truncated"],
+)
+def test_a_sum_of_another_adapter_is_not_the_runs(
+    lora: Made, tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    assert lora.source.adapter is not None
+    other = spoil_adapter(lora.source.adapter, tmp_path / "other", **changes)
+    shipped = tmp_path / "shipped"
+    merge(lora.source.base, other).save_pretrained(shipped)
+    found = complaints(look(lora.spec(shipped), tmp_path))
+    assert sentence + "model.layers" in found
+    assert "held-out rows in the shipped type: mean KL" in found
+
+
+def spoil_adapter(adapter: Path, folder: Path, **changes: Any) -> Path:
+    shutil.copytree(adapter, folder)
+    path = folder / "adapter_config.json"
+    config = json.loads(path.read_text())
+    weights = load_file(folder / "adapter_model.safetensors")
+    if (rank := changes.get("r")) is not None:
+        changes["lora_alpha"] = config["lora_alpha"] * rank / config["r"]  # the same scale
+        for name, tensor in weights.items():
+            if "lora_A" in name:
+                weights[name] = tensor[:rank].contiguous()
+            if "lora_B" in name:
+                weights[name] = tensor[:, :rank].contiguous()
+    save_file(weights, folder / "adapter_model.safetensors", {"format": "pt"})
+    path.write_text(json.dumps(config | changes))
+    return folder
+
+
+def test_a_spoiled_adapter_is_caught(lora: Made, tmp_path: Path) -> None:
+    assert lora.source.adapter is not None
+    doubled = spoil_adapter(lora.source.adapter, tmp_path / "doubled", lora_alpha=16)
+    found = complaints(look(lora.spec(doubled, "adapter"), tmp_path))
+    assert "greedy answers in float32: row 1" in found
+    assert "is above the limit" in found
+
+    truncated = spoil_adapter(lora.source.adapter, tmp_path / "truncated", r=2)
+    found = complaints(look(lora.spec(truncated, "adapter"), tmp_path))
+    assert "lora_A.weight differs" in found
+
+    zero = spoil_adapter(lora.source.adapter, tmp_path / "zero")
+    weights = load_file(zero / "adapter_model.safetensors")
+    nothing = {name: one * 0 if "lora_A" not in name else one for name, one in weights.items()}
+    save_file(nothing, zero / "adapter_model.safetensors", {"format": "pt"})
+    assert "the adapter changes nothing" in complaints(look(lora.spec(zero, "adapter"), tmp_path))
+
+
+def test_a_dropped_bias_is_named(biased: Made, tmp_path: Path) -> None:
+    name = "model.layers.0.self_attn.q_proj.bias"
+
+    def drop(tensors: Tensors) -> None:
+        del tensors[name]
+
+    shipped = spoil(biased, tmp_path / "shipped", drop)
+    found = complaints(look(biased.spec(shipped), tmp_path))
+    assert f"weights are those of the run: {name} is missing" in found
+    assert "opens in transformers: The checkpoint lacks weights." in found
+
+
+def test_a_tied_head_of_another_tensor_is_named(biased: Made, tmp_path: Path) -> None:
+    def untie(tensors: Tensors) -> None:
+        tensors[HEAD] = tensors[EMBEDDING].flip(0)
+
+    shipped = spoil(biased, tmp_path / "shipped", untie)
+    assert f"{HEAD} differs in" in complaints(look(biased.spec(shipped), tmp_path))
+
+
+def test_an_adapted_head_that_was_tied_is_a_weight_of_its_own(tmp_path: Path) -> None:
+    """PEFT's sum alone would change the embedding too; what is shipped must not."""
+    base = save_family("qwen2", tmp_path / "base")
+    made = Made(family_on(base, tmp_path, ["down_proj", "lm_head"]), tmp_path / "merged", tmp_path)
+    assert made.source.adapter is not None
+    model = merge(base, made.source.adapter)
+    head = model.lm_head.weight.detach().clone()
+    with torch.no_grad():
+        model.get_input_embeddings().weight.copy_(base_tensor(made, EMBEDDING))
+    model.save_pretrained(made.merged)
+
+    found = complaints(look(made.spec(made.merged), tmp_path))
+    assert f"{HEAD} is missing" in found
+
+    config = json.loads((made.merged / "config.json").read_text())
+    right = spoil(made, tmp_path / "right", lambda tensors: tensors.update({HEAD: head}))
+    (right / "config.json").write_text(json.dumps(config | {"tie_word_embeddings": False}))
+    checks = look(made.spec(right), tmp_path)
+    assert {one.status for one in checks} == {"passed"}, complaints(checks)
+
+
+def test_a_forgotten_norm_offset_is_named(windowed: Made, tmp_path: Path) -> None:
+    name = "model.layers.0.input_layernorm.weight"
+    shipped = spoil(
+        windowed, tmp_path / "shipped", lambda tensors: tensors.update({name: tensors[name] + 1})
+    )
+    assert f"run: {name} differs" in complaints(look(windowed.spec(shipped), tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"final_logit_softcapping": None}, "final_logit_softcapping is None, and 30.0"),
+        ({"attn_logit_softcapping": None}, "attn_logit_softcapping is None, and 50.0"),
+        ({"sliding_window": 200}, "sliding_window is 200, and 8"),
+        ({"max_position_embeddings": 64}, "max_position_embeddings is 64, and 256"),
+        ({"rope_parameters": {"rope_theta": 500.0, "rope_type": "default"}}, "rope_parameters is"),
+    ],
+    ids=["final soft cap", "attention soft cap", "window", "context", "RoPE"],
+)
+def test_a_wrong_setting_is_named(
+    windowed: Made, tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    shipped = set_config(windowed, tmp_path / "shipped", **changes)
+    found = complaints(look(windowed.spec(shipped), tmp_path))
+    assert sentence in found
+    if "sliding_window" in changes:
+        assert "long prompts: the sliding window of 8 tokens: " in found
+
+
+def test_an_unspoiled_windowed_model_passes(windowed: Made, tmp_path: Path) -> None:
+    checks = look(windowed.spec(windowed.merged), tmp_path)
+    assert {one.status for one in checks} == {"passed"}, complaints(checks)
+    assert "the sliding window of 8 tokens" in checks[-1].summary
+
+
+def test_a_change_below_a_rounding_step_is_told(tmp_path: Path) -> None:
+    """Nine tensors of ten keep the base's values in bfloat16: told where some differ, and failed
+    where nothing is left of the training."""
+    source = lora_source(tmp_path)
+    assert source.adapter is not None
+    file = source.adapter / "adapter_model.safetensors"
+    weights = load_file(file)
+    light = {n: one * (1e-9 if "lora_B" in n else 1) for n, one in weights.items()}
+    first = next(name for name in light if "lora_B" in name)
+    base = loading.load_base(source.base, torch.device("cpu"), torch.float32).bfloat16()
+    base.save_pretrained(source.base)
+
+    def proof(name: str) -> Check:
+        save_file(light, file, {"format": "pt"})
+        made = make(source, tmp_path / name, torch.bfloat16)
+        return look(made.spec(made.merged, dtype="bfloat16"), tmp_path)[0]
+
+    nothing = proof("nothing")
+    assert (nothing.status, nothing.facts["rounded away"]) == ("failed", 6)
+    assert "no value differs" in nothing.differences[0]
+
+    light[first] = weights[first]
+    some = proof("some")
+    assert (some.status, some.facts["rounded away"]) == ("passed", 5)
+    assert "in 5 tensors it is smaller than a rounding step" in some.summary
+    assert 0 < some.facts["share of values moved"] < 1
+
+
+def test_a_run_on_a_quantised_base_states_its_distance(lora: Made, tmp_path: Path) -> None:
+    """It is proven against its adapter on the unquantised base, which is what is shipped."""
+    pytest.importorskip("bitsandbytes")
+    checks = look(lora.spec(lora.merged, quantized="4bit"), tmp_path)
+    assert {one.status for one in checks[:-1]} == {"passed"}, complaints(checks)
+    distance = checks[-1]
+    assert (distance.name, distance.status) == ("distance to the quantised run", "stated")
+    assert distance.facts["divergence"] > 1e-4
+    assert "the run had its base in 4bit" in distance.summary
