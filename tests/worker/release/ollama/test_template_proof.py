@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from engine.worker.release.ollama.template_proof import find_address, prove_template
 
 from engine.chat import Message
 from engine.release.modelfile import write_modelfile
 from engine.worker.release.ollama import go_evaluate
+from engine.worker.release.ollama.template_proof import find_address, prove_template
 
 TEMPLATE = (
     "{{ range $at, $message := .Messages }}<|{{ .Role }}|>{{ .Content }}{{ end }}<|assistant|>"
