@@ -46,7 +46,7 @@ def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
     `tick` raises; OSError, as of a full disk.
     """
     gguf = spec.target.startswith("gguf")
-    checks = [] if gguf and not can_open(spec) else _prove_weights(spec, scratch, tick)
+    checks = [] if gguf and not can_open(spec) else prove_weights(spec, scratch, tick)
     if gguf:
         assert spec.checkpoint is not None, "of a GGUF file it is known what it was written from"
         if not checks:
@@ -56,7 +56,7 @@ def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
     return [*checks, *check_texts(spec, advance_of(tick, "comparing prompts and tokens"))]
 
 
-def _prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
+def prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
     """The checks of weights and answers."""
     folder = spec.reference or scratch
     reference, run = RunReference.read(spec, folder), None

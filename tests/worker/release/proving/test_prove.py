@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from engine.jobs import process
 from engine.worker.attempt import Stopped
 from engine.worker.release.proving.proof_spec import ProofSpec, read_spec, write_spec
 from engine.worker.release.proving.prove import run_proof
+from engine.worker.release.writing.tokenizer_folder import write_tokenizer
 from tests.patience import PROCESS_SECONDS
 from tests.worker.release.made_exports import lora_source, spec_of
 
@@ -64,10 +66,12 @@ def test_a_fresh_process_proves_an_adapter(tmp_path: Path) -> None:
     def tick(activity: str, done: int, total: int) -> None:
         seen.append(activity)
 
-    asked = spec_of(source, source.adapter, "adapter", prompts=2, rows=4)
-    checks = run_proof(asked, folder, tick)
+    ends = write_tokenizer(source, source.adapter)
+    asked = spec_of(source, source.adapter, "adapter", prompts=2, rows=4, strings=50)
+    checks = run_proof(replace(asked, ends=ends), folder, tick)
 
-    assert {one.status for one in checks} == {"passed"}
+    complaints = [line for one in checks for line in one.differences]
+    assert {one.status for one in checks} <= {"passed", "stated"}, complaints
     assert [one.name for one in checks][:2] == [
         "weights differ from the base",
         "weights are those of the run",
@@ -150,11 +154,16 @@ def test_the_process_ends_with_who_started_it(tmp_path: Path, spec: ProofSpec) -
     read, write = os.pipe()
     write_spec(spec, tmp_path / "spec.json")
     code = (
-        "import threading, time; from engine.worker.release import prove; "
-        "threading.Thread(target=prove._end_with_parent, daemon=True).start(); time.sleep(600)"
+        "import threading, time; from engine.worker.release.proving import prove; "
+        "threading.Thread(target=prove._end_with_parent, daemon=True).start(); "
+        "print('waits', flush=True); time.sleep(600)"
     )
-    child = subprocess.Popen([sys.executable, "-c", code], stdin=read)
-    os.close(read)
-    assert child.poll() is None
-    os.close(write)
-    assert child.wait(PROCESS_SECONDS) == 1
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=read, stdout=subprocess.PIPE, text=True
+    ) as child:
+        os.close(read)
+        assert child.stdout is not None
+        assert child.stdout.readline() == "waits\n"
+        assert child.poll() is None
+        os.close(write)
+        assert child.wait(PROCESS_SECONDS) == 1
