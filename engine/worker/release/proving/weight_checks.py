@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.checkpoints.gguf_header import read_gguf_header
 from engine.number_format import write_number, write_percent
 from engine.release.proof import Check
 from engine.text import one_line
@@ -99,8 +100,10 @@ class _Tensor:
 
 def check_weights(spec: ProofSpec, summed: Any, advance: Advance) -> list[Check]:
     """Both checks of a whole model. `summed` is what it must be, a plain model in float32."""
-    gguf = spec.target.startswith("gguf")
-    stored = gguf_tensors(spec.shipped, summed) if gguf else folder_tensors(spec.shipped)
+    if spec.target.startswith("gguf"):
+        stored = gguf_tensors(read_gguf_header(spec.shipped), summed)
+    else:
+        stored = folder_tensors(spec.shipped)
     before = folder_tensors(spec.before)
     # The file was written from a folder whose weights are rounded already.
     source = loading.stored_dtype(spec.checkpoint) if spec.checkpoint is not None else None
