@@ -13,6 +13,7 @@ from transformers import GemmaConfig, GemmaForCausalLM
 
 from engine.release.proof import Check
 from engine.worker.release.gguf import write
+from engine.worker.release.gguf.families import describe
 from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.proving.proof_steps import prove
 from tests.worker.families import SIZE, save_family
@@ -202,8 +203,7 @@ def test_a_wrong_key_of_the_header_changes_the_answers(
 ) -> None:
     """What is opened is the file as its header says, and not the folder that it was made of."""
     files = made(name)
-    right = write.describe
-    monkeypatch.setattr(write, "describe", lambda *given: right(*given) | {key: value})
+    monkeypatch.setattr(write, "describe", lambda *given: describe(*given) | {key: value})
     checks = weights(files.prove(files.write("f32", "key"), "f32"))
     assert sentence in complaints([checks["opens in transformers"]])
     assert checks["held-out rows in the shipped type"].status == "failed"
