@@ -5,6 +5,7 @@ llama.cpp fixes in its code and writes nowhere (Gemma's pattern of windows, its 
 is filled in as there: github.com/ggml-org/llama.cpp, src/models.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -180,7 +181,11 @@ def _common(keys: _Keys, kind: str, name: str) -> Table:
 
 
 def _rope(keys: _Keys) -> Table:
-    """Scaling that numbers tell; llama.cpp's own factor for lengths is 1, as is its default."""
+    """Scaling that numbers tell; llama.cpp's own factor for lengths is 1, as is its default.
+
+    Of YaRN the factor of sine and cosine stands whole in `yarn_attn_factor`, as llama.cpp's
+    converter writes it; llama.cpp reads `attn_factor` alone, and multiplies it by its own.
+    """
     rope: Table = {"rope_type": "default", "rope_theta": keys.real("rope.freq_base", 1e4)}
     kind = keys.word("rope.scaling.type")
     factor = keys.maybe_real("rope.scaling.factor") or keys.maybe_real("rope.scale_linear")
@@ -198,6 +203,9 @@ def _rope(keys: _Keys) -> Table:
         ):
             value = keys.maybe_real(f"rope.scaling.{theirs}")
             rope |= {} if value is None else {ours: value}
+        beside = keys.maybe_real("rope.scaling.attn_factor")
+        if beside is not None and "attention_factor" not in rope:
+            rope["attention_factor"] = beside * (0.1 * math.log(factor) + 1)
     return rope
 
 

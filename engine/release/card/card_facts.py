@@ -118,8 +118,7 @@ def collect_facts(
     """The facts of an export; `runs` are those that `run:ID` may mean. Raises EngineError for a
     license that is none, and for an evaluation that is named and cannot be reported."""
     base = read_base(source.root, recipe.base_id)
-    model_type = str(_read_config(source.root).get("model_type", ""))
-    found = find_license(source.root, base.id, read_metadata(source.root), model_type)
+    found = read_license(source.root, base.id, read_metadata)
     names = ShortNames()
     name = name_model(recipe)
     title = obey_naming(name, found)
@@ -158,6 +157,19 @@ def collect_facts(
     )
 
 
+def read_license(root: Path, base_id: str, read_metadata: ReadMetadata) -> BaseLicense:
+    """The license of the model that an export began with; `base_id` as the Hub calls it, empty: not
+    known. Raises EngineError where a file cannot be read."""
+    model_type = str(_read_config(root).get("model_type", ""))
+    return find_license(root, base_id, read_metadata(root), model_type)
+
+
+def name_base_id(root: Path, base_id: str) -> str:
+    """What the Hub calls a whole model: as the user says, else as it is known on this machine
+    (`base_identity`); empty where neither is."""
+    return base_id if is_hub_id(base_id) else find_base_id(root)
+
+
 def name_model(recipe: ExportRecipe) -> str:
     """What the exported model is called: by its folder, which the user chose for it; the job's
     name says what is done."""
@@ -167,7 +179,7 @@ def name_model(recipe: ExportRecipe) -> str:
 def read_base(root: Path, base_id: str = "") -> BaseFacts:
     """The facts of a whole model. `base_id` is what the user says that the Hub calls it."""
     entry = inspect_base(root)
-    known = base_id if is_hub_id(base_id) else find_base_id(root)
+    known = name_base_id(root, base_id)
     bundled = is_bundled(root)
     return BaseFacts(
         known,

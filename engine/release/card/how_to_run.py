@@ -70,8 +70,10 @@ def _here(model: Runnable) -> str:
 
 def _write_python(model: Runnable) -> str:
     place = "FOLDER" if model.form == "adapter" else "MODEL"
+    names = ["AutoModelForCausalLM", "AutoTokenizer"]
+    names += ["GenerationConfig"] if model.form == "adapter" else []
     lines = [
-        "from transformers import AutoModelForCausalLM, AutoTokenizer",
+        f"from transformers import {', '.join(names)}",
         "",
         f'{place} = "."',
         f"tokenizer = AutoTokenizer.from_pretrained({place})",
@@ -86,6 +88,8 @@ def _write_python(model: Runnable) -> str:
         if model.rows is not None:
             lines += [f"model.resize_token_embeddings({model.rows})  # as the adapter was trained"]
         lines += ["model = PeftModel.from_pretrained(model, FOLDER)"]
+        # Neither PEFT nor transformers reads that of an adapter, which has the end tokens.
+        lines += ["model.generation_config = GenerationConfig.from_pretrained(FOLDER)"]
     else:
         lines += ['model = AutoModelForCausalLM.from_pretrained(MODEL, dtype="auto")']
     return "\n".join((*lines, *_ask(model)))

@@ -1,12 +1,11 @@
 """A model and its tokenizer out of a GGUF file, dequantised: as an arm, and to prove an export.
 
-Names and layout of tensors are read as transformers' loader does, by its own tables, so that
-nothing here shares an error with what writes such files. The config comes from the header
-(`engine.checkpoints.gguf_config`), and bytes are read a tensor at a time: `from_pretrained(
-gguf_file=)` drops soft caps, scaled RoPE, windows and biases of several families, knows no Gemma 1,
-ignores tensors that it has no place for, and takes 45 s and 3.8 GB for Gemma 3's 270M, whose
-vocabulary it parses value by value. The tokenizer is that of `engine.worker.tokenizers`, which
-reads `tokenizer.ggml.pre`.
+Names and layout of tensors are read as transformers' loader does, by its own tables
+(`stored_tensors`). The config comes from the header (`engine.checkpoints.gguf_config`), and bytes
+are read a tensor at a time: `from_pretrained(gguf_file=)` drops soft caps, scaled RoPE, windows and
+biases of several families, knows no Gemma 1, ignores tensors that it has no place for, and takes
+45 s and 3.8 GB for Gemma 3's 270M, whose vocabulary it parses value by value (here 10 s and
+2.1 GB). The tokenizer is that of `engine.worker.tokenizers`, which reads `tokenizer.ggml.pre`.
 """
 
 from collections.abc import Iterator
@@ -23,14 +22,12 @@ from engine.checkpoints.gguf_config import (
     end_tokens,
     make_config,
 )
-from engine.checkpoints.gguf_header import GgufHeader, GgufTensor, read_gguf_header
+from engine.checkpoints.gguf_header import GgufHeader, read_gguf_header
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
+from engine.worker.model.stored_tensors import dequantize_tensor, gguf_tensors
 from engine.worker.tokenizers import load as tokenizers
 from engine.worker.tokenizers.gguf import read_vocabulary
-
-_OFFSET_NORMS = "gemma2"
-"""The family by whose rule norms of Gemma 1, which transformers' loader does not know, are read."""
 
 
 def load_gguf(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
@@ -52,8 +49,7 @@ def load_gguf(path: Path, device: torch.device, dtype: torch.dtype) -> Any:
         family: Any = MODEL_FOR_CAUSAL_LM_MAPPING[type(config)]
         with torch.device("meta"):
             shapes = family(config)
-        weights = dict(_read_weights(header, content, shapes, dtype))
-        _check_shapes(header, shapes, weights)
+        weights = dict(_read_weights(header, shapes, dtype))
         model, report = family.from_pretrained(
             None, config=config, state_dict=weights, dtype=dtype, output_loading_info=True
         )
@@ -93,60 +89,22 @@ def load_gguf_tokenizer(path: Path) -> Any:
 
 
 def _read_weights(
-    header: GgufHeader, content: Any, model: Any, dtype: torch.dtype
+    header: GgufHeader, model: Any, dtype: torch.dtype
 ) -> Iterator[tuple[str, torch.Tensor]]:
-    """Each tensor under its name in the model, in the model's layout."""
-    from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor
-
-    family = header.text("general.architecture")
-    kind: Any = TENSOR_PROCESSORS.get(
-        _OFFSET_NORMS if family == "gemma" else family, TensorProcessor
-    )
-    processor = kind(config=model.config.to_dict())
-    names = _name_tensors(model, family)
-    for tensor in header.tensors:
-        if tensor.name in (ROPE_FACTORS, LONG_FACTORS, SHORT_FACTORS):
-            continue
-        if tensor.name not in names:
-            raise _misfit(header, f"its tensor {tensor.name} has no place in {family}")
-        read = processor.process(weights=_dequantise(tensor, content), name=tensor.name)
-        yield names[tensor.name], torch.from_numpy(np.array(read.weights)).to(dtype)
-
-
-def _name_tensors(model: Any, family: str) -> dict[str, str]:
-    """What each weight of the model is called in a file, and there in the model.
-
-    The table that transformers' loader asks; it asks it again for every module of the model, which
-    takes seconds, and finds nothing more in these families.
-    """
-    from gguf import MODEL_ARCH_NAMES, get_tensor_name_map
-
-    architecture = next(one for one, name in MODEL_ARCH_NAMES.items() if name == family)
-    table = get_tensor_name_map(architecture, model.config.num_hidden_layers)
-    names: dict[str, str] = {}
-    for name in model.state_dict():
-        stem, dot, suffix = name.rpartition(".")
-        if (stored := table.get_name(stem)) is not None:
-            names[f"{stored}{dot}{suffix}"] = name
-    return names
-
-
-def _dequantise(tensor: GgufTensor, content: Any) -> Any:
-    """The values of a tensor, float32 of its shape."""
-    from gguf import GGMLQuantizationType, dequantize
-
-    data = content[tensor.start : tensor.start + tensor.size]
-    rows = data.reshape(*tensor.shape[:-1], -1)
-    return dequantize(rows, GGMLQuantizationType(tensor.kind)).reshape(tensor.shape)
-
-
-def _check_shapes(header: GgufHeader, model: Any, weights: dict[str, torch.Tensor]) -> None:
-    """Raise EngineError where a tensor is of another shape than its place in the model."""
-    for name, wanted in model.state_dict().items():
-        given = weights.get(name)
-        if given is not None and given.shape != wanted.shape:
-            shapes = f"{tuple(given.shape)}, its header says {tuple(wanted.shape)}"
+    """Each tensor under its name in the model, in the model's layout. Raises EngineError where one
+    has no place there, or is of another shape than its place."""
+    stored = gguf_tensors(header, model)
+    if stored.unknown:
+        family = header.text("general.architecture")
+        raise _misfit(header, f"its tensor {stored.unknown[0]} has no place in {family}")
+    places = model.state_dict()
+    for name, tensor in stored.tensors.items():
+        place = tuple(places[name].shape)
+        if tensor.shape != place:
+            shapes = f"{tensor.shape}, its header says {place}"
             raise _misfit(header, f"{name} has the shape {shapes}")
+    for name, tensor in stored.tensors.items():
+        yield name, tensor.read().to(dtype)
 
 
 def _add_long_rope(table: dict[str, Any], header: GgufHeader, content: Any) -> None:
@@ -158,8 +116,8 @@ def _add_long_rope(table: dict[str, Any], header: GgufHeader, content: Any) -> N
         raise _misfit(header, f"LongRoPE is not supported in {table['model_type']}")
     scaled = {
         "rope_type": "longrope",
-        "long_factor": _dequantise(long, content).tolist(),
-        "short_factor": _dequantise(short, content).tolist(),
+        "long_factor": dequantize_tensor(long, content).tolist(),
+        "short_factor": dequantize_tensor(short, content).tolist(),
         "original_max_position_embeddings": table["original_max_position_embeddings"],
     }
     prefix = header.text("general.architecture")
@@ -178,7 +136,7 @@ def _scale_rope(model: Any, header: GgufHeader, content: Any) -> None:
     frequencies = getattr(rotary, "inv_freq", None)
     if frequencies is None or frequencies.shape != tensor.shape:
         raise _misfit(header, f"{ROPE_FACTORS} has no place in {model.config.model_type}")
-    factors = torch.from_numpy(np.array(_dequantise(tensor, content))).to(frequencies.device)
+    factors = torch.from_numpy(np.array(dequantize_tensor(tensor, content))).to(frequencies.device)
     for name in ("inv_freq", "original_inv_freq"):
         getattr(rotary, name).div_(factors)
 

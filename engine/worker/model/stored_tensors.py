@@ -2,8 +2,9 @@
 one at a time.
 
 Of GGUF the name mapping and the way back from llama.cpp's layouts (permuted heads, norms with one
-added) are transformers' own, `modeling_gguf_pytorch_utils`; block types are undone by the `gguf`
-package. Owns no judgement of the values.
+added) are transformers' own, `modeling_gguf_pytorch_utils`, so that nothing here shares an error
+with what writes such files; block types are undone by the `gguf` package. Owns no judgement of the
+values.
 """
 
 import json
@@ -17,10 +18,14 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from engine.checkpoints.gguf_config import LONG_FACTORS, ROPE_FACTORS, SHORT_FACTORS
+from engine.checkpoints.gguf_header import GgufHeader, GgufTensor
 from engine.errors import EngineError
 
-COMPUTED = ("rope_freqs.weight", "rope_factors_long.weight", "rope_factors_short.weight")
+COMPUTED = (ROPE_FACTORS, LONG_FACTORS, SHORT_FACTORS)
 """Of GGUF: no weights, but factors of RoPE, which transformers takes from the config."""
+OFFSET_NORMS = "gemma2"
+"""The family by whose rule norms of Gemma 1, which transformers' table lacks, are read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,51 +79,85 @@ def _reader(path: Path, name: str) -> Callable[[], Tensor]:
     return read
 
 
-def gguf_tensors(file: Path, model: Any) -> StoredTensors:
+def gguf_tensors(header: GgufHeader, model: Any) -> StoredTensors:
     """Those of a GGUF file, under the names of `model`, a transformers model of its architecture
-    whose values are not looked at. Raises EngineError."""
+    whose values are not looked at: it may lie on the meta device.
+
+    Reading one raises ValueError or NotImplementedError where its block type is not known. Raises
+    EngineError where the architecture is not.
+    """
+    from transformers.modeling_gguf_pytorch_utils import TENSOR_PROCESSORS, TensorProcessor
+
+    architecture = header.text("general.architecture")
+    config = model.config.get_text_config()
+    heads = {
+        "num_attention_heads": config.num_attention_heads,
+        "num_key_value_heads": getattr(config, "num_key_value_heads", None),
+    }
+    kind = OFFSET_NORMS if architecture == "gemma" else architecture
+    make: Any = TENSOR_PROCESSORS.get(kind, TensorProcessor)
+    processor = make(config=config.to_dict() | heads)
+    stored = [tensor for tensor in header.tensors if tensor.name not in COMPUTED]
     try:
-        from gguf import GGUFReader, dequantize
-        from transformers.modeling_gguf_pytorch_utils import (
-            TENSOR_PROCESSORS,
-            TensorProcessor,
-            get_gguf_hf_weights_map,
-        )
-
-        reader: Any = GGUFReader(str(file))
-        field = reader.fields["general.architecture"]
-        architecture = bytes(field.parts[field.data[0]]).decode()
-        config = model.config.get_text_config()
-        heads = {
-            "num_attention_heads": config.num_attention_heads,
-            "num_key_value_heads": getattr(config, "num_key_value_heads", None),
-        }
-        # transformers' table lacks Gemma 1, whose norms are stored as those of its successors.
-        kind = "gemma2" if architecture == "gemma" else architecture
-        make: Any = TENSOR_PROCESSORS.get(kind, TensorProcessor)
-        processor = make(config=heads)
-        mapping: Any = get_gguf_hf_weights_map(model, processor, model_type=architecture)
+        names = _name_tensors(architecture, config.num_hidden_layers, model)
+        if any(tensor.name not in names for tensor in stored):
+            names = _name_by_module(architecture, processor, model)
+        content = np.asarray(np.memmap(header.path, mode="r", dtype=np.uint8))
     except (OSError, ValueError, KeyError, IndexError, NotImplementedError) as error:
-        raise EngineError("The GGUF file cannot be read.", f"{file}: {error}") from error
+        raise EngineError("The GGUF file cannot be read.", f"{header.path}: {error}") from error
 
-    def read_one(tensor: Any) -> Callable[[], Tensor]:
+    def read_one(tensor: GgufTensor) -> Callable[[], Tensor]:
         def read() -> Tensor:
-            values = dequantize(tensor.data, tensor.tensor_type)
+            values = dequantize_tensor(tensor, content)
             result = processor.process(weights=values, name=tensor.name)
-            return torch.from_numpy(np.ascontiguousarray(result.weights))
+            return torch.from_numpy(np.require(result.weights, requirements=["C", "W"]))
 
         return read
 
-    found: dict[str, StoredTensor] = {}
+    tensors: dict[str, StoredTensor] = {}
     unknown = []
-    for tensor in reader.tensors:
-        if (name := mapping.get(tensor.name)) is None:
-            unknown += [tensor.name] if tensor.name not in COMPUTED else []
+    for tensor in stored:
+        if (name := names.get(tensor.name)) is None:
+            unknown.append(tensor.name)
             continue
-        kind = _GGUF_KINDS.get(tensor.tensor_type.name, tensor.tensor_type.name.lower())
-        shape = tuple(int(one) for one in reversed(tensor.shape))
-        found[name] = StoredTensor(kind, shape, read_one(tensor))
-    return StoredTensors(found, tuple(unknown))
+        kind = _GGUF_KINDS.get(tensor.type_name, tensor.type_name)
+        tensors[name] = StoredTensor(kind, tensor.shape, read_one(tensor))
+    return StoredTensors(tensors, tuple(unknown))
 
 
-_GGUF_KINDS = {"F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+def dequantize_tensor(tensor: GgufTensor, content: Any) -> Any:
+    """The values of a tensor, float32 of its shape; `content`: all bytes of the file."""
+    from gguf import GGMLQuantizationType, dequantize
+
+    data = content[tensor.start : tensor.start + tensor.size]
+    rows = data.reshape(*tensor.shape[:-1], -1)
+    return dequantize(rows, GGMLQuantizationType(tensor.kind)).reshape(tensor.shape)
+
+
+def _name_tensors(architecture: str, layers: int, model: Any) -> dict[str, str]:
+    """What each weight of the model is called in a file, and there in the model, by the table that
+    transformers' loader asks, whole names alone."""
+    from gguf import MODEL_ARCH_NAMES, get_tensor_name_map
+
+    kinds = [kind for kind, name in MODEL_ARCH_NAMES.items() if name == architecture]
+    if not kinds:
+        return {}
+    table = get_tensor_name_map(kinds[0], layers)
+    names: dict[str, str] = {}
+    for name in model.state_dict():
+        stem, dot, suffix = name.rpartition(".")
+        if (stored := table.get_name(stem)) is not None:
+            names[f"{stored}{dot}{suffix}"] = name
+    return names
+
+
+def _name_by_module(architecture: str, processor: Any, model: Any) -> dict[str, str]:
+    """The same by transformers' own search, which asks again for the names in every module: that
+    takes seconds, and of the families that `gguf_config` maps it finds nothing more."""
+    from transformers.modeling_gguf_pytorch_utils import get_gguf_hf_weights_map
+
+    names: dict[str, str] = get_gguf_hf_weights_map(model, processor, model_type=architecture)
+    return names
+
+
+_GGUF_KINDS = {"f32": "float32", "f16": "float16", "bf16": "bfloat16"}

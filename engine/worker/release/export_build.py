@@ -138,7 +138,7 @@ class ExportBuild:
 
         folder = self._folder / "gguf"
         folder.mkdir(exist_ok=True)
-        name = slugify(self._source.arm.name)
+        name = name_file(self._source, self._recipe)
         file = folder / name_gguf(name, target.quantization, self._merged)
         notes = write_gguf(self._merged, file, target.quantization, self._ends, self.progress.tick)
         if self._modelfile is None or target.quantization == _PREFERRED:
@@ -193,6 +193,17 @@ class ExportBuild:
         )  # fmt: skip
         for note in notes:
             self._attempt.log(note)
+
+
+def name_file(source: ExportSource, recipe: ExportRecipe) -> str:
+    """What a GGUF file is called, and the model in it: by the arm, and by the naming rule of its
+    base's license. Raises EngineError where a file of the base cannot be read."""
+    from engine.release.card.card_facts import name_base_id, read_license
+    from engine.release.card.licenses import obey_naming
+    from engine.worker.release.writing.card_file import read_metadata
+
+    base_id = name_base_id(source.root, recipe.base_id)
+    return obey_naming(slugify(source.arm.name), read_license(source.root, base_id, read_metadata))
 
 
 def list_steps(targets: Sequence[Target], need: DiskNeed) -> list[ExportStep]:

@@ -37,7 +37,10 @@ def test_an_adapter() -> None:
     found = ways(ADAPTER)
     code = found["transformers"].code
     assert 'from_pretrained("google/gemma-3-270m"' in code
-    assert "PeftModel.from_pretrained(model, FOLDER)" in code
+    attached = code.index("PeftModel.from_pretrained(model, FOLDER)")
+    settings = code.index("model.generation_config = GenerationConfig.from_pretrained(FOLDER)")
+    assert attached < settings < code.index("model.generate(")
+    assert "import AutoModelForCausalLM, AutoTokenizer, GenerationConfig" in code
     assert "resize" not in code
     assert found["vLLM"].code == (
         "vllm serve google/gemma-3-270m --enable-lora --max-lora-rank 32 "

@@ -47,7 +47,8 @@ class GgufFamily:
     """llama.cpp takes for granted that all heads together are as wide as the hidden state."""
     period: int = 0
     """llama.cpp lets every so manyth layer attend to everything, the others to a sliding window,
-    where the file does not say which; 0: it applies no window."""
+    where the file does not say which; 0: it applies no window, and a file that has one has it in
+    all layers or says in which."""
 
 
 FAMILIES: Mapping[str, GgufFamily] = {
@@ -257,23 +258,24 @@ def describe(config: Any, family: GgufFamily) -> dict[str, Value]:
 
 
 def _describe_window(config: Any, family: GgufFamily) -> dict[str, Value]:
-    """llama.cpp reads no window of Llama, Mistral and Qwen files, and of Phi-3 none that it uses;
-    it tells Phi-4 by a window of 0."""
+    """llama.cpp reads no window of Llama, Mistral and Qwen files, where it is written for readers
+    that do (`engine.checkpoints.gguf_config`), and of Phi-3 none that it uses; it tells Phi-4 by a
+    window of 0."""
     if family.architecture == "phi3":
         return {"attention.sliding_window": int(config.sliding_window or 0)}
-    if not family.period:
-        return {}
     slides = _sliding_layers(config)
     if not any(slides):
         # llama.cpp asserts that a window has layers.
-        return {"attention.sliding_window": 0}
+        return {"attention.sliding_window": 0} if family.period else {}
     keys: dict[str, Value] = {"attention.sliding_window": int(config.sliding_window)}
-    if slides != [bool((layer + 1) % family.period) for layer in range(len(slides))]:
+    period = family.period or len(slides) + 1
+    if slides != [bool((layer + 1) % period) for layer in range(len(slides))]:
         keys["attention.sliding_window_pattern"] = slides
     return keys
 
 
 def _sliding_layers(config: Any) -> list[bool]:
-    return [
-        bool(config.sliding_window) and kind == "sliding_attention" for kind in config.layer_types
-    ]
+    """Whether each layer has the window; all have it where the config does not say which."""
+    window = getattr(config, "sliding_window", None)
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * config.num_hidden_layers
+    return [bool(window) and kind == "sliding_attention" for kind in kinds]

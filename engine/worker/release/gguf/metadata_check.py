@@ -121,15 +121,13 @@ def _compare_window(config: Any, expected: FamilyDemands, keys: Mapping[str, Any
         if held != (config.sliding_window or 0):
             yield f"{key} is {held!r}, {config.sliding_window or 0} is demanded"
         return
-    if not expected.applies_window:
-        return
-    demanded = [
-        config.sliding_window if kind == "sliding_attention" else None
-        for kind in config.layer_types
-    ]
+    window = getattr(config, "sliding_window", None) or None
+    kinds = getattr(config, "layer_types", None) or ["sliding_attention"] * config.num_hidden_layers
+    demanded = [window if kind == "sliding_attention" else None for kind in kinds]
     pattern = keys.get(f"{key}_pattern")
     if pattern is None:
-        pattern = [(layer + 1) % expected.period != 0 for layer in range(len(demanded))]
+        period = expected.period or len(kinds) + 1
+        pattern = [(layer + 1) % period != 0 for layer in range(len(kinds))]
     if held is None:
         held = _SILENT_DEFAULTS.get(key)
     read = [held if slides and held else None for slides in pattern]

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.checkpoints.gguf_header import read_gguf_header
 from engine.number_format import write_number, write_percent
 from engine.release.proof import Check
 from engine.text import one_line
@@ -61,6 +62,8 @@ class _Tensor:
     """Values that are stored otherwise than those of the run should be."""
     far: int = 0
     """Of these, by more than a step, or not finite."""
+    vanished: int = 0
+    """Values of the run that are no zero, and too small for float16."""
     error: float = 0.0
     """Σ (stored − run)²."""
     distance: float = 0.0
@@ -99,8 +102,10 @@ class _Tensor:
 
 def check_weights(spec: ProofSpec, summed: Any, advance: Advance) -> list[Check]:
     """Both checks of a whole model. `summed` is what it must be, a plain model in float32."""
-    gguf = spec.target.startswith("gguf")
-    stored = gguf_tensors(spec.shipped, summed) if gguf else folder_tensors(spec.shipped)
+    if spec.target.startswith("gguf"):
+        stored = gguf_tensors(read_gguf_header(spec.shipped), summed)
+    else:
+        stored = folder_tensors(spec.shipped)
     before = folder_tensors(spec.before)
     # The file was written from a folder whose weights are rounded already.
     source = loading.stored_dtype(spec.checkpoint) if spec.checkpoint is not None else None
@@ -218,6 +223,8 @@ def _add(
     result.error += _squares(values - own)
     result.size += _squares(own)
     if must is not None:
+        if kind == "float16":
+            result.vanished += int(((must == 0) & (own != 0)).sum())
         off = (values - must).abs()
         allowed = _step(must, kind, largest)
         strange = ~(off <= (allowed if kind == "float32" else 0))
@@ -334,12 +341,18 @@ def _same(found: list[_Tensor], missing: list[str], extra: list[str]) -> Check:
         "unknown": len(extra),
         "relative error": error if math.isfinite(error) else None,
     }
+    vanished, values = sum(one.vanished for one in found), sum(one.values for one in found)
+    if vanished:
+        facts["too small for float16"] = vanished
     lines = [f"{name} is missing" for name in missing]
     lines += [f"{name} has no place in the model" for name in extra]
     lines += [_describe(one) for one in sorted(wrong, key=_rank)]
     right = len(found) - len(wrong)
     text = f"{right:,} of {len(found):,} tensors are the run's in this type"
     text += f" ({exact:,} in every value); they are {write_number(error, 5)} of the norm off"
+    if vanished:
+        share = write_percent(vanished / values)
+        text += f"; {vanished:,} values ({share}) are too small for float16 and became zero"
     return Check(SAME, "failed" if lines else "passed", text, facts, _lines(lines))
 
 

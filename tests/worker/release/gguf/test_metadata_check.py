@@ -65,6 +65,7 @@ SPOILED_KEYS = [
     ("qwen3", "rope.scaling.original_context_length", 256, "128 is demanded"),
     ("qwen3", "rope.scaling.attn_factor", None, "is missing"),
     ("phi3", "attention.sliding_window", 0, "64 is demanded"),
+    ("mistral", "attention.sliding_window", None, "attends to everything, 600 is demanded"),
     ("phi3-long", "rope.scaling.attn_factor", 1.0, "is demanded"),
 ]
 

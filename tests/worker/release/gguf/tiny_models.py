@@ -55,7 +55,7 @@ def configs() -> dict[str, PreTrainedConfig]:
         "llama": LlamaConfig(**SIZE, **WIDE, rope_parameters=LLAMA3),
         "llama-biased": LlamaConfig(**SIZE, attention_bias=True, mlp_bias=True,
                                     tie_word_embeddings=True),
-        "mistral": MistralConfig(**SIZE, **WIDE, sliding_window=None),
+        "mistral": MistralConfig(**SIZE, **WIDE, sliding_window=600),  # beyond all prompts
         "qwen2": Qwen2Config(**SIZE, tie_word_embeddings=True,
                              rope_parameters=rope("linear", 1e4, factor=4.0)),
         "qwen3": Qwen3Config(**SIZE, **WIDE, rope_parameters={**YARN, "attention_factor": 1.5}),

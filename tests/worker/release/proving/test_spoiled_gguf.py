@@ -1,5 +1,5 @@
-"""GGUF files of all mapped families: the proof opens them through transformers, passes what is
-right, states what quantising costs, and names the tensor that was spoiled."""
+"""GGUF files of all mapped families: the proof opens them by their header, passes what is right,
+states what quantising costs, and names the tensor or the key that was spoiled."""
 
 import json
 from collections.abc import Callable
@@ -12,7 +12,8 @@ import torch
 from transformers import GemmaConfig, GemmaForCausalLM
 
 from engine.release.proof import Check
-from engine.worker.release.gguf.write import write_gguf
+from engine.worker.release.gguf import write
+from engine.worker.release.gguf.families import describe
 from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.proving.proof_steps import prove
 from tests.worker.families import SIZE, save_family
@@ -52,7 +53,7 @@ class Files:
 
     def write(self, quantization: str, name: str = "") -> Path:
         file = self.folder / f"{name or 'right'}-{quantization}.gguf"
-        write_gguf(self.merged, file, quantization, (1,), lambda done, total: None)
+        write.write_gguf(self.merged, file, quantization, (1,), lambda done, total: None)
         return file
 
     def prove(self, file: Path, quantization: str) -> list[Check]:
@@ -179,5 +180,30 @@ def test_a_wrong_size_in_the_header_is_named(made: Callable[[str], Files]) -> No
         found = complaints([weights(files.prove(file, "f32"))["opens in transformers"]])
     finally:
         config.write_text(json.dumps(right))
-    assert "rms_norm_eps is 9.999999974752427e-07, and 0.01 in config.json" in found
+    assert "rms_norm_eps is 1e-06, and 0.01 in config.json" in found
     assert "max_position_embeddings is 256, and 64" in found
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value", "sentence"),
+    [
+        ("gemma2", "final_logit_softcapping", 1.0, "final_logit_softcapping is 1.0, and 30.0"),
+        ("mistral", "attention.sliding_window", 0, "the window of layer 0 is None, and 8"),
+        ("llama", "rope.freq_base", 100.0, "RoPE's inv_freq are others than those of config.json"),
+    ],
+    ids=["soft cap", "window dropped", "RoPE"],
+)
+def test_a_wrong_key_of_the_header_changes_the_answers(
+    made: Callable[[str], Files],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    key: str,
+    value: float,
+    sentence: str,
+) -> None:
+    """What is opened is the file as its header says, and not the folder that it was made of."""
+    files = made(name)
+    monkeypatch.setattr(write, "describe", lambda *given: describe(*given) | {key: value})
+    checks = weights(files.prove(files.write("f32", "key"), "f32"))
+    assert sentence in complaints([checks["opens in transformers"]])
+    assert checks["held-out rows in the shipped type"].status == "failed"

@@ -129,6 +129,16 @@ def test_nothing_fails_that_is_not_spoiled(
     assert not any(check.differences for check in (folder | file).values())
 
 
+def test_a_large_vocabulary_is_not_read_by_transformers(
+    runs: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_checks, "_MOST_CONVERTED", 100)
+    monkeypatch.setattr(token_checks, "open_conversion", None)
+    check = prove_gguf(runs[BYTE_LEVEL], tmp_path)[token_checks.CONVERSION]
+    assert check.status == "not proven"
+    assert check.summary.startswith("Not compared: ")
+
+
 def rewrite(name: str, edit: Callable[[Any], None]) -> Callable[[Path], None]:
     """Edits a JSON file of the folder."""
 

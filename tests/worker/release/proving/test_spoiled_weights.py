@@ -17,6 +17,7 @@ from engine.release.source import ExportSource
 from engine.worker.model import loading
 from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.proving.proof_steps import prove_weights
+from engine.worker.release.proving.weight_checks import check_weights
 from tests.worker.families import save_family
 from tests.worker.release.made_exports import full_source, lora_source, spec_of, write_held_out
 
@@ -377,6 +378,22 @@ def test_a_change_below_a_rounding_step_is_told(tmp_path: Path) -> None:
     assert (some.status, some.facts["rounded away"]) == ("passed", 5)
     assert "in 5 tensors it is smaller than a rounding step" in some.summary
     assert 0 < some.facts["share of values moved"] < 1
+
+
+def test_values_too_small_for_float16_are_counted(lora: Made) -> None:
+    """bfloat16 holds them: that they become zero is said, and fails where answers change."""
+    assert lora.source.adapter is not None
+    merged = merge(lora.source.base, lora.source.adapter)
+    with torch.no_grad():
+        merged.get_parameter(DOWN)[0, :5] = 1e-8
+    shipped = lora.reference.parent / "small"
+    merged.half().save_pretrained(shipped)
+    with torch.no_grad():
+        merged.float().get_parameter(DOWN)[0, :5] = 1e-8
+    same = check_weights(lora.spec(shipped, dtype="float16"), merged, lambda done, total: None)[1]
+    assert same.facts["too small for float16"] == 5
+    assert "5 values (" in same.summary
+    assert "too small for float16 and became zero" in same.summary
 
 
 def test_a_run_on_a_quantised_base_states_its_distance(lora: Made, tmp_path: Path) -> None:
