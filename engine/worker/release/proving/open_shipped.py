@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from engine.errors import EngineError
+from engine.number_format import write_count
 from engine.release.proof import Check
 from engine.text import one_line
 from engine.worker.model import loading
@@ -140,15 +141,15 @@ def check_opened(spec: ProofSpec, model: Any) -> Check:
     facts: dict[str, Any] = {"tensors": tensors}
     compared, differing = _compare_settings(spec)
     facts["settings"] = compared
-    text = f"{tensors} tensors, none missing or made up"
+    text = f"{write_count(tensors, 'tensor')}, none missing and none newly initialized"
     if spec.shipped_base is not None:
         text = f"the adapter on its base: {text}"
     elif compared:
-        text += f"; {compared} settings are those of the run"
+        text += f"; {write_count(compared, 'setting')} as in the run"
     else:
         text += ", each taken by its name: transformers opens no GGUF file of this architecture"
     if differing:
-        text = f"{len(differing)} of {compared} settings differ from those of the run"
+        text = f"not as in the run: {len(differing)} of {write_count(compared, 'setting')}"
         return Check(OPENED, "failed", text, facts, differing)
     return Check(OPENED, "passed", text, facts)
 
