@@ -86,6 +86,11 @@ def write_exponent(value: float, *, signed: bool = False) -> str:
     return f"{mantissa}e{int(exponent)}"
 
 
+def write_count(count: int, noun: str) -> str:
+    """A number of things whose plural ends in s, as in "1 tensor" and "1,200 tensors"."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def write_percent(share: float, digits: int = 0) -> str:
     """A share in percent; "<1%" and ">99%" where it is neither none nor all."""
     least = 10.0**-digits

@@ -10,6 +10,7 @@ from engine.compare.token_shift import Shift, ShiftedToken
 from engine.jobs.status import State, Status
 from engine.number_format import (
     apportion,
+    write_count,
     write_exponent,
     write_number,
     write_percent,
@@ -104,3 +105,11 @@ def test_points_have_one_decimal_and_are_0_for_no_change_alone() -> None:
 def test_a_value_without_an_interval_stands_alone() -> None:
     assert write_with_interval(write_percent, 0.82, 0.75, 0.999) == "82% [75%, >99%]"
     assert write_with_interval(write_points, 0.02, None, None) == "+2.0"
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0 tensors"), (1, "1 tensor"), (2, "2 tensors"), (5000, "5,000 tensors")],
+)
+def test_a_count_agrees_with_its_noun(count: int, text: str) -> None:
+    assert write_count(count, "tensor") == text

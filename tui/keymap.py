@@ -459,6 +459,17 @@ KEYS: tuple[Key, ...] = (
         ("D", "D", "remove", "", "Not available: logs are read-only.", "quiet"),
     ),
     *_on(
+        "overview",
+        (
+            "y",
+            "",
+            "copy_command",
+            "copy",
+            "Copy a command of an export: upload, verify ...",
+            "",
+        ),
+    ),
+    *_on(
         "log",
         ("slash", "/", "filter", "search", "Search the log.", ""),
         ("n", "n N", "turn_hit(1)", "match", "Next match.", ""),

@@ -31,6 +31,14 @@ def list_arms(out: Path) -> list[Arm]:
     return arms
 
 
+def upload_commands(out: Path) -> list[str]:
+    """A command for each folder, which is a repository of its own; nothing here runs one."""
+    return [
+        shlex.join(["hf", "upload", f"ORG/NAME-{part.name}", str(part), ".", "--private"])
+        for part in list_parts(out)
+    ]
+
+
 def comparison_command(source: Arm, out: Path, suite: str = "") -> str:
     """The command that measures what was exported beside what left: what merging and quantising
     cost; empty where no whole model left. `suite` is what is asked; empty: every bundled one."""

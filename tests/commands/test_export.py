@@ -79,7 +79,7 @@ def test_the_proof_is_a_table_and_nothing_is_uploaded(
     assert (recipe.license, recipe.proof_rows) == ("mit", 40)
     assert recipe.name.startswith("export-mine-")
     printed = capsys.readouterr()
-    assert " adapter, float16: proven\n" in printed.out
+    assert " adapter, float16: 1 passed\n" in printed.out
     assert "   passed      weights differ from the base\n" in printed.out
     assert "   not proven  template in Ollama\n" in printed.out
     assert f"\n{out}\n" in printed.out
@@ -108,7 +108,10 @@ def test_a_failed_check_ends_with_1_and_what_differs(
     started |= {"proofs": make_proofs(failed=True), "error": Failure("It is not the run.", "x")}
     assert finetop(root, "mine", "--as", "adapter", "--out", str(tmp_path / "out")) == 1
     printed = capsys.readouterr()
-    assert "gguf/mine-Q8_0.gguf, q8_0: not proven\n" in printed.out
+    assert " gguf:q8_0, q8_0: 1 failed, 1 not proven, 1 stated, 1 passed\n" in printed.out
+    assert printed.out.index("greedy answers") < printed.out.index(" adapter, float16"), (
+        "first what failed"
+    )
     assert "prompt 3: 'sadness', the run: 'joy'" in printed.out
     assert "It is not the run." in printed.err
     assert "hf upload" not in printed.err
@@ -178,7 +181,7 @@ def test_verify_compares_every_folder(
     assert finetop(root, "--verify", str(out)) == 0
     printed = capsys.readouterr().out
     assert "adapter: the same as its SHA256SUMS\n" in printed
-    assert " gguf:q8_0  gguf/mine-Q8_0.gguf, q8_0: proven\n" in printed
+    assert " gguf:q8_0, q8_0: 1 not proven, 1 stated, 1 passed\n" in printed
     (out / "gguf" / "weights").write_bytes(b"1235")
     assert finetop(root, "--verify", str(out), "--json") == 1
     adapter, gguf = json.loads(capsys.readouterr().out)

@@ -209,4 +209,4 @@ async def export_window(recorder: Recorder) -> None:
         await open_runs(recorder)
         await choose(recorder, "emotion-lora")
         await recorder.reach(ExportWindow, "R")
-        await recorder.shoot("export", "unknown to the model card")
+        await recorder.shoot("export", "the model card will say unknown")

@@ -1,9 +1,8 @@
 """`finetop export`: a trained model in other forms, each proven; `--verify` checks one again."""
 
 import argparse
-import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from engine.json_output import format_json
 from engine.number_format import write_size
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import ExportRecipe
-from engine.release.export_folder import comparison_command
+from engine.release.export_folder import comparison_command, upload_commands
 from engine.release.proof import PROOF_FILE, TargetProof, encode_proofs, read_proofs
 from engine.safe_open import read_bounded
 from engine.text import clean, one_line
@@ -172,7 +171,7 @@ def _settle_base_id(root: Path, base_id: str, *, ask: bool) -> str:
 
 def _print_result(job: JobDirectory, out: Path, compare: str, *, as_json: bool) -> None:
     proofs = read_proofs(job.proof)
-    uploads = [*_upload_commands(out)]
+    uploads = upload_commands(out)
     if as_json:
         print(format_json({
             "id": job.path.name, "out": str(out), **encode_proofs(proofs), "upload": uploads,
@@ -187,12 +186,6 @@ def _print_result(job: JobDirectory, out: Path, compare: str, *, as_json: bool) 
     _tell("Nothing was uploaded. To upload:")
     for line in uploads:
         _tell(f"  {line}")
-
-
-def _upload_commands(out: Path) -> Iterator[str]:
-    """A command line for each folder, which is a repository of its own."""
-    for folder in _list_folders(out):
-        yield f"hf upload ORG/NAME-{folder.name} {shlex.quote(str(folder))} . --private"
 
 
 def _verify(out: Path, *, as_json: bool) -> int:

@@ -3,6 +3,7 @@
 Of a log of another writer: its settings and texts, as far as its files hold any.
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.app import ComposeResult
@@ -15,9 +16,10 @@ from engine.recipes.diff import flatten
 from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from engine.text import clean, one_line
 from tui.background import run_in_background
-from tui.formatting import LOG_KINDS, clock, error_lines, name_of, size, state_words
+from tui.formatting import LOG_KINDS, clock, duration, error_lines, name_of, size, state_words
+from tui.runs.export_commands import ExportCommand, command_lines, list_commands, open_commands
 from tui.screens.page import SubPage, bindings_of
-from tui.snapshots import RunRow
+from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Line
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import MOST_LINES, Pager
@@ -39,6 +41,8 @@ class OverviewPage(SubPage):
     def __init__(self, row: RunRow) -> None:
         super().__init__()
         self._row = row
+        self._commands: tuple[ExportCommand, ...] = ()
+        """What can be done with the export that this is; empty for anything else."""
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -49,40 +53,76 @@ class OverviewPage(SubPage):
         yield keys
 
     def on_mount(self) -> None:
+        self._update()
+
+    def show_runs(self, snapshot: RunsSnapshot) -> None:
+        """An export at work is read again as it goes on: here one waits for its proof."""
+        row = snapshot.row(self._row.key)
+        if row is None or row.view.record.kind != "export" or row.view == self._row.view:
+            return
+        self._row = row
+        self._update()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "copy_command":
+            return bool(self._commands)
+        return super().check_action(action, parameters)
+
+    def action_copy_command(self) -> None:
+        open_commands(self, self._commands)
+
+    def _update(self) -> None:
         log = self._log
         state = LOG_KINDS[log.kind] if log else state_words(self._row.view)
         self.query_one("#headline", Lines).show(
             [(f" {name_of(self._row)} {self.glyphs.separator} ", "strong"), (state, "")]
         )
-        show = self.query_one(Pager).show
-        run_in_background(self, self._read, show, failed=lambda error: show(error_lines(error)))
+        failed = self.query_one(Pager).show
+        run_in_background(
+            self, self._read, self._show, failed=lambda error: failed(error_lines(error)),
+            exclusive=True,
+        )  # fmt: skip
+
+    def _show(self, found: "tuple[list[Line], tuple[ExportCommand, ...]]") -> None:
+        lines, self._commands = found
+        self.query_one(Pager).show(lines)
+        self.show_keys()
 
     @property
     def _log(self) -> "RunLog | None":
         """The log, where that is all there is: no job of ours wrote it."""
         return self._row.log if self._row.view.recipe is None else None
 
-    def _read(self) -> list[Line]:
+    def _read(self) -> "tuple[list[Line], tuple[ExportCommand, ...]]":
         """Slow: it lists the whole directory, or cleans all texts of a log."""
         if self._log is not None:
-            return log_lines(self._log)
-        job = self.services.store.at(self._row.path)
+            return log_lines(self._log), ()
+        store = self.services.store
+        job = store.at(self._row.path)
         overview = gather(job)
-        proof = read_proof_lines(job, overview) if overview.record.kind == "export" else []
-        return proof + overview_lines(overview)
+        if overview.record.kind != "export":
+            return overview_lines(overview), ()
+        commands = list_commands(overview, store)
+        proof = read_proof_lines(job, overview, commands)
+        return proof + overview_lines(overview), commands
 
 
-def read_proof_lines(job: JobDirectory, overview: Overview) -> list[Line]:
-    """What an export made and what was checked of it, or what it does; with its error. Blocks."""
+def read_proof_lines(
+    job: JobDirectory, overview: Overview, commands: Sequence[ExportCommand]
+) -> list[Line]:
+    """What an export made and what was checked of it, or what it does; with its error and what
+    can be done with it. Blocks."""
     from engine.release.proof import read_proofs
-    from tui.screens.proof_lines import proof_lines
+    from tui.screens.proof_lines import count_lines, proof_lines
 
     recipe, status = overview.recipe, overview.view.status
     lines: list[Line] = [_title("Proof")]
     if isinstance(recipe, ExportRecipe):
         lines.append(_fact("folder", recipe.out))
     if status is not None and overview.view.state.alive:
-        lines.append(_fact("step", f"{status.step}/{status.total} {status.message}"))
+        left = "" if status.eta_seconds is None else f", about {duration(status.eta_seconds)} left"
+        lines.append(_fact("done", f"{status.step} of {status.total} steps{left}"))
+        lines.append(_fact("now", status.message))
     if status is not None and status.error is not None:
         error = status.error
         parts = [error.title, *error.detail.splitlines(), error.hint]
@@ -93,7 +133,9 @@ def read_proof_lines(job: JobDirectory, overview: Overview) -> list[Line]:
         missing = not job.proof.exists()
         why = "nothing was checked yet" if missing else f"{error.title} {error.detail}"
         return [*lines, [(f"  {one_line(why)}", "dim" if missing else "warn")], []]
-    return [*lines, *proof_lines(proofs, _PROOF_WIDTH), []]
+    if commands:
+        lines += [[], *count_lines(proofs, _PROOF_WIDTH), [], *command_lines(commands)]
+    return [*lines, [], *proof_lines(proofs, _PROOF_WIDTH), []]
 
 
 def log_lines(run: "RunLog") -> list[Line]:

@@ -67,9 +67,11 @@ class Copied(Dialog[None]):
 
     BINDINGS: ClassVar = [Binding("enter", "app.back", show=False)]
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, in_file: bool = True) -> None:
+        """`in_file`: whether the page writes it to a file by `e`."""
         lines: list[Line] = [[(line, "")] for line in text.split("\n")]
-        note = "copied, if the terminal supports it; to a file: e, then NAME.txt"
+        note = "copied, if the terminal supports it"
+        note += "; to a file: e, then NAME.txt" if in_file else ""
         super().__init__([*lines, [], [(note, "")]], "esc close")
 
 

@@ -4,8 +4,10 @@ Owns the choices and what they take of the disk. Starts nothing: it is dismissed
 was found right, and stays open with the reason where it is not.
 """
 
+import textwrap
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -35,6 +37,22 @@ FORMS: Mapping[str, tuple[str, ...]] = {
 }
 """What can be chosen, and its targets."""
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+_HELP: Mapping[str, str] = {
+    "forms": "adapter needs its base; merged is whole; GGUF is for llama.cpp, Ollama",
+    "out": "a folder that does not exist yet",
+    "dtype": "weights of the merged model; auto: as the base is stored",
+    "base_id": "ORG/NAME of the model that was tuned; asked once, remembered",
+    "license": "as the Hub names it (apache-2.0), or NAME=https://LINK; empty: none stated",
+    "data_license": "license or terms of the training data, in your words",
+    "intended_use": "for the model card, in your words",
+    "limitations": "what it should not be used for; for the model card",
+}
+"""What a field wants, shown while it has the focus."""
+_BUNDLED = "not needed: the base ships with finetop and is not on the Hub"
+_MOST_LINES = 4
+"""Of a reason why it cannot start."""
+_BESIDE = 8 + _MOST_LINES
+"""Rows of the window that are no fields."""
 _KEYS = "ctrl+s start   h l change   tab next field   esc cancel"
 
 
@@ -72,7 +90,7 @@ class ExportWindow(Window["PlannedExport | None"]):
 
     def compose(self) -> ComposeResult:
         fields = (
-            FormField("forms", "Forms", tuple(self._found.needs)),
+            FormField("forms", "Targets", tuple(self._found.needs)),
             FormField("out", "Folder"),
             FormField("dtype", "Merged in", DTYPES),
             FormField("base_id", "Base on the Hub"),
@@ -86,6 +104,7 @@ class ExportWindow(Window["PlannedExport | None"]):
             head.show([(f"Export {one_line(self._name_of_run)}", "strong")])
             yield head
             yield Form((Group("", fields),), id="release")
+            yield Lines(id="help")
             yield Lines(id="sum")
             yield Lines(id="why")
             keys = Lines()
@@ -96,6 +115,13 @@ class ExportWindow(Window["PlannedExport | None"]):
         out = f"{self._name_of_run}-export"
         self.query_one(Form).fill({"out": out, "base_id": self._found.base_id})
         self._update()
+        self._limit()
+
+    def on_resize(self) -> None:
+        self._limit()
+
+    def on_descendant_focus(self) -> None:
+        self._show_help()
 
     def on_form_edited(self) -> None:
         self._update()
@@ -117,13 +143,29 @@ class ExportWindow(Window["PlannedExport | None"]):
             **values,  # type: ignore[arg-type]
         )
 
+    def _limit(self) -> None:
+        """Scroll the fields where the terminal is too low: what is said below them stays in
+        sight."""
+        self.query_one(Form).limit(self.size.height * 9 // 10 - _BESIDE)
+
+    def _show_help(self) -> None:
+        """What the field with the focus wants; of the folder, where that will be."""
+        form = self.query_one(Form)
+        text = _HELP.get(form.focused_key, "")
+        if form.focused_key == "base_id" and self._found.bundled:
+            text = _BUNDLED
+        if form.focused_key == "out" and (named := form.values["out"].strip()):
+            text = f"must not exist yet: {Path(named).expanduser().absolute()}"
+        self.query_one("#help", Lines).show([(one_line(text), "")])
+
     def _update(self) -> None:
         """What the choices take of the disk, and what the model card will lack."""
+        self._show_help()
         values = self.query_one(Form).values
         need = self._found.needs[values["forms"]]
         line: Line = [
-            ("needs at most ", "dim"), (size(need.most), ""), (" of disk, ", "dim"),
-            (size(need.kept), ""), (" of it once it is done", "dim"),
+            ("disk: ", "dim"), (size(need.most), ""), (" while it works, ", "dim"),
+            (size(need.kept), ""), (" when done", "dim"),
         ]  # fmt: skip
         self.query_one("#sum", Lines).show(line)
         unknown = []
@@ -131,9 +173,20 @@ class ExportWindow(Window["PlannedExport | None"]):
             unknown.append("the base")
         if not values["data_license"].strip():
             unknown.append("the data's license")
-        note = f"unknown to the model card: {', '.join(unknown)}" if unknown else ""
-        self.query_one("#why", Lines).show([(note, "dim")])
+        note = f"the model card will say unknown: {', '.join(unknown)}" if unknown else ""
+        why = self.query_one("#why", Lines)
+        why.styles.height = 1
+        why.show([(note, "dim")])
 
     def _refuse(self, error: EngineError) -> None:
-        text = " ".join(filter(None, (error.title, error.detail, error.hint)))
-        self.query_one("#why", Lines).show([(one_line(text), "bad")])
+        """The whole reason: what is wrong, where, and what to do."""
+        why = self.query_one("#why", Lines)
+        hint = error.hint.replace("--out DIR", "Folder").replace("--out", "Folder")
+        width = max(20, why.size.width)
+        lines = [
+            [(one, role)]
+            for text, role in ((error.title, "bad"), (error.detail, ""), (hint, "warn"))
+            for one in textwrap.wrap(one_line(text), width)
+        ]
+        why.styles.height = min(len(lines), _MOST_LINES)
+        why.show(*lines[:_MOST_LINES])

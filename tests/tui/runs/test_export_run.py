@@ -72,11 +72,13 @@ async def test_the_chosen_export_is_started(root: Path, tmp_path: Path) -> None:
     async with app.run_test(size=(100, 30)) as pilot:
         window = await open_window(pilot, "mine")
         await see(pilot, "adapter, merged and GGUF")
-        await see(pilot, "unknown to the model card: the base, the data's license")
+        await see(pilot, "the model card will say unknown: the base, the data's license")
         (tmp_path / "mine-export").mkdir()
         await pilot.press("ctrl+s")
         await see(pilot, "The folder of the export already exists.")
+        await see(pilot, "Name a folder that does not exist: Folder.")
         await pilot.press("l", "tab", "x")  # merged and GGUF; a field begins with all of it chosen
+        await see(pilot, "must not exist yet: /")
         window.query_one(Form).fill({"out": str(tmp_path / "other"), "license": "mit"})
         await pilot.press("ctrl+s")
         await until(pilot, lambda: actions.started is not None)
@@ -110,7 +112,8 @@ async def test_enter_on_an_export_opens_its_proof(root: Path, failed: bool) -> N
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, OverviewPage))
         await see(pilot, "weights differ from the base")
-        await see(pilot, "gguf:q8_0  gguf/mine-Q8_0.gguf, q8_0: " + ("not " * failed) + "proven")
+        counts = "1 failed, 1 not proven" if failed else "1 not proven"
+        await see(pilot, f"gguf:q8_0, q8_0: {counts}, 1 stated, 1 passed")
         if failed:
             await see(pilot, "The export is not what was trained")
 
@@ -127,3 +130,43 @@ async def test_an_export_at_work_shows_its_step(root: Path) -> None:
     async with app.run_test(size=(160, 50)) as pilot:
         await choose(pilot, job.path.name)
         await see(pilot, "writing gguf:q8_0")
+
+
+async def test_a_command_of_an_export_that_is_done_can_be_copied(
+    root: Path, tmp_path: Path
+) -> None:
+    job = write_export(root, failed=False)
+    out = tmp_path / "my out"
+    (out / "adapter").mkdir(parents=True)
+    (out / "adapter" / "SHA256SUMS").touch()
+    toml = job.recipe_file.read_text()
+    job.recipe_file.write_text(toml.replace("/elsewhere/mine", str(out)))
+    upload = f"hf upload ORG/NAME-adapter '{out}/adapter' . --private"
+    app = FinetopApp(Store(root))
+    async with app.run_test(size=(160, 30)) as pilot:
+        await choose(pilot, job.path.name)
+        await pilot.press("enter")
+        await see(pilot, upload)
+        await pilot.press("y")
+        await see(pilot, "Copy a command")
+        await pilot.press("enter")
+        await until(pilot, lambda: app.clipboard == upload)
+
+
+async def test_the_proof_shows_how_far_an_export_is_and_then_what_came_of_it(root: Path) -> None:
+    job = write_export(root, failed=True)
+    ended = status.read(job)
+    assert ended is not None
+    at_work = replace(
+        ended, state=State.RUNNING, step=3, total=8, message="writing gguf:q8_0",
+        heartbeat=time.time(), error=None, eta_seconds=42.0,
+    )  # fmt: skip
+    status.write(job, at_work)
+    app = FinetopApp(Store(root))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await choose(pilot, job.path.name)
+        await pilot.press("enter")
+        await see(pilot, "3 of 8 steps, about 0:42 left")
+        status.write(job, ended)
+        app.feed.wake()
+        await see(pilot, "The export is not what was trained")

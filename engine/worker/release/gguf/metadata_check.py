@@ -15,6 +15,7 @@ import gguf
 import numpy as np
 
 from engine.checkpoints.gguf_header import GgufHeader, read_gguf_header
+from engine.number_format import write_count
 from engine.release.proof import Check
 from engine.release.targets import OWN_TYPES
 from engine.text import one_line
@@ -64,8 +65,8 @@ def check_metadata(checkpoint: Path, file: Path) -> Check:
         return Check(
             NAME,
             "not proven",
-            f"llama.cpp's own converter wrote {len(header.tensors)} tensors; there is no table of "
-            f"what a file of {one_line(config.model_type)} has to say.",
+            f"llama.cpp's own converter wrote {write_count(len(header.tensors), 'tensor')}; what a "
+            f"file of {one_line(config.model_type)} has to say is not known here.",
             facts,
         )
     wanted = dict(demand_keys(config, expected))
@@ -79,13 +80,15 @@ def check_metadata(checkpoint: Path, file: Path) -> Check:
     facts |= {"keys": len(wanted), "limits": list(name_limits(config, expected))}
     facts["larger_types"] = _count_larger(header)
     if differences:
-        summary = f"{len(differences)} of {len(wanted) + len(shapes)} keys and tensors differ."
+        count = write_count(len(differences), "difference")
+        summary = f"{count} in {len(wanted) + len(shapes)} keys and tensors."
         return Check(NAME, "failed", summary, facts, tuple(differences))
-    summary = f"{len(wanted)} keys and {len(shapes)} tensors are as config.json demands."
+    count = f"{write_count(len(wanted), 'key')} and {write_count(len(shapes), 'tensor')}"
+    summary = f"As config.json demands: {count}."
     if facts["larger_types"]:
         summary += (
-            f" {facts['larger_types']} tensors have rows that are no multiple of {_K_BLOCK}, and "
-            "so a larger type."
+            f" A larger type for {write_count(facts['larger_types'], 'tensor')}, whose rows are "
+            f"no multiple of {_K_BLOCK}."
         )
     return Check(NAME, "passed", " ".join([summary, *facts["limits"]]), facts)
 

@@ -17,6 +17,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from engine.chat import Message
+from engine.number_format import write_count
 from engine.release.modelfile import Modelfile, read_modelfile
 from engine.release.proof import Check
 from engine.text import one_line
@@ -24,7 +25,10 @@ from engine.worker.release.ollama.go_template import as_prompt
 
 NAME = "prompts in Ollama"
 DEFAULT = "127.0.0.1:11434"
-NOT_PROVEN = "template not proven in Ollama; {reason}: use the model's own"
+NOT_PROVEN = (
+    "The template of the Modelfile is not proven: {reason}. To be sure use llama.cpp with --jinja, "
+    "which renders the model's own."
+)
 _ANSWERS_WITHIN = 2.0
 """Seconds for an Ollama that is there to say so."""
 _PATIENCE = 300.0
@@ -59,7 +63,7 @@ def prove_template(
     """
     settings = read_modelfile(modelfile)
     if not settings.template:
-        return _not_proven("the Modelfile names none")
+        return _not_proven("there is none")
     pairs = [(talk, text) for talk, text in zip(conversations, texts, strict=True)
              if as_prompt(talk) == list(talk)]  # fmt: skip
     if not pairs:
@@ -68,7 +72,7 @@ def prove_template(
         address = find_address(os.environ.get("OLLAMA_HOST", ""))
         version = str(_ask(address, "GET", "/api/version", patience=_ANSWERS_WITHIN)["version"])
     except (_Unanswered, KeyError, TypeError):
-        return _not_proven("no Ollama answers here")
+        return _not_proven("no Ollama answers on this machine")
     name = f"finetop-proof-{secrets.token_hex(8)}"
     try:
         _create(address, name, model_file, settings)
@@ -157,9 +161,12 @@ def _compare(written: Sequence[str], texts: Sequence[str], version: str) -> Chec
     facts = {"prompts": len(pairs), "different": len(different), "ollama": version}
     if different:
         lines = tuple(_difference(at, *pairs[at]) for at in different[:_SHOWN])
-        summary = f"Ollama {version} writes {len(different)} of {len(pairs)} prompts otherwise"
+        count = f"{len(different)} of {write_count(len(pairs), 'prompt')}"
+        summary = f"Different in Ollama {version}: {count}."
         return Check(NAME, "failed", summary, facts, lines)
-    return Check(NAME, "passed", f"{len(pairs)} prompts equal in Ollama {version}", facts)
+    return Check(
+        NAME, "passed", f"Equal in Ollama {version}: {write_count(len(pairs), 'prompt')}.", facts
+    )
 
 
 def _difference(at: int, written: str, wanted: str) -> str:

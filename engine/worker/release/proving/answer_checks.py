@@ -14,7 +14,7 @@ from math import exp
 from typing import Any
 
 from engine.events.summary import perplexity
-from engine.number_format import write_number, write_percent
+from engine.number_format import write_count, write_number, write_percent
 from engine.release.proof import Check, CheckStatus
 from engine.statistics import mean_test, wilson
 from engine.worker.release.proving import kept_logs
@@ -100,13 +100,15 @@ def judge_greedy(
         "tolerance": tolerance if exact else None,
         "largest margin": max((one.margin for one in found), default=0.0),
     }
-    text = f"{total - len(found)} of {total} answers have the same tokens ({tokens:,} tokens)"
-    text += f"; {bundled} prompts are bundled ones" if bundled else ""
+    text = f"{total - len(found)} of {write_count(total, 'answer')} equal, "
+    text += f"of {write_count(tokens, 'token')} in all"
+    text += f"; {write_count(bundled, 'prompt')} bundled, not held out" if bundled else ""
     if found and exact:
-        text += f"; {len(found) - len(beyond)} differ first where the run's own margin is within "
-        text += f"{tolerance:g} nats, as this type rounds (at most {facts['largest margin']:.3g})"
+        text += f"; in {len(found) - len(beyond)} the first token that differs has a margin within "
+        text += f"{tolerance:g} nats in the run (at most {facts['largest margin']:.3g})"
     elif found:
-        text += f"; the others differ first at margins of up to {facts['largest margin']:.2f} nats"
+        text += "; the first tokens that differ have margins of up to "
+        text += f"{facts['largest margin']:.2f} nats"
     status: CheckStatus = ("failed" if beyond else "passed") if exact else "stated"
     return Check(name, status, text, facts, tuple(_name_all(beyond if exact else ())))
 
@@ -128,7 +130,9 @@ def judge_rows(
     limit = tolerance.divergence if exact else GROSS.get(dtype, GROSS_OTHERS)
     if not all(one.finite for one in found):
         reason = ("values are NaN or Inf: the weights overflow in this type",)
-        return Check(name, "failed", "what the shipped model computes is not finite", {}, reason)
+        return Check(
+            name, "failed", "the shipped model computes values that are not finite", {}, reason
+        )
     divergence = [one.divergence / one.places for one in found]
     mean = sum(one.divergence for one in found) / total
     low, high = mean_test(divergence, weights=places).interval()
@@ -162,13 +166,13 @@ def judge_rows(
     }
     facts = {key: value for key, value in facts.items() if _finite(value)}
     text = f"mean KL {_write(mean)} nats per token [{_write(max(0.0, low))}, {_write(high)}] "
-    text += f"over {total:,} tokens of {len(found):,} rows"
+    text += f"over {write_count(total, 'token')} of {write_count(len(found), 'row')}"
     text += f" ({bundled:,} of them bundled)" if bundled else ""
     text += f"; first choices agree in {write_percent(agreed, 2)} "
     text += f"[{write_percent(agreement[0], 2)}, {write_percent(agreement[1], 2)}]"
     if exact and limited:
         text += (
-            f", none differs where the margin is above {tolerance.margin:g}" if not beyond else ""
+            f", in all where the margin is above {tolerance.margin:g} nats" if not beyond else ""
         )
     else:
         text += f"; perplexity {before:.2f} changes by {costs[0]:+.3f} "
@@ -188,7 +192,7 @@ def judge_long(
     """Rows that cross a boundary: each side of it is judged as rows are."""
     long = reference.long
     if not long.rows and not long.left_out:
-        text = "the model has no sliding window and no scaled RoPE: no length at which it changes"
+        text = "nothing to check: the model has no sliding window and no scaled RoPE"
         return Check(LONG, "passed", text, {"boundaries": 0})
     if not long.rows:
         return Check(
@@ -202,8 +206,8 @@ def judge_long(
         lines += [f"{one.boundary.name}: {line}" for line in judged.differences]
         mean = row.divergence / row.places
         told.append(
-            f"{one.boundary.name}: {len(one.row.ids):,} tokens, mean KL {_write(mean)} over "
-            f"{row.places} tokens before and behind it"
+            f"{one.boundary.name}: a row of {write_count(len(one.row.ids), 'token')}, mean KL "
+            f"{_write(mean)} nats per token over {row.places} of them before and behind it"
         )
         by_boundary[one.boundary.name] = {"tokens": len(one.row.ids), "divergence": mean}
     told += list(long.left_out)

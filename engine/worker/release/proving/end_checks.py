@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from engine.number_format import write_count
 from engine.release.proof import Check
 from engine.safe_open import read_file
 from engine.worker.release.gguf.end_tokens import known_by_text
@@ -74,11 +75,11 @@ def _state_base(spec: ProofSpec, pair: TextPair, base: Path) -> Check:
     absent = [at for at in spec.ends if at not in stops]
     facts = {"ends": list(spec.ends), "of_base": sorted(stops)}
     if not absent:
-        summary = "The base, whose file transformers goes by, stops at every one of them too."
+        summary = f"transformers reads the base's {_CONFIG}, which has every end token too."
         return Check(BASE_ENDS, "passed", summary, facts)
     named = ", ".join(show(str(pair.run.convert_ids_to_tokens(at))) for at in absent)
     summary = (
-        f"With an adapter transformers goes by the base's {_CONFIG}, which lacks {named}: set "
+        f"With an adapter transformers reads the base's {_CONFIG}, which lacks {named}: set "
         "model.generation_config = GenerationConfig.from_pretrained(FOLDER)."
     )
     return Check(BASE_ENDS, "stated", summary, facts)
@@ -101,10 +102,10 @@ def _judge(name: str, spec: ProofSpec, pair: TextPair, stops: set[int], where: s
     facts = {"ends": list(spec.ends), "texts": list(texts.values()), "stops": sorted(stops)}
     if absent:
         lines = tuple(f"{at} {show(texts[at])} is not in {where}" for at in absent)
-        return Check(name, "failed", f"{len(absent)} of {len(spec.ends)} end tokens do not stop.",
-                     facts, lines)  # fmt: skip
+        summary = f"No stop at {len(absent)} of {write_count(len(spec.ends), 'end token')}."
+        return Check(name, "failed", summary, facts, lines)
     named = ", ".join(show(text) for text in texts.values())
-    return Check(name, "passed", f"All {len(spec.ends)}: {named}.", facts)
+    return Check(name, "passed", f"Stops at {named}.", facts)
 
 
 def _check_modelfile(spec: ProofSpec, pair: TextPair) -> Check:
@@ -121,9 +122,10 @@ def _check_modelfile(spec: ProofSpec, pair: TextPair) -> Check:
     facts = {"ends": wanted, "stops": stops}
     if absent:
         lines = tuple(f"PARAMETER stop {show(one)} is missing" for one in absent)
-        summary = f"{len(absent)} of {len(wanted)} end tokens are no stop of the Modelfile."
+        summary = f"The Modelfile lacks {len(absent)} of {write_count(len(wanted), 'end token')}."
         return Check(OLLAMA_ENDS, "failed", summary, facts, lines)
-    return Check(OLLAMA_ENDS, "passed", f"All {len(wanted)} are stops of the Modelfile.", facts)
+    named = ", ".join(show(one) for one in wanted)
+    return Check(OLLAMA_ENDS, "passed", f"The Modelfile stops at {named}.", facts)
 
 
 def _unreadable(name: str, file: str, error: Exception) -> Check:

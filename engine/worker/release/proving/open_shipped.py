@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from engine.errors import EngineError
+from engine.number_format import write_count
 from engine.release.gguf_targets import MODEL_TYPES
 from engine.release.proof import Check
 from engine.text import one_line
@@ -112,15 +113,15 @@ def check_opened(spec: ProofSpec, model: Any) -> Check:
     facts: dict[str, Any] = {"tensors": tensors}
     pairs = [*_pair_settings(spec, model)]
     facts["settings"] = len(pairs)
-    text = f"{tensors} tensors, none missing or made up"
+    text = f"{write_count(tensors, 'tensor')}, none missing and none newly initialized"
     if spec.shipped_base is not None:
         text = f"the adapter on its base: {text}"
     else:
-        text += f"; {len(pairs)} settings are those of the run"
+        text += f"; {write_count(len(pairs), 'setting')} as in the run"
     where = "config.json" if spec.target.startswith("gguf") else "the run's config.json"
     differing = tuple(pair.describe(where) for pair in pairs if not pair.same)
     if differing:
-        text = f"{len(differing)} of {len(pairs)} settings differ from those of the run"
+        text = f"not as in the run: {len(differing)} of {write_count(len(pairs), 'setting')}"
         return Check(OPENED, "failed", text, facts, differing)
     return Check(OPENED, "passed", text, facts)
 

@@ -10,6 +10,7 @@ from typing import Any
 from unicodedata import normalize
 
 from engine.errors import EngineError
+from engine.number_format import write_count
 from engine.release.conversations import ProbeConversation, probe_conversations
 from engine.release.proof import Check
 from engine.text import one_line
@@ -156,9 +157,14 @@ class _PromptComparison:
         """What came of all conversations."""
         count = self._count
         total, different = count["conversations"], count["different"]
-        refused = f"; {count['refused']} more are refused by both" if count["refused"] else ""
+        refused = (
+            f"; the template refuses {count['refused']} more, as in the run"
+            if count["refused"]
+            else ""
+        )
+        equal = total - count["refused"]
         if different:
-            summary = f"{different} of {total} conversations differ."
+            summary = f"{different} of {write_count(total, 'conversation')} differ."
             lines = tuple(self._lines[:MOST_SHOWN])
             prompts = Check(PROMPTS, "failed", summary, count, lines)
         elif not count["written"]:
@@ -167,7 +173,7 @@ class _PromptComparison:
             prompts = Check(
                 PROMPTS,
                 "passed",
-                f"Bytes and token ids of {total - count['refused']} conversations are equal "
+                f"Equal bytes and token ids in {write_count(equal, 'conversation')} "
                 f"({count['with_tools']} with tools){refused}.",
                 count,
             )
@@ -180,18 +186,22 @@ class _PromptComparison:
             "doubled_where_a_server_adds_it": self._doubled_by_server,
         }
         if self._doubled:
-            summary = f"BOS stands twice in {len(self._doubled)} prompts, in the run once."
+            summary = (
+                f"BOS stands twice in {write_count(len(self._doubled), 'prompt')}, in the run once."
+            )
             return Check(DOUBLED, "failed", summary, facts, tuple(self._doubled[:MOST_SHOWN]))
         if self._doubled_in_run:
             summary = "BOS stands twice in the run's own prompts, and here as well."
             return Check(DOUBLED, "stated", summary, facts)
         if self._server_in_run:
             summary = (
-                "Once in every prompt. As with the tokenizer of the run, template and tokenizer "
-                "both bring one: rendered text is to be read with add_special_tokens=False."
+                "One BOS in every prompt. Template and tokenizer both add one, as in the run: "
+                "encode rendered text with add_special_tokens=False."
             )
             return Check(DOUBLED, "stated", summary, facts)
-        return Check(DOUBLED, "passed", f"None in {self._count['written']} prompts.", facts)
+        return Check(
+            DOUBLED, "passed", f"None in {write_count(self._count['written'], 'prompt')}.", facts
+        )
 
 
 def _without_template(pair: TextPair) -> Check:

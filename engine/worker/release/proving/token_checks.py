@@ -12,6 +12,7 @@ from typing import Any
 from unicodedata import normalize
 
 from engine.errors import EngineError
+from engine.number_format import write_count
 from engine.release.proof import Check
 from engine.text import one_line
 from engine.worker.data.chat_template import own_template
@@ -155,9 +156,13 @@ def _compare(
     }
     tail = f"; {texts.note}" if texts.note else ""
     if not count and not roles:
-        return Check(name, "passed", f"Equal on {texts.strings} strings{tail}.", facts)
-    parts = [f"{count} of {len(texts.alone) + len(texts.joined)} texts differ"] * bool(count)
-    parts += [f"{len(roles)} special tokens have another id"] * bool(roles)
+        return Check(
+            name, "passed", f"Equal on {write_count(texts.strings, 'string')}{tail}.", facts
+        )
+    parts = [
+        f"{count:,} of {write_count(len(texts.alone) + len(texts.joined), 'text')} differ"
+    ] * bool(count)
+    parts += [f"another id for {write_count(len(roles), 'special token')}"] * bool(roles)
     # The shortest text shows best what it is.
     lines = (*roles, *sorted(differing, key=len))[:MOST_SHOWN]
     if otherwise == "failed":
@@ -242,8 +247,12 @@ def _check_llamacpp(spec: ProofSpec, pair: TextPair, texts: ProbeTexts) -> Check
     program = llama_tokenize.find_tokenize_program()
     mark = plain_control(pair)
     if program is None or mark is None or not texts.joined:
-        why = "it is not installed" if program is None else "no special token separates strings"
-        return Check(LLAMACPP, "not proven", f"Not compared in llama.cpp: {why}.")
+        why = (
+            "llama-tokenize is not installed here"
+            if program is None
+            else "no special token separates strings"
+        )
+        return Check(LLAMACPP, "not proven", f"Not compared: {why}.")
     whole = "".join(texts.joined)
     try:
         found = llama_tokenize.token_ids(program, spec.shipped, whole)
@@ -255,7 +264,9 @@ def _check_llamacpp(spec: ProofSpec, pair: TextPair, texts: ProbeTexts) -> Check
     facts = {"strings": texts.strings, "tokens": len(expected)}
     if expected == found:
         tail = f"; {texts.note}" if texts.note else ""
-        return Check(LLAMACPP, "passed", f"Equal on {texts.strings} strings{tail}.", facts)
+        return Check(
+            LLAMACPP, "passed", f"Equal on {write_count(texts.strings, 'string')}{tail}.", facts
+        )
     separator = pair.run.convert_tokens_to_ids(mark)
     sides = [llama_tokenize.split_at(ids, separator) for ids in (expected, found)]
     differing = [pairs for pairs in zip(*sides, strict=False) if pairs[0] != pairs[1]]
@@ -264,7 +275,7 @@ def _check_llamacpp(spec: ProofSpec, pair: TextPair, texts: ProbeTexts) -> Check
         for left, right in sorted(differing, key=lambda one: len(one[0]))[:MOST_SHOWN]
     ]
     count = max(1, len(differing))
-    summary = f"{count} of {texts.strings} strings differ."
+    summary = f"{count:,} of {write_count(texts.strings, 'string')} differ."
     return Check(LLAMACPP, "failed", summary, facts | {"different": count}, tuple(lines))
 
 
@@ -304,10 +315,15 @@ def _check_types(pair: TextPair) -> Check:
         counts["without a row"] = beyond
     facts = {"tokens": len(pieces), "types": counts, "wrong": len(wrong)}
     if wrong:
-        summary = f"{len(wrong)} of {len(pieces)} tokens have another type or text."
+        summary = f"Another type or text in {len(wrong):,} of {write_count(len(pieces), 'token')}."
         return Check(TYPES, "failed", summary, facts, tuple(wrong[:MOST_SHOWN]))
-    told = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
-    return Check(TYPES, "passed", f"All {len(pieces)} tokens: {told}.", facts)
+    told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+    return Check(
+        TYPES,
+        "passed",
+        f"As in the run for all of {write_count(len(pieces), 'token')}: {told}.",
+        facts,
+    )
 
 
 def _allowed_types(pair: TextPair, at: int, name: str | None, added: Any) -> tuple[int, ...]:
@@ -335,8 +351,8 @@ def _state(pair: TextPair, left_out: LeftOut) -> Check:
     return Check(
         left_out.name,
         "stated",
-        f"{left_out.reason}: {count} of {len(strings)} such strings get other token ids than in "
-        "the run.",
+        f"{left_out.reason}: other token ids than in the run for {count:,} of "
+        f"{write_count(len(strings), 'such string')}.",
         {"strings": len(strings), "different": count},
     )
 

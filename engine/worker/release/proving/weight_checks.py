@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.gguf_header import read_gguf_header
-from engine.number_format import write_number, write_percent
+from engine.number_format import write_count, write_number, write_percent
 from engine.release.proof import Check
 from engine.text import one_line
 from engine.worker.model import loading
@@ -132,9 +132,9 @@ def check_adapter(spec: ProofSpec) -> list[Check]:
     facts: dict[str, Any] = {"tensors": len(shipped), "not zero": len(live)}
     rises = [name for name in live if not name.endswith(("lora_A.weight", "lora_embedding_A"))]
     passed = bool(rises) and not (former and len(unchanged) == len(shipped))
-    text = f"{len(live):,} of {len(shipped):,} tensors of the adapter are not zero"
+    text = f"not zero: {len(live):,} of {write_count(len(shipped), 'tensor')} of the adapter"
     if former:
-        text += f"; {len(shipped) - len(unchanged):,} differ from those that training began with"
+        text += f"; changed since training began: {len(shipped) - len(unchanged):,}"
         facts["changed"] = len(shipped) - len(unchanged)
     lines = () if passed else ("the adapter changes nothing",)
     changed = Check(DIFFER, "passed" if passed else "failed", text, facts, lines)
@@ -148,7 +148,8 @@ def _same_adapter(
 ) -> Check:
     if spec.shipped_base != spec.base:
         # One adapter made of several: its tensors have other ranks than those of any run.
-        text = f"{len(shipped):,} tensors hold all stages; answers below show that they are the run"
+        count = write_count(len(shipped), "tensor")
+        text = f"one adapter of all stages, {count}: no run has these, so answers are compared"
         return Check(SAME, "stated", text, {"tensors": len(shipped)})
     differing = [f"{name} is missing" for name in own if name not in shipped]
     differing += [f"{name} is not the run's" for name in shipped if name not in own]
@@ -159,9 +160,9 @@ def _same_adapter(
     ]
     facts = {"tensors": len(own), "differing": len(differing)}
     if differing:
-        text = f"{len(differing):,} of {len(own):,} tensors are not those of the run"
+        text = f"not those of the run: {len(differing):,} of {write_count(len(own), 'tensor')}"
         return Check(SAME, "failed", text, facts, _lines(differing))
-    return Check(SAME, "passed", f"{len(own):,} of {len(own):,} tensors are equal", facts)
+    return Check(SAME, "passed", f"equal: {len(own):,} of {write_count(len(own), 'tensor')}", facts)
 
 
 def _equal(one: StoredTensor, other: StoredTensor) -> bool:
@@ -311,14 +312,15 @@ def _differ(found: list[_Tensor]) -> Check:
         "relative change": relative if math.isfinite(relative) else None,
         "share of values moved": share,
     }
-    text = f"{changed:,} of {len(trained):,} trained tensors differ from the base, "
-    text += f"of {len(found):,} in all; the change is {write_number(relative, 4)} of their norm"
+    text = f"different from the base: {changed:,} of {write_count(len(trained), 'trained tensor')} "
+    text += f"({len(found):,} in all); the change is {write_number(relative, 4)} of their norm"
     if share is not None:
         text += f" and moves {write_percent(share)} of their values"
     if erased:
-        text += f"; in {len(erased):,} tensors it is smaller than a rounding step of this type"
+        text += f"; in {write_count(len(erased), 'tensor')} it is smaller than a rounding step of "
+        text += "this type"
     if unmatched:
-        text += f"; {unmatched:,} have no tensor of their name and shape in the base"
+        text += f"; without one of that name and shape in the base: {unmatched:,}"
     lines = [f"{one.name} is that of the base: training changed it" for one in left]
     lines += [f"{one.name} differs from the base: training did not change it" for one in others]
     if not trained:
@@ -348,8 +350,8 @@ def _same(found: list[_Tensor], missing: list[str], extra: list[str]) -> Check:
     lines += [f"{name} has no place in the model" for name in extra]
     lines += [_describe(one) for one in sorted(wrong, key=_rank)]
     right = len(found) - len(wrong)
-    text = f"{right:,} of {len(found):,} tensors are the run's in this type"
-    text += f" ({exact:,} in every value); they are {write_number(error, 5)} of the norm off"
+    text = f"equal to the run's in this type: {right:,} of {write_count(len(found), 'tensor')} "
+    text += f"(in every value: {exact:,}); relative error {write_number(error, 5)}"
     if vanished:
         share = write_percent(vanished / values)
         text += f"; {vanished:,} values ({share}) are too small for float16 and became zero"

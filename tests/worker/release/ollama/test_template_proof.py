@@ -123,7 +123,7 @@ def test_prompts_are_compared_in_a_model_that_is_deleted_again(
 
     check = prove_template(*files, TALKS, TEXTS)
 
-    assert (check.status, check.summary) == ("passed", "2 prompts equal in Ollama 0.12.0")
+    assert (check.status, check.summary) == ("passed", "Equal in Ollama 0.12.0: 2 prompts.")
     assert asked[0]["template"] == TEMPLATE
     assert asked[0]["parameters"] == {"stop": ["<|end|>"], "num_ctx": 512}
     assert asked[0]["system"] == "Be kind."
@@ -197,7 +197,7 @@ def test_conversations_that_ollama_joins_are_passed_over(
     check = prove_template(*files, [*TALKS, joined], [*TEXTS, "<|user|>a<|user|>b<|assistant|>"])
     alone = prove_template(*files, [joined], [""])
 
-    assert check.summary == "2 prompts equal in Ollama 0.12.0"
+    assert check.summary == "Equal in Ollama 0.12.0: 2 prompts."
     assert alone.status == "not proven"
 
 
@@ -211,7 +211,8 @@ def test_where_no_ollama_answers_nothing_is_proven(
 
     assert check.status == "not proven"
     assert check.summary == (
-        "template not proven in Ollama; no Ollama answers here: use the model's own"
+        "The template of the Modelfile is not proven: no Ollama answers on this machine. To be "
+        "sure use llama.cpp with --jinja, which renders the model's own."
     )
 
 

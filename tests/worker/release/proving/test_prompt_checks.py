@@ -49,8 +49,8 @@ def test_conversations_that_both_refuse_are_counted_apart() -> None:
 
     # It refuses results of tools; a system message is put into the first question.
     assert check.summary == (
-        "Bytes and token ids of 17 conversations are equal (0 with tools); "
-        "3 more are refused by both."
+        "Equal bytes and token ids in 17 conversations (0 with tools); "
+        "the template refuses 3 more, as in the run."
     )
 
 
