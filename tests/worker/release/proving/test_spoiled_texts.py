@@ -129,6 +129,40 @@ def test_nothing_fails_that_is_not_spoiled(
     assert not any(check.differences for check in (folder | file).values())
 
 
+def test_a_conversion_is_made_once_for_files_with_the_same_tokenizer(
+    runs: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def open_conversion(path: Path) -> Any:
+        opened.append(path.name)
+        raise ValueError(f"no reader of {path}")
+
+    monkeypatch.setattr(token_checks, "open_conversion", open_conversion)
+    run = runs[BYTE_LEVEL]
+
+    def set_file_type(header: Header) -> None:
+        header["general.file_type"] = 7
+
+    def convert(name: str, *edits: Callable[[Header], None]) -> Check:
+        file = write_header(tmp_path / name, run.header, *edits)
+        spec = dataclasses.replace(spec_of(run, file, "gguf:q8_0"), strings=30, reference=tmp_path)
+        checks = {check.name: check for check in check_texts(spec, lambda done, total: None)}
+        return checks[token_checks.CONVERSION]
+
+    first, second = (
+        convert("a.gguf"),
+        convert("b.gguf", set_file_type),
+    )
+    assert opened == ["a.gguf"]
+    assert second == first
+    assert first.status == "not proven"
+    assert "no reader of a.gguf" in first.summary
+    other = convert("c.gguf", set_key("ggml.pre", "gpt-2"))
+    assert opened == ["a.gguf", "c.gguf"]
+    assert "c.gguf" in other.summary
+
+
 def rewrite(name: str, edit: Callable[[Any], None]) -> Callable[[Path], None]:
     """Edits a JSON file of the folder."""
 
