@@ -138,7 +138,7 @@ class ExportBuild:
 
         folder = self._folder / "gguf"
         folder.mkdir(exist_ok=True)
-        name = slugify(self._source.arm.name)
+        name = slugify(self._source.name)
         file = folder / name_gguf(name, target.quantization, self._merged)
         notes = write_gguf(self._merged, file, target.quantization, self._ends, self.progress.tick)
         if self._modelfile is None or target.quantization == _PREFERRED:
