@@ -66,14 +66,14 @@ def probe_conversations(special: Sequence[str] = ()) -> tuple[ProbeConversation,
         Message("user", "And how many people live there, about?"),
     )
     finished = (*greeting, Message("assistant", "About 2,100,000 in the city."))
-    asked = Message("user", "How warm is it in Zürich, and what is 2.5 + 40?")
+    two_questions = Message("user", "How warm is it in Zürich, and what is 2.5 + 40?")
     one_call = (
         Message("user", "How warm is it in Zürich?"),
         Message("assistant", "", tool_calls=(ToolCall("get_weather", _CITY, _IDS[0]),)),
         _result("get_weather", {"degrees": 21.5, "sky": "klar ☀️"}, _IDS[0]),
     )
     two_calls = (
-        asked,
+        two_questions,
         Message(
             "assistant",
             "I look it up.",
@@ -127,7 +127,7 @@ def probe_conversations(special: Sequence[str] = ()) -> tuple[ProbeConversation,
             True,
         ),
         ProbeConversation("tools that may be called", (one_call[0],), True, TOOLS),
-        ProbeConversation("tools and a system message", (system, asked), True, TOOLS),
+        ProbeConversation("tools and a system message", (system, two_questions), True, TOOLS),
         ProbeConversation("a tool's result", one_call, True, TOOLS),
         ProbeConversation("two calls and their results", (system, *two_calls), True, TOOLS),
         ProbeConversation(

@@ -82,7 +82,7 @@ def find_needles(paths: Iterable[tuple[Path, str]] = ()) -> tuple[Needle, ...]:
 
     Asks no network: a host's full name is not looked up.
     """
-    found: dict[str, Needle] = {}
+    needles: dict[str, Needle] = {}
     places = [
         (Path("~").expanduser(), "the home folder"),
         (Path.cwd(), "the working directory"),
@@ -96,13 +96,13 @@ def find_needles(paths: Iterable[tuple[Path, str]] = ()) -> tuple[Needle, ...]:
     for path, what in places:
         for spelled in (os.path.abspath(path), os.path.realpath(path)):
             if len(Path(spelled).parts) > 1:
-                found.setdefault(spelled, Needle(spelled, what, "path"))
+                needles.setdefault(spelled, Needle(spelled, what, "path"))
     words = [(host, "the host's name") for host in _list_hosts()]
     words += [(user, "the user's name") for user in _list_users()]
     for word, what in words:
         if len(word) >= _LEAST_WORD and word.lower() not in _COMMON:
-            found.setdefault(word, Needle(word, what, "word"))
-    return tuple(found.values())
+            needles.setdefault(word, Needle(word, what, "word"))
+    return tuple(needles.values())
 
 
 def search_leaks(

@@ -196,13 +196,13 @@ def _verify(out: Path, *, as_json: bool) -> int:
         raise EngineError(
             "This is no export.", f"{out}: no folder with SHA256SUMS", "Name the folder of --out."
         )
-    found: list[dict[str, object]] = []
+    reports: list[dict[str, object]] = []
     passed = True
     for folder in folders:
         differences = check_sums(folder)
         proofs = read_proofs(folder / PROOF_FILE)
         passed &= not differences and bool(proofs) and all(proof.passed for proof in proofs)
-        found.append(
+        reports.append(
             {"folder": folder.name, "differences": list(differences), **encode_proofs(proofs)}
         )
         if not as_json:
@@ -213,7 +213,7 @@ def _verify(out: Path, *, as_json: bool) -> int:
             _print_proofs(proofs)
             print()
     if as_json:
-        print(format_json(found))
+        print(format_json(reports))
     return int(not passed)
 
 

@@ -118,22 +118,22 @@ def collect_facts(
     """The facts of an export; `runs` are those that `run:ID` may mean. Raises EngineError for a
     license that is none, and for an evaluation that is named and cannot be reported."""
     base = read_base(source.root, recipe.base_id)
-    found = read_license(source.root, base.id, read_metadata)
+    base_license = read_license(source.root, base.id, read_metadata)
+    terms = base_license.terms
     names = ShortNames()
     name = name_model(recipe)
-    title = obey_naming(name, found)
-    remarks = list(found.remarks)
+    title = obey_naming(name, base_license)
+    remarks = list(base_license.remarks)
     if title != name:
         remarks.append(
-            f"The {found.title} wants the name of a model made with it to begin with "
-            f"{found.terms.prefix if found.terms else ''!r}: the card calls this one {title}; call "
+            f"The {base_license.title} wants the name of a model made with it to begin with "
+            f"{terms.prefix if terms else ''!r}: the card calls this one {title}; call "
             "its repository so too."
         )
-    if found.terms is not None and not found.has_text and (found.terms.notice or found.terms.limit):
-        place = found.terms.link or "its publisher"
+    if terms is not None and not base_license.has_text and (terms.notice or terms.limit):
         remarks.append(
-            f"The text of the {found.title} was not beside the base: add it to each folder from "
-            f"{place} before you publish."
+            f"The text of the {base_license.title} was not beside the base: add it to each folder "
+            f"from {terms.link or 'its publisher'} before you publish."
         )
     if not base.id and not base.is_bundled:
         remarks.append("The base's id on the Hub is not known: --base-id OWNER/NAME names it.")
@@ -143,7 +143,7 @@ def collect_facts(
     return CardFacts(
         title,
         base,
-        found,
+        base_license,
         parse_license(recipe.license) if recipe.license else None,
         recipe.data_license.strip(),
         recipe.intended_use.strip(),
@@ -179,12 +179,12 @@ def name_model(recipe: ExportRecipe) -> str:
 def read_base(root: Path, base_id: str = "") -> BaseFacts:
     """The facts of a whole model. `base_id` is what the user says that the Hub calls it."""
     entry = inspect_base(root)
-    known = name_base_id(root, base_id)
+    hub_id = name_base_id(root, base_id)
     bundled = is_bundled(root)
     return BaseFacts(
-        known,
+        hub_id,
         find_base_revision(root),
-        known or ("demo-base" if bundled else entry.name),
+        hub_id or ("demo-base" if bundled else entry.name),
         bundled,
         entry.architecture or "unknown",
         entry.parameters,

@@ -81,7 +81,7 @@ def find_report(
 
 def _list_evaluations(runs: Sequence[Path]) -> list[JobDirectory]:
     """Evaluations with results, the newest first."""
-    found = []
+    evaluations = []
     for run in runs:
         job = JobDirectory(run)
         try:
@@ -89,8 +89,8 @@ def _list_evaluations(runs: Sequence[Path]) -> list[JobDirectory]:
         except EngineError:
             continue  # not a job that can be read: one of other runs, or damaged
         if record is not None and record.kind == "evaluate" and job.results.exists():
-            found.append((record.created, run.name, job))
-    return [job for _, _, job in sorted(found, key=lambda one: one[:2], reverse=True)]
+            evaluations.append((record.created, run.name, job))
+    return [job for _, _, job in sorted(evaluations, key=lambda one: one[:2], reverse=True)]
 
 
 def _find_arms(

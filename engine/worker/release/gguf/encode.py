@@ -57,10 +57,10 @@ def encode(tensor: torch.Tensor, plan: TensorPlan, kind: GgmlType) -> np.ndarray
     dtype = {GgmlType.F32: torch.float32, GgmlType.F16: torch.float16}.get(kind, torch.bfloat16)
     narrowed = tensor.to(dtype).contiguous()
     if narrowed.dtype != tensor.dtype and kind == GgmlType.F16:
-        lost = int((narrowed.isinf() & ~tensor.isinf()).sum())
-        if lost:
+        overflowing = int((narrowed.isinf() & ~tensor.isinf()).sum())
+        if overflowing:
             raise EngineError(
-                f"{lost} weights of {one_line(plan.source)} are too large for float16.",
+                f"{overflowing} weights of {one_line(plan.source)} are too large for float16.",
                 f"The largest is {tensor.abs().max().item():g}, float16 ends at 65504.",
                 "Export gguf:bf16 or gguf:f32 instead.",
             )

@@ -174,15 +174,15 @@ def _comes_last(jinja: _Jinja) -> bool:
 def _strips(jinja: _Jinja, roles: str, at: int, order: str) -> Strips:
     plain, padded = jinja.cut(roles, order), jinja.cut(roles, order, padded=at)
     place = order.index(str(at))
-    found = []
+    strips = []
     for index, wanted in ((place, plain[place] + _PAD), (place + 1, _PAD + plain[place + 1])):
         if padded[index] not in (plain[index], wanted):
             raise _OtherForm
-        found.append(padded[index] != wanted)
+        strips.append(padded[index] != wanted)
     if any(one != other for index, (one, other) in enumerate(zip(plain, padded, strict=True))
            if index not in (place, place + 1)):  # fmt: skip
         raise _OtherForm
-    return found[0], found[1]
+    return strips[0], strips[1]
 
 
 def _own_system(jinja: _Jinja, turns: _Turns) -> str:

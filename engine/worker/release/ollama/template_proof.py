@@ -148,8 +148,8 @@ def _render(address: _Address, name: str, messages: Sequence[Message]) -> str:
         "_debug_render_only": True,
     }
     reply = _ask(address, "POST", "/api/chat", body)
-    told = reply.get("_debug_info") if isinstance(reply, dict) else None
-    text = told.get("rendered_template") if isinstance(told, dict) else None
+    details = reply.get("_debug_info") if isinstance(reply, dict) else None
+    text = details.get("rendered_template") if isinstance(details, dict) else None
     if not isinstance(text, str):
         raise _Unanswered("does not tell its prompts")
     return text

@@ -65,15 +65,15 @@ def compare_greedy(
 ) -> tuple[Disagreement, ...]:
     """The first place of each answer at which the model chooses another token than the run."""
     rows = [one.row for one in greedy]
-    found = []
+    disagreements = []
     for at, logs in enumerate(kept_logs.distributions(model, rows, advance)):
         row, margins = rows[at], greedy[at].margins
         tokens = logs.argmax(-1).tolist()
         for place, margin, token in zip(row.places, margins, tokens, strict=True):
             if token != row.ids[place]:
-                found.append(Disagreement(at, place, margin, row.ids[place], token))
+                disagreements.append(Disagreement(at, place, margin, row.ids[place], token))
                 break
-    return tuple(found)
+    return tuple(disagreements)
 
 
 def judge_greedy(
@@ -199,21 +199,21 @@ def judge_long(
             LONG, "not proven", "; ".join(long.left_out), {"boundaries": len(long.left_out)}
         )
     lines: list[str] = []
-    told: list[str] = []
+    sentences: list[str] = []
     by_boundary: dict[str, Any] = {}
     for one, row in zip(long.rows, found, strict=True):
-        judged = judge_rows(LONG, [row], dtype, exact=exact)
-        lines += [f"{one.boundary.name}: {line}" for line in judged.differences]
+        check = judge_rows(LONG, [row], dtype, exact=exact)
+        lines += [f"{one.boundary.name}: {line}" for line in check.differences]
         mean = row.divergence / row.places
-        told.append(
+        sentences.append(
             f"{one.boundary.name}: a row of {write_count(len(one.row.ids), 'token')}, mean KL "
             f"{_write(mean)} nats per token over {row.places} of them before and behind it"
         )
         by_boundary[one.boundary.name] = {"tokens": len(one.row.ids), "divergence": mean}
-    told += list(long.left_out)
+    sentences += list(long.left_out)
     facts = {"boundaries": by_boundary, "left out": list(long.left_out)}
     status: CheckStatus = "failed" if lines else ("passed" if exact else "stated")
-    return Check(LONG, status, "; ".join(told), facts, tuple(lines))
+    return Check(LONG, status, "; ".join(sentences), facts, tuple(lines))
 
 
 def _trials(found: Sequence[RowComparison], agreed: float) -> float:

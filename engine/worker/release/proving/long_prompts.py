@@ -47,12 +47,12 @@ class LongRows:
 def find_boundaries(config: Any) -> tuple[Boundary, ...]:
     """Those of a model's config: windows that some layer has, and the context before scaling."""
     text = config.get_text_config()
-    found = []
+    boundaries = []
     types = getattr(text, "layer_types", None)
     window = getattr(text, "sliding_window", None)
     switched_off = getattr(text, "use_sliding_window", True) is False
     if window and not switched_off and (types is None or "sliding_attention" in types):
-        found.append(Boundary(f"the sliding window of {window:,} tokens", int(window)))
+        boundaries.append(Boundary(f"the sliding window of {window:,} tokens", int(window)))
     for one in _rope_tables(getattr(text, "rope_parameters", None)):
         if one.get("rope_type", one.get("type")) in _UNSCALED:
             continue
@@ -64,8 +64,8 @@ def find_boundaries(config: Any) -> tuple[Boundary, ...]:
             original = int(text.max_position_embeddings / factor)
         if original:
             name = f"the {original:,} tokens before RoPE was scaled"
-            found.append(Boundary(name, int(original)))
-    return tuple(sorted(set(found), key=lambda one: one.length))
+            boundaries.append(Boundary(name, int(original)))
+    return tuple(sorted(set(boundaries), key=lambda one: one.length))
 
 
 def choose_long_rows(config: Any, tokenizer: Any, parameters: int, vocabulary: int) -> LongRows:

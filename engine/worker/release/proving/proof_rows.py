@@ -119,9 +119,9 @@ def _bundled_rows(tokenizer: Any, count: int, longest: int, vocabulary: int) -> 
     if count <= 0:
         return []
     probe = read_probe(PROBE, tokenizer, 1 << 20, longest)
-    known = [row for row in probe.rows if max(row) < vocabulary and len(row) >= 8]
-    random.Random(count).shuffle(known)
-    return [_row(row, range(1, len(row))) for row in known[:count]]
+    usable = [row for row in probe.rows if max(row) < vocabulary and len(row) >= 8]
+    random.Random(count).shuffle(usable)
+    return [_row(row, range(1, len(row))) for row in usable[:count]]
 
 
 def _row(ids: Sequence[int], places: Sequence[int]) -> ProofRow:

@@ -83,9 +83,9 @@ def _check_sum(spec: ProofSpec, summed: Any, reference: RunReference, tick: Tick
     checks = check_weights(spec, summed, advance_of(tick, "comparing tensors"))
     if spec.adapter is None:
         return checks
-    said = advance_of(tick, "reading answers with the sum in float32")
-    found = compare_greedy(summed, reference.greedy, said)
-    return [*checks, judge_greedy(SUMMED, reference, found, "float32")]
+    advance = advance_of(tick, "reading answers with the sum in float32")
+    disagreements = compare_greedy(summed, reference.greedy, advance)
+    return [*checks, judge_greedy(SUMMED, reference, disagreements, "float32")]
 
 
 def _check_shipped(spec: ProofSpec, reference: RunReference, tick: Tick) -> list[Check]:
@@ -107,22 +107,22 @@ def _check_shipped(spec: ProofSpec, reference: RunReference, tick: Tick) -> list
         reason = one_line(error.line)
         return [Check(OPENED, "failed", "what is shipped cannot be opened", {}, (reason,))]
     checks = [check_opened(spec, model)]
-    said = advance_of(tick, "reading answers with what is shipped")
-    found = compare_greedy(model, reference.greedy, said)
-    checks.append(judge_greedy(GREEDY, reference, found, greedy, exact=exact))
+    advance = advance_of(tick, "reading answers with what is shipped")
+    disagreements = compare_greedy(model, reference.greedy, advance)
+    checks.append(judge_greedy(GREEDY, reference, disagreements, greedy, exact=exact))
     if dtype != torch.float32:
         del model
         loading.release()
         tick(f"opening what is shipped in {name}", 0, 0)
         model = open_shipped(spec, dtype)
-    said = advance_of(tick, "reading rows with what is shipped")
-    rows = kept_logs.compare(model, reference.rows, reference.row_file, said)
+    advance = advance_of(tick, "reading rows with what is shipped")
+    rows = kept_logs.compare(model, reference.rows, reference.row_file, advance)
     bundled = len(reference.rows) - reference.held_out_rows
     checks.append(judge_rows(READ, rows, name, exact=exact, bundled=bundled))
     long = reference.long.rows
-    said = advance_of(tick, "reading long prompts with what is shipped")
-    read = kept_logs.compare(model, [one.row for one in long], reference.long_file, said)
-    return [*checks, judge_long(reference, read, name, exact=exact)]
+    advance = advance_of(tick, "reading long prompts with what is shipped")
+    comparisons = kept_logs.compare(model, [one.row for one in long], reference.long_file, advance)
+    return [*checks, judge_long(reference, comparisons, name, exact=exact)]
 
 
 def _state_distance(spec: ProofSpec, reference: RunReference, tick: Tick) -> Check:
@@ -130,10 +130,10 @@ def _state_distance(spec: ProofSpec, reference: RunReference, tick: Tick) -> Che
     tick("loading the run on its quantised base", 0, 0)
     try:
         model = open_run(spec, quantized=True)
-        said = advance_of(tick, "reading rows with the quantised run")
-        rows = kept_logs.compare(model, reference.rows, reference.row_file, said)
+        advance = advance_of(tick, "reading rows with the quantised run")
+        rows = kept_logs.compare(model, reference.rows, reference.row_file, advance)
     except EngineError as error:
         return Check(QUANTIZED_RUN, "not proven", one_line(error.line))
-    judged = judge_rows(QUANTIZED_RUN, rows, spec.quantized, exact=False, limited=False)
+    check = judge_rows(QUANTIZED_RUN, rows, spec.quantized, exact=False, limited=False)
     text = f"the run had its base in {spec.quantized}; it is compared with the unquantised base: "
-    return Check(QUANTIZED_RUN, judged.status, text + judged.summary, judged.facts)
+    return Check(QUANTIZED_RUN, check.status, text + check.summary, check.facts)

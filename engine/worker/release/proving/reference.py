@@ -98,11 +98,11 @@ class RunReference:
         reference = cls(
             folder, greedy, chosen.held_out_prompts, chosen.rows, chosen.held_out_rows, long
         )
-        said = advance_of(tick, "reading rows with the run")
-        kept_logs.keep(model, reference.rows, reference.row_file, said)
+        advance = advance_of(tick, "reading rows with the run")
+        kept_logs.keep(model, reference.rows, reference.row_file, advance)
         if long.rows:
-            said = advance_of(tick, "reading long prompts with the run")
-            kept_logs.keep(model, [one.row for one in long.rows], reference.long_file, said)
+            advance = advance_of(tick, "reading long prompts with the run")
+            kept_logs.keep(model, [one.row for one in long.rows], reference.long_file, advance)
         reference._write(_digest(spec))
         return reference
 
@@ -142,8 +142,8 @@ def _answer(
         for answer in decoder.answers
     ]
     found = []
-    said = advance_of(tick, "reading its answers with the run")
-    for row, logs in zip(rows, kept_logs.distributions(model, rows, said), strict=True):
+    advance = advance_of(tick, "reading its answers with the run")
+    for row, logs in zip(rows, kept_logs.distributions(model, rows, advance), strict=True):
         first = logs.topk(2, dim=-1)
         margins = (first.values[:, 0] - first.values[:, 1]).tolist()
         tokens = first.indices[:, 0].tolist()

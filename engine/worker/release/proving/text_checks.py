@@ -113,17 +113,17 @@ class _PromptComparison:
     ) -> str:
         """What differs; empty where nothing does."""
         expected = _render(run, conversation, self._pair.run)
-        found = _render(shipped, conversation, self._pair.shipped)
-        if isinstance(expected, Fault) or isinstance(found, Fault):
-            if isinstance(expected, Fault) and isinstance(found, Fault):
+        shipped_text = _render(shipped, conversation, self._pair.shipped)
+        if isinstance(expected, Fault) or isinstance(shipped_text, Fault):
+            if isinstance(expected, Fault) and isinstance(shipped_text, Fault):
                 return ""
             refuses = "the run's" if isinstance(expected, Fault) else "the shipped"
-            reason = expected.reason if isinstance(expected, Fault) else str(found)
+            reason = expected.reason if isinstance(expected, Fault) else str(shipped_text)
             return f"{refuses} template refuses it: {one_line(reason)[:200]}"
         self._count["written"] += 1
         self._count["with_tools"] += bool(conversation.tools) and "get_weather" in expected
-        if expected != found:
-            return _tell_texts(expected, found)
+        if expected != shipped_text:
+            return _tell_texts(expected, shipped_text)
         return self._compare_ids(conversation.name, expected)
 
     def _compare_ids(self, name: str, text: str) -> str:
@@ -131,12 +131,12 @@ class _PromptComparison:
         if pair.composes:  # which llama.cpp does not: `token_checks` states what that changes
             text = normalize("NFC", text)
         expected = prompt_ids(text, pair.run, None)
-        found = prompt_ids(text, pair.shipped, None)
+        shipped_ids = prompt_ids(text, pair.shipped, None)
         self._count["tokens"] += len(expected)
         served = _served_ids(pair, text)
         self._doubled_in_run += self._begins_twice(expected)
-        if self._begins_twice(found) and not self._begins_twice(expected):
-            self._doubled.append(f"{name}: {tell_ids(pair, expected, found)}")
+        if self._begins_twice(shipped_ids) and not self._begins_twice(expected):
+            self._doubled.append(f"{name}: {tell_ids(pair, expected, shipped_ids)}")
         if self._begins_twice(served) and not self._begins_twice(expected):
             self._doubled_by_server += 1
             if self._begins_twice(list(pair.run(text)["input_ids"])) and pair.gguf is None:
@@ -144,8 +144,8 @@ class _PromptComparison:
             else:
                 self._doubled.append(f"{name}, as a server reads it: "
                                      f"{tell_ids(pair, expected, served)}")  # fmt: skip
-        if expected != found:
-            return f"{_around(text, 0)}: {tell_ids(pair, expected, found)}"
+        if expected != shipped_ids:
+            return f"{_around(text, 0)}: {tell_ids(pair, expected, shipped_ids)}"
         if pair.gguf is not None and expected != served:
             return f"as llama.cpp's server reads it: {tell_ids(pair, expected, served)}"
         return ""

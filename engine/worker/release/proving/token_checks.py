@@ -77,14 +77,14 @@ def arrange(pair: TextPair, strings: Sequence[str]) -> ProbeTexts:
     """The strings as they are compared between these two tokenizers."""
     left_out = [one for one in _find_left_out(pair, strings) if one.strings]
     outside = {string for one in left_out for string in one.strings}
-    kept = [one for one in strings if one not in outside]
+    compared = [one for one in strings if one not in outside]
     notes = [f"{len(one.strings)} {one.name} are left out" for one in left_out]
     mark = plain_control(pair)
     joined = []
     if mark is not None:
-        for at in range(0, len(kept), _TOGETHER):
-            joined.append("".join(mark + one for one in kept[at : at + _TOGETHER]))
-    alone = list(kept)
+        for at in range(0, len(compared), _TOGETHER):
+            joined.append("".join(mark + one for one in compared[at : at + _TOGETHER]))
+    alone = list(compared)
     if pair.gguf and _prefix_scheme(pair.rules) == "first":
         # A space before the first word of a text alone: llama.cpp has it always or never.
         in_chats = bool(joined) and own_template(pair.run) is not None
@@ -94,7 +94,7 @@ def arrange(pair: TextPair, strings: Sequence[str]) -> ProbeTexts:
         else:
             joined = []
             notes.append("read alone only: llama.cpp puts a space after special tokens too")
-    return ProbeTexts(alone, joined, len(kept), tuple(left_out), "; ".join(notes))
+    return ProbeTexts(alone, joined, len(compared), tuple(left_out), "; ".join(notes))
 
 
 def _find_left_out(pair: TextPair, strings: Sequence[str]) -> Iterator[LeftOut]:
@@ -136,7 +136,7 @@ def _compare(
     name: str, pair: TextPair, shipped: Any, texts: ProbeTexts, otherwise: Any, why: str = ""
 ) -> Check:
     """One reader against the run; `otherwise` is the status where they differ."""
-    found = TextPair(pair.run, pair.rules, shipped, pair.gguf)
+    read_pair = TextPair(pair.run, pair.rules, shipped, pair.gguf)
     differing: list[str] = []
     count = 0
     for group in (texts.alone, texts.joined):
@@ -145,7 +145,7 @@ def _compare(
             if expected != got:
                 count += 1
                 differing.append(f"{_near(pair, text, expected, got)}: "
-                                 f"{tell_ids(found, expected, got)}")  # fmt: skip
+                                 f"{tell_ids(read_pair, expected, got)}")  # fmt: skip
     roles = _other_roles(pair, shipped)
     facts = {
         "strings": texts.strings,
@@ -202,12 +202,12 @@ def _check_reader(pair: TextPair, texts: ProbeTexts) -> Check:
     vocabulary = pair.gguf.vocabulary
     if vocabulary.kind == "byte-level BPE" and split_of(vocabulary.split) is None:
         name = one_line(vocabulary.split)
-        found = _compare(IDS, pair, pair.shipped, texts, "not proven",
+        check = _compare(IDS, pair, pair.shipped, texts, "not proven",
                          f", but how llama.cpp splits under {name} is not known here")  # fmt: skip
-        if found.status == "passed":
+        if check.status == "passed":
             reason = f"How llama.cpp splits text under {name} is not known here."
-            return Check(IDS, "not proven", reason, found.facts)
-        return found
+            return Check(IDS, "not proven", reason, check.facts)
+        return check
     return _compare(IDS, pair, pair.shipped, texts, "failed")
 
 
@@ -255,20 +255,20 @@ def _check_llamacpp(spec: ProofSpec, pair: TextPair, texts: ProbeTexts) -> Check
         return Check(LLAMACPP, "not proven", f"Not compared: {why}.")
     whole = "".join(texts.joined)
     try:
-        found = llama_tokenize.token_ids(program, spec.shipped, whole)
+        shipped_ids = llama_tokenize.token_ids(program, spec.shipped, whole)
     except EngineError as error:
         return Check(
             LLAMACPP, "failed", one_line(error.title), differences=(one_line(error.detail),)
         )
     expected = encode_all(pair.run, [whole])[0]
     facts = {"strings": texts.strings, "tokens": len(expected)}
-    if expected == found:
+    if expected == shipped_ids:
         tail = f"; {texts.note}" if texts.note else ""
         return Check(
             LLAMACPP, "passed", f"Equal on {write_count(texts.strings, 'string')}{tail}.", facts
         )
     separator = pair.run.convert_tokens_to_ids(mark)
-    sides = [llama_tokenize.split_at(ids, separator) for ids in (expected, found)]
+    sides = [llama_tokenize.split_at(ids, separator) for ids in (expected, shipped_ids)]
     differing = [pairs for pairs in zip(*sides, strict=False) if pairs[0] != pairs[1]]
     lines = [
         f"{show(pair.run.decode(left))}: {tell_ids(pair, left, right)}"
@@ -283,14 +283,14 @@ def _check_pre(pair: TextPair) -> Check:
     assert pair.gguf is not None
     name = pair.gguf.vocabulary.split
     try:
-        wanted = pre_tokenizer_of(pair.rules).name
+        expected = pre_tokenizer_of(pair.rules).name
     except EngineError as error:
         summary = f"The file names {one_line(name)!r}; {one_line(error.title)}"
         return Check(PRE, "not proven", summary, {"name": name})
-    facts = {"name": name, "wanted": wanted}
-    if same_split(name, wanted):
+    facts = {"name": name, "wanted": expected}
+    if same_split(name, expected):
         return Check(PRE, "passed", f"tokenizer.ggml.pre is {one_line(name)!r}.", facts)
-    line = f"tokenizer.ggml.pre is {one_line(name)!r}, the run's tokenizer needs {wanted!r}"
+    line = f"tokenizer.ggml.pre is {one_line(name)!r}, the run's tokenizer needs {expected!r}"
     return Check(PRE, "failed", "llama.cpp would split text otherwise.", facts, (line,))
 
 
@@ -307,8 +307,8 @@ def _check_types(pair: TextPair) -> Check:
         counts[_TYPE_NAMES.get(kind, "?")] = counts.get(_TYPE_NAMES.get(kind, "?"), 0) + 1
         allowed = _allowed_types(pair, at, names.get(at), added.get(at))
         if kind not in allowed:
-            wanted = _TYPE_NAMES[allowed[0]]
-            wrong.append(f"{at} {show(piece)} is {_TYPE_NAMES.get(kind, kind)}, not {wanted}")
+            expected = _TYPE_NAMES[allowed[0]]
+            wrong.append(f"{at} {show(piece)} is {_TYPE_NAMES.get(kind, kind)}, not {expected}")
         elif at in names and piece != names[at] and piece.replace(" ", "▁") != names[at]:
             wrong.append(f"{at} is {show(piece)}, in the run {show(names[at])}")
     if beyond := sum(at >= len(pieces) for at in names):
@@ -317,11 +317,11 @@ def _check_types(pair: TextPair) -> Check:
     if wrong:
         summary = f"Another type or text in {len(wrong):,} of {write_count(len(pieces), 'token')}."
         return Check(TYPES, "failed", summary, facts, tuple(wrong[:MOST_SHOWN]))
-    told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+    numbers = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
     return Check(
         TYPES,
         "passed",
-        f"As in the run for all of {write_count(len(pieces), 'token')}: {told}.",
+        f"As in the run for all of {write_count(len(pieces), 'token')}: {numbers}.",
         facts,
     )
 

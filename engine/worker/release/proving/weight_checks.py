@@ -112,13 +112,13 @@ def check_weights(spec: ProofSpec, summed: Any, advance: Advance) -> list[Check]
     state: dict[str, Tensor] = summed.state_dict()
     missing = _missing(state, stored)
     names = [name for name in state if name in stored.tensors]
-    found = []
+    results = []
     for at, name in enumerate(names):
         advance(at, len(names))
         base = _find(before, name)
-        found.append(_compare(name, state[name], stored.tensors[name], base, source))
+        results.append(_compare(name, state[name], stored.tensors[name], base, source))
     extra = sorted({*stored.unknown, *(name for name in stored.tensors if name not in state)})
-    return [_differ(found), _same(found, missing, extra)]
+    return [_differ(results), _same(results, missing, extra)]
 
 
 def check_adapter(spec: ProofSpec) -> list[Check]:
@@ -171,9 +171,11 @@ def _equal(one: StoredTensor, other: StoredTensor) -> bool:
 
 def _missing(state: Mapping[str, Tensor], stored: StoredTensors) -> list[str]:
     """Tensors of the model that are not stored, nor tied to one that is."""
-    held = {state[name].data_ptr() for name in stored.tensors if name in state}
+    addresses = {state[name].data_ptr() for name in stored.tensors if name in state}
     return [
-        name for name in state if name not in stored.tensors and state[name].data_ptr() not in held
+        name
+        for name in state
+        if name not in stored.tensors and state[name].data_ptr() not in addresses
     ]
 
 

@@ -144,13 +144,13 @@ def _list_plots(facts: CardFacts) -> list[Plot]:
 
 
 def _read_versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
+    versions = {"python": platform.python_version()}
     for name in _PACKAGES:
         try:
-            found[name] = importlib.metadata.version(name)
+            versions[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def _write_shared(place: Path, files: Mapping[str, bytes]) -> None:
