@@ -1,6 +1,8 @@
 """What the header of a GGUF file says of its model, as transformers' `config.json` would.
 
-Owns the meaning of header keys for the families that are mapped; refuses the others by name. What
+Owns the meaning of header keys for the families that are mapped; refuses the others by name. The
+reader of three tables that share nothing on purpose, so that an error in one shows against another:
+an export is written by `worker/release/gguf/families`, and checked against `demands` there. What
 llama.cpp fixes in its code and writes nowhere (Gemma's pattern of windows, its soft caps and scale)
 is filled in as there: github.com/ggml-org/llama.cpp, src/models.
 """

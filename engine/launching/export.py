@@ -19,7 +19,7 @@ from engine.launching.export_source import find_source
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
 from engine.release.adapter_stages import check_stages
-from engine.release.card.base_identity import check_hub_id, find_base_id
+from engine.release.card.base_identity import check_hub_id, choose_base_id
 from engine.release.card.card_impact import find_report
 from engine.release.card.licenses import parse_license
 from engine.release.disk_need import DiskNeed, check_room, measure_need
@@ -93,7 +93,7 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
         source=format_arm(find_weights(source.arm, runs)),
         targets=[target.name for target in targets],
         out=str(out),
-        base_id=original.base_id or find_base_id(source.root),
+        base_id=choose_base_id(source.root, original.base_id),
         report=_find_report(original.report, store),
     )
     if recipe.report:

@@ -42,6 +42,12 @@ def find_base_id(root: Path) -> str:
     return _state_of(root).load()[0] or ""
 
 
+def choose_base_id(root: Path, stated: str) -> str:
+    """`OWNER/NAME` of a whole model: as the user states it, else as `find_base_id` has it. The one
+    way to it, of all that an export writes."""
+    return stated if is_hub_id(stated) else find_base_id(root)
+
+
 def find_base_revision(root: Path) -> str:
     """The commit of a model in the Hub's cache; empty for any other folder."""
     path = root.absolute()

@@ -17,7 +17,7 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from engine.release.card.base_identity import (
-    find_base_id,
+    choose_base_id,
     find_base_revision,
     is_bundled,
     is_hub_id,
@@ -164,12 +164,6 @@ def read_license(root: Path, base_id: str, read_metadata: ReadMetadata) -> BaseL
     return find_license(root, base_id, read_metadata(root), model_type)
 
 
-def name_base_id(root: Path, base_id: str) -> str:
-    """What the Hub calls a whole model: as the user says, else as it is known on this machine
-    (`base_identity`); empty where neither is."""
-    return base_id if is_hub_id(base_id) else find_base_id(root)
-
-
 def name_model(recipe: ExportRecipe) -> str:
     """What the exported model is called: by its folder, which the user chose for it; the job's
     name says what is done."""
@@ -179,7 +173,7 @@ def name_model(recipe: ExportRecipe) -> str:
 def read_base(root: Path, base_id: str = "") -> BaseFacts:
     """The facts of a whole model. `base_id` is what the user says that the Hub calls it."""
     entry = inspect_base(root)
-    hub_id = name_base_id(root, base_id)
+    hub_id = choose_base_id(root, base_id)
     bundled = is_bundled(root)
     return BaseFacts(
         hub_id,

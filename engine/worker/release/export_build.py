@@ -15,6 +15,7 @@ from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
 from engine.jobs.directory import slugify
 from engine.recipes.recipe import ExportRecipe
+from engine.release.card.base_identity import choose_base_id
 from engine.release.disk_need import DiskNeed
 from engine.release.proof import Check, TargetProof, encode_proofs
 from engine.release.source import ExportSource
@@ -114,7 +115,8 @@ class ExportBuild:
         from engine.worker.release.writing.tokenizer_folder import write_tokenizer
 
         folder = self._folder / "adapter"
-        write_adapter(self._source, folder, self._attempt.log, self._recipe.base_id)
+        base_id = choose_base_id(self._source.root, self._recipe.base_id)
+        write_adapter(self._source, folder, self._attempt.log, base_id)
         self._ends = write_tokenizer(self._source, folder)
         return folder
 
@@ -198,11 +200,11 @@ class ExportBuild:
 def name_file(source: ExportSource, recipe: ExportRecipe) -> str:
     """What a GGUF file is called, and the model in it: by the arm, and by the naming rule of its
     base's license. Raises EngineError where a file of the base cannot be read."""
-    from engine.release.card.card_facts import name_base_id, read_license
+    from engine.release.card.card_facts import read_license
     from engine.release.card.licenses import obey_naming
     from engine.worker.release.writing.card_file import read_metadata
 
-    base_id = name_base_id(source.root, recipe.base_id)
+    base_id = choose_base_id(source.root, recipe.base_id)
     return obey_naming(slugify(source.name), read_license(source.root, base_id, read_metadata))
 
 

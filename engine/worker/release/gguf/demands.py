@@ -1,7 +1,8 @@
 """What a GGUF file of each family has to say, of transformers' configuration.
 
 Owns a table of its own of keys, shapes and factors: what a reader of the file computes with. Shares
-nothing with `families` and `rope`, which write the file.
+nothing, on purpose, with `families` and `rope`, which write the file, nor with
+`engine.checkpoints.gguf_config`, by which a file is opened: an error in one shows against another.
 """
 
 import math

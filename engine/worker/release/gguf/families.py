@@ -2,7 +2,8 @@
 
 Owns what llama.cpp expects of each family: names, which rows are permuted, what is added to norms,
 and the keys that describe the model's shape; rotary embeddings are `rope`'s. Refuses, by name, what
-llama.cpp has no word for: it would run, and answer as another model.
+llama.cpp has no word for: it would run, and answer as another model. The writer of three tables
+that share nothing on purpose: `demands` checks a file, `engine.checkpoints.gguf_config` reads it.
 
 Source: llama.cpp's src/models/*.cpp (which keys are read, and their defaults) and
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md (names of keys and tensors).
