@@ -59,6 +59,8 @@ def test_a_spec_is_read_as_it_was_written(spec: ProofSpec, tmp_path: Path) -> No
 def test_a_fresh_process_proves_an_adapter(tmp_path: Path) -> None:
     source = lora_source(tmp_path)
     assert source.adapter is not None
+    for part in (source.base, source.adapter):
+        write_tokenizer(source, part)
     folder = tmp_path / "export"
     folder.mkdir()
     seen: list[str] = []
