@@ -254,8 +254,8 @@ def check_proofs(proofs: Sequence[TargetProof]) -> None:
 def _torch_type(name: str) -> "torch.dtype":
     import torch
 
-    found: torch.dtype = getattr(torch, name)
-    return found
+    torch_type: torch.dtype = getattr(torch, name)
+    return torch_type
 
 
 def _stored(folder: Path) -> str:

@@ -29,12 +29,12 @@ def check_rope(config: Any, architecture: str) -> list[str]:
     """What llama.cpp cannot express of it, in words; empty: all of it can be."""
     rope = full_rope(config)
     kind = rope["rope_type"]
-    known = {"default", "linear", "yarn"}
+    kinds = {"default", "linear", "yarn"}
     if architecture == "llama":
-        known.add("llama3")
+        kinds.add("llama3")
     if architecture == "phi3":
-        known = {"default", "longrope"}
-    if kind not in known:
+        kinds = {"default", "longrope"}
+    if kind not in kinds:
         return [f"llama.cpp has no RoPE scaling {one_line(str(kind))} of {architecture}"]
     problems = []
     local = config.rope_parameters.get("sliding_attention")

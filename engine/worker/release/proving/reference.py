@@ -141,7 +141,7 @@ def _answer(
         )
         for answer in decoder.answers
     ]
-    found = []
+    greedy_rows = []
     advance = advance_of(tick, "reading its answers with the run")
     for row, logs in zip(rows, kept_logs.distributions(model, rows, advance), strict=True):
         first = logs.topk(2, dim=-1)
@@ -153,8 +153,8 @@ def _answer(
         if agreed:
             places = row.places[:agreed]
             cut = ProofRow(row.ids[: places[-1] + 1], places)
-            found.append(GreedyRow(cut, tuple(margins[:agreed])))
-    return tuple(found)
+            greedy_rows.append(GreedyRow(cut, tuple(margins[:agreed])))
+    return tuple(greedy_rows)
 
 
 def _digest(spec: ProofSpec) -> str:

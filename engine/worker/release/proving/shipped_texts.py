@@ -126,8 +126,8 @@ def tell_ids(pair: TextPair, expected: Sequence[int], found: Sequence[int]) -> s
 def _tokens(tokenizer: Any, ids: Sequence[int]) -> str:
     if not ids:
         return "nothing"
-    known = len(tokenizer)
+    size = len(tokenizer)
     names = [
-        one_line(str(tokenizer.convert_ids_to_tokens(one))) if one < known else "?" for one in ids
+        one_line(str(tokenizer.convert_ids_to_tokens(one))) if one < size else "?" for one in ids
     ]
     return " ".join(f"{one} {name!r}" for one, name in zip(ids, names, strict=True))

@@ -39,9 +39,9 @@ def check_card(folder: Path, metadata: Mapping[str, Any], files: Collection[str]
     say what it should."""
     content = read_bounded(folder / CARD, _MOST_BYTES).decode()
     card: Any = ModelCard(content)
-    found = card.data.to_dict()
-    problems = list(list_problems(found, files))
-    if found != dict(metadata):
+    written_head = card.data.to_dict()
+    problems = list(list_problems(written_head, files))
+    if written_head != dict(metadata):
         problems.append("its head does not read as it was written")
     if not card.text.strip():
         problems.append("its page is empty")
