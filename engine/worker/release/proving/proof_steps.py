@@ -23,6 +23,7 @@ from engine.worker.release.proving.answer_checks import (
     judge_long,
     judge_rows,
 )
+from engine.worker.release.proving.file_checks import check_files
 from engine.worker.release.proving.open_shipped import (
     OPENED,
     add_adapter,
@@ -46,18 +47,20 @@ def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
     `tick` raises; OSError, as of a full disk.
     """
     gguf = spec.target.startswith("gguf")
-    checks = [] if gguf and not can_open(spec) else _prove_weights(spec, scratch, tick)
+    checks = [] if gguf and not can_open(spec) else prove_weights(spec, scratch, tick)
     if gguf:
         assert spec.checkpoint is not None, "of a GGUF file it is known what it was written from"
         if not checks:
             text = "transformers opens no GGUF file of this architecture: no weight was compared"
             checks = [Check(OPENED, "not proven", text)]
         checks.append(check_metadata(spec.checkpoint, spec.shipped))
+    else:
+        checks.append(check_files(spec))
     return [*checks, *check_texts(spec, advance_of(tick, "comparing prompts and tokens"))]
 
 
-def _prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
-    """The checks of weights and answers."""
+def prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
+    """The checks of weights and answers. Raises as `prove` does."""
     folder = spec.reference or scratch
     reference, run = RunReference.read(spec, folder), None
     if reference is None:

@@ -12,6 +12,7 @@ from engine.jobs import process
 from engine.worker.attempt import Stopped
 from engine.worker.release.proving.proof_spec import ProofSpec, read_spec, write_spec
 from engine.worker.release.proving.prove import run_proof
+from engine.worker.release.writing.tokenizer_folder import write_tokenizer
 from tests.patience import PROCESS_SECONDS
 from tests.worker.release.made_exports import lora_source, spec_of
 
@@ -57,6 +58,8 @@ def test_a_spec_is_read_as_it_was_written(spec: ProofSpec, tmp_path: Path) -> No
 def test_a_fresh_process_proves_an_adapter(tmp_path: Path) -> None:
     source = lora_source(tmp_path)
     assert source.adapter is not None
+    for part in (source.base, source.adapter):
+        write_tokenizer(source, part)
     folder = tmp_path / "export"
     folder.mkdir()
     seen: list[str] = []

@@ -16,7 +16,7 @@ from engine.release.proof import Check
 from engine.release.source import ExportSource
 from engine.worker.model import loading
 from engine.worker.release.proving.proof_spec import ProofSpec
-from engine.worker.release.proving.proof_steps import prove
+from engine.worker.release.proving.proof_steps import prove_weights
 from tests.worker.families import save_family
 from tests.worker.release.made_exports import full_source, lora_source, spec_of, write_held_out
 
@@ -99,7 +99,7 @@ def biased(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 def look(spec: ProofSpec, scratch: Path) -> list[Check]:
-    return prove(spec, scratch, lambda activity, done, total: None)
+    return prove_weights(spec, scratch, lambda activity, done, total: None)
 
 
 def complaints(checks: list[Check]) -> str:
