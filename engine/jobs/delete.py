@@ -11,9 +11,10 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from engine.jobs import lock, status
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import JobDirectory, name_partial
 from engine.jobs.status import State
 from engine.jobs.store import Store
+from engine.recipes.recipe import ExportRecipe
 
 MARK = ".removing-"
 """How the name begins of what is being removed, renamed first."""
@@ -53,6 +54,7 @@ def remove(job: JobDirectory, store: Store) -> None:
     for folder, _, _ in os.walk(job.path):
         if reason := why_not_writable(Path(folder)):
             raise _refused(f"{folder}: {reason}")
+    partial = _find_partial(job)
     # Renamed first, so that a removal that is cut short leaves no half run in the list.
     going = job.path.with_name(f"{MARK}{job.path.name}")
     try:
@@ -65,8 +67,23 @@ def remove(job: JobDirectory, store: Store) -> None:
         with suppress(OSError):
             going.rename(job.path)
         raise _refused(f"{error.filename}: {error.strerror}") from error
+    if partial is not None:
+        shutil.rmtree(partial, ignore_errors=True)
     for rest in job.path.parent.glob(f"{MARK}*"):
         shutil.rmtree(rest, ignore_errors=True)
+
+
+def _find_partial(job: JobDirectory) -> Path | None:
+    """The hidden folder in which a killed export was writing; None where there is none of this job,
+    by its whole name. A link in its place is nobody's work, and stays."""
+    try:
+        recipe = job.recipe()
+    except EngineError:
+        return None
+    if not isinstance(recipe, ExportRecipe) or not recipe.out:
+        return None
+    partial = name_partial(Path(recipe.out), job.path.name)
+    return partial if partial.is_dir() and not partial.is_symlink() else None
 
 
 def why_not_writable(folder: Path) -> str:

@@ -258,6 +258,11 @@ class JobDirectory:
         return next((one.recipe for one in attempts if one.recipe.exists()), self.recipe_file)
 
 
+def name_partial(out: Path, job: str) -> Path:
+    """The hidden folder beside `out` in which the export of this id writes and proves it."""
+    return out.with_name(f".{out.name}.partial-{job}")
+
+
 def create(
     root: Path,
     recipe: Recipe,

@@ -1,4 +1,4 @@
-"""The folder of an export: its parts, the models among them, and where it is built at first."""
+"""The folder of an export: its parts, and the models among them."""
 
 import shlex
 from dataclasses import replace
@@ -9,11 +9,6 @@ from engine.compare.arms import Arm, format_arm
 from engine.report.render import SUMS
 
 _PARTS = ("adapter", "merged", "gguf")
-
-
-def name_partial(out: Path, job: str) -> Path:
-    """The hidden folder beside `out` in which the job of this id writes and proves it."""
-    return out.with_name(f".{out.name}.partial-{job}")
 
 
 def list_parts(out: Path) -> list[Path]:

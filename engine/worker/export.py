@@ -13,12 +13,12 @@ import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.errors import EngineError
 from engine.jobs import write_errors
+from engine.jobs.directory import name_partial
 from engine.jobs.store import open_store
 from engine.launching.export_source import find_source
 from engine.number_format import write_size
 from engine.recipes.recipe import ExportRecipe
 from engine.release.disk_need import DiskNeed, check_room, measure_need
-from engine.release.export_folder import name_partial
 from engine.release.proof import TargetProof
 from engine.release.targets import parse_targets
 from engine.worker.attempt import Attempt, Stopped

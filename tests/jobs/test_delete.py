@@ -10,10 +10,11 @@ import pytest
 
 from engine.errors import EngineError
 from engine.jobs import delete, status
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import JobDirectory, create, name_partial
 from engine.jobs.lock import Lock
 from engine.jobs.status import State
 from engine.jobs.store import Store
+from engine.recipes.recipe import ExportRecipe
 from tests.tui.building import write_run
 
 
@@ -101,3 +102,32 @@ def test_a_run_whose_record_cannot_be_read_can_be_deleted(tmp_path: Path) -> Non
     os.mkfifo(job.record_file)
     delete.remove(job, Store(tmp_path))
     assert not job.path.exists()
+
+
+def test_a_killed_export_goes_with_its_hidden_folder_and_no_other(tmp_path: Path) -> None:
+    runs, out = tmp_path / "runs", tmp_path / "out"
+    runs.mkdir()
+    job = create(runs, ExportRecipe(name="emotion", source="s", targets=["merged"], out=str(out)))
+    mine = name_partial(out, job.path.name)
+    kept = [name_partial(out, "export-another-1a2b"), name_partial(tmp_path / "o", job.path.name)]
+    for folder in (out, mine, *kept):
+        folder.mkdir()
+        (folder / "weights").write_text("x")
+    status.write(job, status.Status(state=State.FAILED))
+
+    delete.remove(job, Store(runs))
+    assert sorted(tmp_path.iterdir()) == sorted([runs, out, *kept])
+
+
+def test_a_link_in_the_place_of_a_hidden_folder_stays(tmp_path: Path) -> None:
+    runs, elsewhere = tmp_path / "runs", tmp_path / "elsewhere"
+    runs.mkdir()
+    elsewhere.mkdir()
+    (elsewhere / "work").write_text("x")
+    out = str(tmp_path / "out")
+    job = create(runs, ExportRecipe(name="emotion", source="s", targets=["merged"], out=out))
+    name_partial(tmp_path / "out", job.path.name).symlink_to(elsewhere)
+    status.write(job, status.Status(state=State.FAILED))
+
+    delete.remove(job, Store(runs))
+    assert (elsewhere / "work").read_text() == "x"

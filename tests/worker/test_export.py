@@ -14,10 +14,9 @@ import pytest
 
 from engine.errors import EngineError
 from engine.jobs import directory, lock, status
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import JobDirectory, name_partial
 from engine.jobs.status import State
 from engine.recipes.recipe import ExportRecipe
-from engine.release.export_folder import name_partial
 from engine.release.proof import read_proofs
 from engine.worker import export
 from engine.worker.attempt import Attempt, Stopped
