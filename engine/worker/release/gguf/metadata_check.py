@@ -7,7 +7,7 @@ wrong one shows in answers alone. Owns the reading back and the comparison; what
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +73,7 @@ def check_metadata(checkpoint: Path, file: Path) -> Check:
     keys = dict(header.values) | {"tokens": header.lengths.get("tokenizer.ggml.tokens", 0)}
     differences = [*_compare_keys(wanted, keys)]
     differences += _compare_window(config, expected, keys)
+    differences += _find_unknown(wanted, expected, {*header.values, *header.lengths})
     shapes = dict(demand_shapes(config, expected))
     differences += _compare_tensors(shapes, header)
     differences += _compare_factors(config, header)
@@ -106,6 +107,20 @@ def _compare_keys(wanted: Mapping[str, Any], keys: Mapping[str, Any]) -> Iterato
             yield one_line(f"{key} is missing, {value!r} is demanded{taken}")
         elif not _equal(held, value):
             yield one_line(f"{key} is {held!r}, {value!r} is demanded")
+
+
+def _find_unknown(
+    wanted: Mapping[str, Any], expected: FamilyDemands, held: Set[str]
+) -> Iterator[str]:
+    """Keys of the architecture that config.json says nothing of: llama.cpp reads scales, clamps and
+    masks from such."""
+    prefix = f"{expected.architecture}."
+    window = f"{prefix}attention.sliding_window"
+    # Phi-3's files always say what context they were made for.
+    known = {*wanted, window, f"{window}_pattern", f"{prefix}rope.scaling.original_context_length"}
+    for key in sorted(held - known):
+        if key.startswith(prefix):
+            yield one_line(f"{key} is unknown to this model")
 
 
 def _equal(held: Any, value: Any) -> bool:

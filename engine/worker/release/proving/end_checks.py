@@ -6,7 +6,7 @@ Modelfile. That a model then does stop is what tests of these programs show.
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,10 @@ _KEYS = ("eos", "eot", "eom", "fim_pad", "fim_rep", "fim_sep")
 _CONFIG = "generation_config.json"
 _MOST_BYTES = 1 << 22
 _STOP = re.compile(r"^\s*PARAMETER\s+stop\s+(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
+
+_QUOTED = re.compile(r'"""[\s\S]*?"""')
+_INSTRUCTION = re.compile(r"^[ \t]*([A-Za-z]+)[ \t]*(.*)$", re.MULTILINE)
+_EXPECTED = frozenset({"TEMPLATE", "SYSTEM", "LICENSE", "PARAMETER STOP", "PARAMETER NUM_CTX"})
 
 
 def check_ends(spec: ProofSpec, pair: TextPair) -> list[Check]:
@@ -124,8 +128,26 @@ def _check_modelfile(spec: ProofSpec, pair: TextPair) -> Check:
         lines = tuple(f"PARAMETER stop {show(one)} is missing" for one in absent)
         summary = f"The Modelfile lacks {len(absent)} of {write_count(len(wanted), 'end token')}."
         return Check(OLLAMA_ENDS, "failed", summary, facts, lines)
+    if lines := tuple(_find_others(text, spec.shipped.parent, set(stops) - set(wanted))):
+        summary = "The Modelfile says what the run does not."
+        return Check(OLLAMA_ENDS, "failed", summary, facts, lines)
     named = ", ".join(show(one) for one in wanted)
     return Check(OLLAMA_ENDS, "passed", f"The Modelfile stops at {named}.", facts)
+
+
+def _find_others(text: str, folder: Path, stops: set[str]) -> Iterator[str]:
+    """What of a Modelfile changes answers and is not the run's; its TEMPLATE and SYSTEM are for
+    those who ask Ollama itself."""
+    for stop in sorted(stops):
+        yield f"PARAMETER stop {show(stop)} ends no answer of the run"
+    for instruction, value in _INSTRUCTION.findall(_QUOTED.sub("", text)):
+        words = " ".join([instruction, *value.split()[: instruction.upper() == "PARAMETER"]])
+        if words.upper() == "FROM":
+            file = value.strip().removeprefix("./")
+            if "/" in file or not (folder / file).is_file():
+                yield f"FROM {show(file)} is no file beside it"
+        elif words.upper() not in _EXPECTED:
+            yield f"{show(words)} is no instruction of an export"
 
 
 def _unreadable(name: str, file: str, error: Exception) -> Check:

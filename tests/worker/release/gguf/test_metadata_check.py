@@ -57,6 +57,8 @@ SPOILED_KEYS = [
     ("llama", "attention.head_count_kv", 4, "2 is demanded"),
     ("llama", "attention.head_count", 2, "4 is demanded"),
     ("llama", "attention.layer_norm_rms_epsilon", 1e-5, "1e-06 is demanded"),
+    ("llama", "logit_scale", 0.5, "logit_scale is unknown to this model"),
+    ("gemma2", "attention.clamp_kqv", 0.5, "clamp_kqv is unknown to this model"),
     ("llama", "block_count", 1, "2 is demanded"),
     ("llama", "vocab_size", 300, "320 is demanded"),
     ("qwen2", "rope.scaling.factor", 8.0, "4.0 is demanded"),
