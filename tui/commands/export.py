@@ -37,19 +37,31 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )
     parser.add_argument(
         "run", nargs="?", metavar="RUN",
-        help="id, name or path of a run, a checkpoint's folder, or BASE+ADAPTER",
+        help="id, name or path of a run (any stage), a checkpoint's folder, an adapter, or "
+        "BASE+ADAPTER",
     )  # fmt: skip
     parser.add_argument(
         "--as", action="append", default=[], dest="targets", metavar="TARGET",
-        help="adapter, merged, gguf (the weights' own type and q8_0) or gguf:TYPE; repeatable",
+        help="adapter (needs its base), merged (a whole model), gguf (for llama.cpp and Ollama: "
+        "the weights' own type and q8_0) or gguf:TYPE as in gguf:Q4_K_M; repeatable",
     )  # fmt: skip
-    parser.add_argument("--out", metavar="DIR", help="the folder that is made")
+    parser.add_argument(
+        "--out", metavar="DIR", help="the folder that is made; it must not exist yet"
+    )
     parser.add_argument(
         "--dtype", choices=("auto", "float32", "bfloat16", "float16"), default="auto",
         help="of merged weights (default: the type in which the base is stored)",
     )  # fmt: skip
-    parser.add_argument("--base-id", metavar="ORG/NAME", help="what the Hub calls the base")
-    parser.add_argument("--license", default="", help="of the result, as the Hub names it")
+    parser.add_argument(
+        "--base-id",
+        metavar="ORG/NAME",
+        help="what the Hub calls the base (asked for on a terminal, remembered)",
+    )
+    parser.add_argument(
+        "--license",
+        default="",
+        help="of the result: as the Hub names it (apache-2.0), or NAME=https://LINK",
+    )
     parser.add_argument(
         "--data-license", default="", metavar="TEXT", help="license or terms of the training data"
     )
@@ -61,7 +73,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--report", default="", metavar="JOB",
         help="the evaluation that the card tells (default: the newest of this run)",
     )  # fmt: skip
-    parser.add_argument("--name", default="", help="name of the job (default: that of the run)")
+    parser.add_argument("--name", default="", help="name of the job (default: export-RUN)")
     parser.add_argument("--yes", action="store_true", help="ask nothing")
     parser.add_argument("--detach", action="store_true", help="print the job's id and return")
     parser.add_argument("--json", action="store_true", help="print JSON")

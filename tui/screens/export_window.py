@@ -150,13 +150,16 @@ class ExportWindow(Window["PlannedExport | None"]):
 
     def _show_help(self) -> None:
         """What the field with the focus wants; of the folder, where that will be."""
-        form = self.query_one(Form)
+        form, shown = self.query_one(Form), self.query_one("#help", Lines)
         text = _HELP.get(form.focused_key, "")
         if form.focused_key == "base_id" and self._found.bundled:
             text = _BUNDLED
         if form.focused_key == "out" and (named := form.values["out"].strip()):
-            text = f"must not exist yet: {Path(named).expanduser().absolute()}"
-        self.query_one("#help", Lines).show([(one_line(text), "")])
+            path, label = one_line(str(Path(named).expanduser().absolute())), "must not exist yet: "
+            room = max(20, shown.size.width - len(label) - 3)
+            # Its end is what tells folders apart.
+            text = label + (path if len(path) <= room else f"...{path[-room:]}")
+        shown.show([(one_line(text), "")])
 
     def _update(self) -> None:
         """What the choices take of the disk, and what the model card will lack."""

@@ -16,7 +16,6 @@ from engine.recipes.recipe import (
     EvaluateRecipe,
     GenerateRecipe,
     JudgeRecipe,
-    SweepRecipe,
     TrainRecipe,
 )
 from engine.text import one_line
@@ -54,6 +53,11 @@ _SENT_TO_SWEEP = {
     "SIGKILL": "sent SIGKILL; its runs keep running, or stop if asked to",
 }
 """The same of a sweep: signals are for its own worker, which trains nothing."""
+_SENT_TO_EXPORT = _SENT | {
+    "ask": "stopping; nothing of the export is kept; press s again for SIGTERM"
+}
+"""The same of an export, which has no checkpoint."""
+_SENT_BY_KIND = {"sweep": _SENT_TO_SWEEP, "export": _SENT_TO_EXPORT}
 _ENDED_EARLY = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
 
 
@@ -251,7 +255,7 @@ class RunCommands:
 
         def stop() -> str:
             self._page.services.actions.stop(row.path, stage)
-            sent = _SENT_TO_SWEEP if isinstance(row.view.recipe, SweepRecipe) else _SENT
+            sent = _SENT_BY_KIND.get(row.view.record.kind, _SENT)
             return f"{name_of(row)}: {sent[stage]}"
 
         self.run_in_thread(stop)

@@ -33,6 +33,7 @@ _FORMS: Mapping[Form, str] = {
 _STATUSES: Mapping[CheckStatus, str] = {
     "passed": "passed", "failed": "FAILED", "stated": "stated", "not proven": "not proven",
 }  # fmt: skip
+_ORDER: tuple[CheckStatus, ...] = ("failed", "not proven", "stated", "passed")
 _NOT_STATED = "Not stated by the author."
 MOST_CURVES = 12
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -90,13 +91,13 @@ def write_page(
     yield from _write_opening(facts, folder)
     for title, pieces in (
         ("What it is", _write_model(facts, folder)),
+        ("Intended use", _write_typed(facts.intended_use)),
+        ("Limits", _write_typed(facts.limitations)),
+        ("What it gained and what it forgot", _write_impact(facts, folder)),
         ("How to run it", _write_ways(folder.runnable)),
         ("How it was made", _write_training(facts, folder)),
         ("Data", _write_data(facts)),
-        ("What it gained and what it forgot", _write_impact(facts, folder)),
         ("Proof", _write_proofs(proofs)),
-        ("Intended use", _write_typed(facts.intended_use)),
-        ("Limits", _write_typed(facts.limitations)),
         ("License", _write_license(facts, folder)),
         ("Files", _write_files(folder)),
     ):
@@ -280,7 +281,9 @@ def _write_proofs(proofs: Sequence[TargetProof]) -> Iterator[str]:
     yield "the machine. All numbers are in `proof.json`.\n"
     for proof in proofs:
         yield f"\n### {escape_markdown(f'{proof.target} ({proof.dtype})')}\n\n"
-        rows = [(one.name, _STATUSES[one.status], one.summary) for one in proof.checks]
+        # What a reader has to know stands above what passed.
+        checks = sorted(proof.checks, key=lambda one: _ORDER.index(one.status))
+        rows = [(one.name, _STATUSES[one.status], one.summary) for one in checks]
         yield from _write(_table(("check", "result", "what was found"), rows, (0, 1, 2)))
 
 

@@ -23,9 +23,10 @@ from engine.report.blocks import grid
 from engine.report.run_facts import RunCurve, RunFacts
 from tests.release.card.carded import make_proofs
 
-SECTIONS = ["What it is", "How to run it", "How it was made", "Data",
-            "What it gained and what it forgot", "Proof", "Intended use", "Limits", "License",
-            "Files"]  # fmt: skip
+SECTIONS = [
+    "What it is", "Intended use", "Limits", "What it gained and what it forgot", "How to run it",
+    "How it was made", "Data", "Proof", "License", "Files",
+]  # fmt: skip
 READER = MarkdownIt("commonmark").enable("table")
 
 
@@ -101,6 +102,10 @@ def test_each_kind_of_folder_has_a_whole_card(tmp_path: Path, form: Form) -> Non
     assert "curves/loss-1.svg" in page
     assert "More Information Needed" not in page
     assert "TODO" not in page
+    if form == "gguf":
+        results = ("| not proven |", "| stated |", "| passed |")
+        places = [page.index(result) for result in results]
+        assert places == sorted(places), "what a reader has to know stands above what passed"
 
 
 def test_metadata_is_what_the_hub_takes_for_each_kind(tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ async def test_the_chosen_export_is_started(root: Path, tmp_path: Path) -> None:
         await see(pilot, "The folder of the export already exists.")
         await see(pilot, "Name a folder that does not exist: Folder.")
         await pilot.press("l", "tab", "x")  # merged and GGUF; a field begins with all of it chosen
-        await see(pilot, "must not exist yet: /")
+        await see(pilot, f"{tmp_path.name}/x")
+        await see(pilot, "must not exist yet: ")
         window.query_one(Form).fill({"out": str(tmp_path / "other"), "license": "mit"})
         await pilot.press("ctrl+s")
         await until(pilot, lambda: actions.started is not None)
@@ -130,6 +131,10 @@ async def test_an_export_at_work_shows_its_step(root: Path) -> None:
     async with app.run_test(size=(160, 50)) as pilot:
         await choose(pilot, job.path.name)
         await see(pilot, "writing gguf:q8_0")
+        app.actions.stop = lambda path, stage: None  # type: ignore[method-assign]
+        await pilot.press("s")
+        kept = "nothing of the export is kept"
+        await until(pilot, lambda: any(kept in one.message for one in app._notifications))
 
 
 async def test_a_command_of_an_export_that_is_done_can_be_copied(
