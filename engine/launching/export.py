@@ -18,6 +18,7 @@ from engine.jobs.store import Store, open_store
 from engine.launching.export_source import find_source
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
+from engine.release.adapter_stages import check_stages
 from engine.release.card.base_identity import check_hub_id, find_base_id
 from engine.release.card.card_impact import find_report
 from engine.release.card.licenses import parse_license
@@ -67,12 +68,15 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     store = open_store(root)
     runs = [job.path for job in store.jobs()]
     source = find_source(original.source, runs)
-    if source.adapter is None and any(target.form == "adapter" for target in targets):
+    as_adapter = any(target.form == "adapter" for target in targets)
+    if source.adapter is None and as_adapter:
         raise EngineError(
             "There is no adapter to export.",
             f"{source.arm.name} was trained whole: {source.base}",
             "Use --as merged or --as gguf.",
         )
+    if as_adapter:
+        check_stages(source)
     check_gguf_targets(targets, source.base)
     out = Path(os.path.abspath(os.path.expanduser(original.out))) if original.out else None
     if out is None:

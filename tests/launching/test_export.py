@@ -137,6 +137,29 @@ def test_a_model_that_was_trained_whole_has_no_adapter(
         plan_export(wanted, root)
 
 
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [({"use_dora": True}, "use_dora"), ({"modules_to_save": ["lm_head"]}, "modules_to_save")],
+)
+def test_stages_that_are_not_one_adapter_are_refused_before_the_queue(
+    root: Path, recipe: ExportRecipe, run: JobDirectory, settings: dict[str, object], reason: str
+) -> None:
+    """A second stage on the first one's adapter, merged in: the ranks of both, where that is a
+    sum."""
+    model = Model(f"run:{run.path.name}", adapter="merge")
+    second = directory.create(root, TrainRecipe(name="second", model=model))
+    make_model(second.base)
+    make_adapter(second.adapter, str(second.base))
+    wanted = dataclasses.replace(recipe, source=second.path.name, targets=["adapter"])
+    assert plan_export(wanted, root).targets[0].name == "adapter"
+    config = run.adapter / "adapter_config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | settings))
+    with pytest.raises(EngineError, match="not one adapter") as refused:
+        plan_export(wanted, root)
+    assert reason in refused.value.detail
+    assert plan_export(dataclasses.replace(wanted, targets=["merged"]), root).targets
+
+
 def test_two_exports_never_make_one_folder(
     root: Path, recipe: ExportRecipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,10 +17,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from engine import atomic
-from engine.checkpoints import checkpoint_list
-from engine.checkpoints.adapter_config import NAME, explain_no_strength, read_adapter_config
-from engine.checkpoints.run_outputs import MERGED, find_run_around, read_checkpoint
+from engine.checkpoints.adapter_config import NAME, read_adapter_config
 from engine.errors import EngineError
+from engine.release.adapter_stages import WAY_OUT, explain_no_sum, find_adapters, refuse_stages
 from engine.release.source import ExportSource
 from engine.worker.release.writing.folders import made_whole
 
@@ -28,7 +27,6 @@ Say = Callable[[str], None]
 Tensors = dict[str, torch.Tensor]
 WEIGHTS = "adapter_model.safetensors"
 
-_WAY_OUT = "Export the whole model instead (--as merged)."
 _IN = (".lora_A.weight", ".lora_embedding_A")
 """Ends of the names of tensors with the rank as their first dimension."""
 _OUT = (".lora_B.weight", ".lora_embedding_B")
@@ -54,7 +52,7 @@ def write_adapter(source: ExportSource, folder: Path, say: Say, base_name: str =
     """
     if source.adapter is None:
         raise EngineError(
-            "There is no adapter: the run trained all weights.", str(source.base), _WAY_OUT
+            "There is no adapter: the run trained all weights.", str(source.base), WAY_OUT
         )
     stages = find_adapters(source)
     if len(stages) == 1:
@@ -70,29 +68,6 @@ def write_adapter(source: ExportSource, folder: Path, say: Say, base_name: str =
     with made_whole(folder) as aside:
         save_file(tensors, aside / WEIGHTS, metadata={"format": "pt"})
         atomic.write_json(aside / NAME, make_public(config, base_name))
-
-
-def find_adapters(source: ExportSource) -> list[Path]:
-    """The adapters that make the source's model of its root, the first stage first.
-
-    Raises EngineError where weights of the root were trained whole in between, or a stage is gone.
-    """
-    assert source.adapter is not None, "only an adapter has stages"
-    found, base = [source.adapter], source.base
-    while base.resolve() != source.root.resolve():
-        run = find_run_around(base)
-        if run is None or base.name != MERGED:
-            raise _refusal(f"{base} was trained whole, and is not the root model")
-        ref = read_checkpoint(run)
-        try:
-            before = checkpoint_list.resolve(ref or "", source.stages)
-        except EngineError as error:
-            raise _refusal(f"what {run.name} merged is not found: {error.title}") from error
-        if before.kind != "adapter" or before.base_path is None:
-            raise _refusal(f"what {run.name} merged is no adapter, or has no base: {ref}")
-        found.insert(0, before.path)
-        base = before.base_path
-    return found
 
 
 def read_tensors(folder: Path) -> Tensors:
@@ -113,7 +88,7 @@ def join_stages(
     """
     for config, tensors in stages:
         if (reason := explain_apart(config, tensors)) is not None:
-            raise _refusal(reason)
+            raise refuse_stages(reason)
     parts: dict[tuple[str, int], tuple[list[torch.Tensor], list[torch.Tensor]]] = {}
     for config, tensors in stages:
         for name, first in tensors.items():
@@ -150,12 +125,8 @@ def join_stages(
 
 def explain_apart(config: Mapping[str, Any], tensors: Tensors) -> str | None:
     """Why what a stage changes cannot be joined with that of others; None where it can."""
-    if (reason := explain_no_strength(config)) is not None:
+    if (reason := explain_no_sum(config)) is not None:
         return reason
-    if config.get("use_dora"):
-        return "it is DoRA, which stretches the weights (use_dora)"
-    if config.get("modules_to_save"):
-        return f"it trained whole modules (modules_to_save = {config['modules_to_save']})"
     usual = _usual_settings()
     for name, value in config.items():
         if name not in _FREE and value and value != usual.get(name):
@@ -201,7 +172,3 @@ def _kind_of(name: str, ends: Sequence[str]) -> int | None:
 
 def _is_factor(name: str) -> bool:
     return _kind_of(name, (*_IN, *_OUT)) is not None
-
-
-def _refusal(reason: str) -> EngineError:
-    return EngineError("The stages of this run are not one adapter.", reason, _WAY_OUT)
