@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.compare.arms import Arm
+from engine.compare.arms import Arm, format_nameless, parse_arm
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +32,16 @@ class ExportSource:
     """`held_out.jsonl` of the run: prompts with their answers."""
     quantized: str
     """How the run had its base: `none`, `4bit` or `8bit`."""
+
+    @property
+    def name(self) -> str:
+        """What its files are called: as the user named the arm, else its run, of a checkpoint with
+        the step. An arm without a name has that of a folder, which for an adapter on its base is
+        the base's."""
+        unnamed = format_nameless(self.arm).removeprefix("arm=")
+        if self.arm.name != parse_arm(unnamed).name:
+            return self.arm.name
+        place = self.adapter or self.base
+        if self.run is None:
+            return place.name
+        return f"{self.run.name}-{place.name}" if place.parent != self.run else self.run.name

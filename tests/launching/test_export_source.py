@@ -85,6 +85,26 @@ def test_a_stage_that_continues_began_with_the_adapter_before_it(runs: Runs) -> 
     assert (source.root, source.stages) == (runs.base, (first.path, second.path))
 
 
+def test_files_are_named_after_the_run_and_never_after_its_base(runs: Runs) -> None:
+    job = runs.make(str(runs.base))
+    make_adapter(job.adapter, str(runs.base))
+    checkpoint = make_adapter(job.checkpoints / "checkpoint-20", str(runs.base))
+    run = job.path.name
+    names = {
+        text: find_source(text, runs.paths).name
+        for text in (
+            _id(job),
+            str(job.adapter),
+            str(checkpoint),
+            f"{runs.base}+{job.adapter}",
+            f"mine={runs.base}+{job.adapter}",
+        )
+    }
+    assert list(names.values()) == [run, run, f"{run}-checkpoint-20", run, "mine"]
+    foreign = make_adapter(runs.base.parent / "lora", str(runs.base))
+    assert find_source(f"{runs.base}+{foreign}", runs.paths).name == "lora"
+
+
 def test_a_stage_that_merged_began_with_a_whole_model(runs: Runs) -> None:
     first = runs.make(str(runs.base))
     make_adapter(first.adapter, str(runs.base))

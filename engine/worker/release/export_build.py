@@ -203,7 +203,7 @@ def name_file(source: ExportSource, recipe: ExportRecipe) -> str:
     from engine.worker.release.writing.card_file import read_metadata
 
     base_id = name_base_id(source.root, recipe.base_id)
-    return obey_naming(slugify(source.arm.name), read_license(source.root, base_id, read_metadata))
+    return obey_naming(slugify(source.name), read_license(source.root, base_id, read_metadata))
 
 
 def list_steps(targets: Sequence[Target], need: DiskNeed) -> list[ExportStep]:
