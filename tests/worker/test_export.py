@@ -158,6 +158,15 @@ def test_a_folder_that_is_there_is_never_touched(
     assert (left_beside(out), os.listdir(out)) == (["mine"], ["precious"])
 
 
+def test_a_file_in_float32_is_judged_by_the_type_that_was_merged_in(
+    root: Path, out: Path, stand_ins: StandIns
+) -> None:
+    run_here(make_job(root, out, ["gguf:f32", "gguf:q8_0"]))
+    assert [(one.target, one.dtype) for one in stand_ins.specs] == [
+        ("gguf:f32", "bfloat16"), ("gguf:q8_0", "q8_0"),
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("step", ["adapter", "merged", "gguf", "proof", "card"])
 def test_a_stop_leaves_nothing(root: Path, out: Path, stand_ins: StandIns, step: str) -> None:
     job = make_job(root, out)

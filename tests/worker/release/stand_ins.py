@@ -35,18 +35,20 @@ class StandIns:
     def modules(self) -> dict[str, Any]:
         """What stands in `sys.modules` in place of the real ones."""
         return {
-            f"{ROOM}.adapter_folder": SimpleNamespace(write_adapter=self._write_adapter),
-            f"{ROOM}.merged_folder": SimpleNamespace(write_merged=self._write_merged),
-            f"{ROOM}.tokenizer_folder": SimpleNamespace(write_tokenizer=self._write_tokenizer),
+            f"{ROOM}.writing.adapter_folder": SimpleNamespace(write_adapter=self._write_adapter),
+            f"{ROOM}.writing.merged_folder": SimpleNamespace(write_merged=self._write_merged),
+            f"{ROOM}.writing.tokenizer_folder": SimpleNamespace(
+                write_tokenizer=self._write_tokenizer
+            ),
             f"{ROOM}.gguf.write": SimpleNamespace(
                 write_gguf=self._write_gguf, name_gguf=lambda name, kind, _: f"{name}-{kind}.gguf"
             ),
-            f"{ROOM}.ollama_files": SimpleNamespace(
+            f"{ROOM}.ollama.ollama_files": SimpleNamespace(
                 write_ollama_files=self._write_modelfile,
                 check_template=lambda *_: Check("template", "not proven", "No Ollama."),
             ),
-            f"{ROOM}.prove": SimpleNamespace(run_proof=self._prove),
-            f"{ROOM}.card_files": SimpleNamespace(write_card_files=self._write_card),
+            f"{ROOM}.proving.prove": SimpleNamespace(run_proof=self._prove),
+            f"{ROOM}.writing.card_files": SimpleNamespace(write_card_files=self._write_card),
         }
 
     def _write(self, file: Path, tick: Callable[[int, int], None]) -> None:
