@@ -152,6 +152,12 @@ class ExportBuild:
             self._attempt.log(f"{file.name}: {note}")
         return file, target.quantization or self._dtype
 
+    def _judged_type(self, target: Target, dtype: str) -> str:
+        """The type by which answers are judged: a GGUF file in float32 of a model that was merged
+        in float16 is no more exact than that."""
+        rounded = target.quantization == "f32" and self._dtype != "float32"
+        return self._dtype if rounded else dtype
+
     def _prove(self, target: Target, shipped: Path, dtype: str) -> Sequence[Check]:
         from engine.worker.release.proving.prove import run_proof
 
@@ -160,7 +166,7 @@ class ExportBuild:
             target=target.name,
             shipped=shipped,
             shipped_base=source.root if target.form == "adapter" else None,
-            dtype=dtype,
+            dtype=self._judged_type(target, dtype),
             base=source.base,
             adapter=source.adapter,
             quantized=source.quantized,

@@ -34,6 +34,9 @@ in float32 differ by 1e-7 of a value, which moves 1 in 10,000 across a step of b
 GROSS_ERROR = 0.5
 """Of a tensor in other block types than q8_0: the norm of its error against its own. Four bits give
 0.07, two bits 0.2; a wrong or permuted tensor 1.4."""
+LEAST_KEPT = 0.5
+"""Share of a tensor's change that a block type must keep. An error of 7% of the norm moves the
+share of a change of 1% by 0.01 in a tensor of 500,000 values."""
 _FLOAT32_NOISE = 2e-6
 """Of a tensor's largest value, that two orders of adding may differ by."""
 _STEPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10}
@@ -71,6 +74,10 @@ class _Tensor:
     size: float = 0.0
     """Σ run²."""
     base_size: float = 0.0
+    change: float = 0.0
+    """Σ (run − base)²."""
+    along: float = 0.0
+    """Σ (stored − base) · (run − base)."""
     unmatched: bool = False
     """Whether the base has no tensor of that name and shape."""
     misshaped: bool = False
@@ -88,10 +95,16 @@ class _Tensor:
         return self.far > 0 or self.strange > MOST_SHIFTED * self.values
 
     @property
+    def kept(self) -> float:
+        """How much of what training changed is stored: 1 all of it, 0 nothing. What rounding adds
+        does not go along with it, unless the base lies on the values that the type can have."""
+        return self.along / self.change if self.change else 1.0
+
+    @property
     def left(self) -> bool:
         """Whether training changed it, and what is stored is as it was before."""
         if self.in_blocks:
-            return self.trained and self.error > self.distance
+            return self.trained and not self.unmatched and self.kept < LEAST_KEPT
         return self.visible > 0 and self.moved == 0
 
     @property
@@ -239,6 +252,8 @@ def _add(
     former = former.float()
     result.trained |= bool((own != former).any())
     result.distance += _squares(values - former)
+    result.change += _squares(own - former)
+    result.along += float(((values - former).double() * (own - former).double()).sum())
     result.base_size += _squares(former)
     was = _rounded(former, kind, source)
     if must is not None and was is not None:
@@ -318,18 +333,30 @@ def _differ(found: list[_Tensor]) -> Check:
     text += f"({len(found):,} in all); the change is {write_number(relative, 4)} of their norm"
     if share is not None:
         text += f" and moves {write_percent(share)} of their values"
+    change = sum(one.change for one in trained)
+    if not exact and change > 0:
+        kept = sum(one.along for one in trained) / change
+        facts["share of the change kept"] = kept
+        text += f"; the type keeps {write_percent(kept)} of it"
     if erased:
         text += f"; in {write_count(len(erased), 'tensor')} it is smaller than a rounding step of "
         text += "this type"
     if unmatched:
         text += f"; without one of that name and shape in the base: {unmatched:,}"
-    lines = [f"{one.name} is that of the base: training changed it" for one in left]
+    lines = [_describe_left(one) for one in left]
     lines += [f"{one.name} differs from the base: training did not change it" for one in others]
     if not trained:
         lines = ["training changed no tensor"]
     elif not changed and not lines:
         lines = ["no value differs from the base: use float32, or ship the adapter"]
     return Check(DIFFER, "failed" if lines else "passed", text, facts, _lines(lines))
+
+
+def _describe_left(one: _Tensor) -> str:
+    if not one.in_blocks:
+        return f"{one.name} is that of the base: training changed it"
+    kept = write_percent(max(0.0, one.kept))
+    return f"{one.name} keeps {kept} of what training changed: use a type with more bits"
 
 
 def _same(found: list[_Tensor], missing: list[str], extra: list[str]) -> Check:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import gguf
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -15,6 +16,7 @@ from engine.compare.arms import Arm
 from engine.release.proof import Check
 from engine.release.source import ExportSource
 from engine.worker.model import loading
+from engine.worker.release.proving import weight_checks
 from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.proving.proof_steps import prove_weights
 from engine.worker.release.proving.weight_checks import check_weights
@@ -405,3 +407,28 @@ def test_a_run_on_a_quantised_base_states_its_distance(lora: Made, tmp_path: Pat
     assert (distance.name, distance.status) == ("distance to the quantised run", "stated")
     assert distance.facts["divergence"] > 1e-4
     assert "the run had its base in 4bit" in distance.summary
+
+
+def test_a_block_type_that_rounds_away_what_was_trained_is_named() -> None:
+    """Weights that were trained for four bits lie on their values: a light tune falls back there,
+    though the file is no further from the run than that of any other model."""
+    kind = gguf.GGMLQuantizationType.Q4_0
+
+    def store(weights: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(gguf.dequantize(gguf.quantize(weights.numpy(), kind), kind))
+
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.randn(256, 512, generator=generator)
+    tune = 0.01 * torch.randn(256, 512, generator=generator)
+    shares = {}
+    for name, base in (("any", weights), ("for four bits", store(store(weights)))):
+        one = weight_checks._Tensor(name, base.numel())
+        weight_checks._add(one, store(base + tune), base + tune, base, "q4_0", None, 5.0)
+        assert not one.wrong
+        shares[name] = one.kept
+        assert one.left is (name != "any")
+    assert shares["any"] == pytest.approx(1, abs=0.1)
+    assert shares["for four bits"] < 0.2
+    line = weight_checks._describe_left(one)
+    assert line.startswith("for four bits keeps ")
+    assert line.endswith("of what training changed: use a type with more bits")
