@@ -33,7 +33,7 @@ ReadMetadata = Callable[[Path], Mapping[str, Any]]
 """The head of the README.md in a folder; empty where there is none."""
 _DATA_SET = re.compile(r"/datasets--([^/]+?)--([^/]+)/snapshots/[^/]+")
 _ROWS = re.compile(
-    r"([\d,]+) training rows \(([\d,]+) trained tokens per epoch\), ([\d,]+) eval rows"
+    r"(?<![\d,])([\d,]+) training rows \(([\d,]+) trained tokens per epoch\), ([\d,]+) eval rows"
 )
 _EVALUATED = re.compile(r"step [\d,]+: eval loss \S+ over ([\d,]+) (tokens|pairs)")
 _LONGEST_TERMS = 100

@@ -12,8 +12,8 @@ from typing import Any
 
 from engine.chat import Message
 
-_ACTION = re.compile(r"\{\{ (.*?) \}\}", re.DOTALL)
-_WORD = re.compile(r'\s*(\(|\)|:=|=|"(?:[^"\\]|\\.)*"|\$?\.?[\w.]+|\$|\.|,)')
+_ACTION = re.compile(r'\{\{ ((?:"(?:[^"\\]|\\.)*+"|[^"{}])*?) \}\}', re.DOTALL)
+_WORD = re.compile(r'(\(|\)|:=|=|"(?:[^"\\]|\\.)*+(?:"|\Z)|\$?\.?[\w.]+|\$|\.|,)', re.DOTALL)
 _ESCAPES = re.compile(r"\\U([0-9a-f]{8})")
 
 
