@@ -24,8 +24,7 @@ _KEYS = ("eos", "eot", "eom", "fim_pad", "fim_rep", "fim_sep")
 """Of tokens at which llama.cpp stops, as `tokenizer.ggml.…_token_id`."""
 _CONFIG = "generation_config.json"
 _MOST_BYTES = 1 << 22
-_STOP = re.compile(r"^\s*PARAMETER\s+stop\s+(.*?)\s*$", re.IGNORECASE | re.MULTILINE)
-
+_STOP = re.compile(r"^[ \t]*+PARAMETER[ \t]++stop[ \t]++(.*)$", re.IGNORECASE | re.MULTILINE)
 _QUOTED = re.compile(r'"""[\s\S]*?"""')
 _INSTRUCTION = re.compile(r"^[ \t]*([A-Za-z]+)[ \t]*(.*)$", re.MULTILINE)
 _EXPECTED = frozenset({"TEMPLATE", "SYSTEM", "LICENSE", "PARAMETER STOP", "PARAMETER NUM_CTX"})
@@ -53,7 +52,7 @@ def stops_in_llamacpp(header: Mapping[str, Any], pieces: Sequence[str]) -> set[i
 def modelfile_stops(text: str) -> list[str]:
     """The texts of `PARAMETER stop` in a Modelfile."""
     stops = []
-    for value in _STOP.findall(text):
+    for value in map(str.strip, _STOP.findall(text)):
         for quote in ('"""', '"'):
             if len(value) >= 2 * len(quote) and value.startswith(quote) and value.endswith(quote):
                 value = value[len(quote) : -len(quote)]
