@@ -53,8 +53,11 @@ def _parse(template: str, state: "_State") -> _Block:
     stack = [_Block("root")]
     open_parts = [stack[0].parts]
     position = 0
-    for found in _ACTION.finditer(template):
-        open_parts[-1].append(template[position : found.start()])
+    while (start := template.find("{{", position)) >= 0:
+        # The first two braces begin an action, also where a third one follows.
+        if (found := _ACTION.match(template, start)) is None:
+            raise ValueError("an action of the template cannot be read")
+        open_parts[-1].append(template[position:start])
         position = found.end()
         words = _WORD.findall(found[1])
         head = words[0]
@@ -83,7 +86,7 @@ def _parse(template: str, state: "_State") -> _Block:
                 open_parts[-1].append(block)
         else:
             open_parts[-1].append(words)
-    if len(stack) != 1 or "{{" in template[position:]:
+    if len(stack) != 1:
         raise ValueError("an action of the template does not end")
     stack[0].parts.append(template[position:])
     return stack[0]

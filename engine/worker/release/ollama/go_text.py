@@ -35,12 +35,9 @@ def write_literal(text: str) -> str:
     escaped = ""
     for at, one in enumerate(text):
         before = text[at - 1] if at else ""
-        plain = is_printed(one) or one in "\n\t"
-        if (
-            plain
-            and not (one == '"' and before == '"')
-            and not (one in "{}" and _is_pair(text, at))
-        ):
+        # A brace would make one of two with that of the action behind it.
+        plain = (is_printed(one) or one in "\n\t") and one != "{"
+        if plain and not (one == '"' and before == '"'):
             if escaped:
                 written.append(f'{{{{ "{escaped}" }}}}')
                 escaped = ""
@@ -50,11 +47,6 @@ def write_literal(text: str) -> str:
     if escaped:
         written.append(f'{{{{ "{escaped}" }}}}')
     return "".join(written)
-
-
-def _is_pair(text: str, at: int) -> bool:
-    """Whether a brace stands beside another one."""
-    return text[at] in (text[at - 1 : at], text[at + 1 : at + 2])
 
 
 def _escape(one: str) -> str:

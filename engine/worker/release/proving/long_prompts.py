@@ -74,6 +74,8 @@ def choose_long_rows(config: Any, tokenizer: Any, parameters: int, vocabulary: i
     context = getattr(config.get_text_config(), "max_position_embeddings", 0) or 1 << 30
     for boundary in find_boundaries(config):
         length = boundary.length + 2 * PLACES
+        if boundary.length >= context:
+            continue  # no prompt is so long
         if boundary.length + PLACES > context:
             left_out.append(f"{boundary.name}: the model reads no more than {context:,}")
             continue

@@ -148,6 +148,21 @@ def test_literal_text_is_written_as_it_is_and_can_be_quoted(text: str) -> None:
     assert quote(code) is not None
 
 
+@pytest.mark.parametrize("text", ["{", "a{", '{""', "{\u200d", "}", '{"content": '])
+def test_literal_text_ends_where_an_action_begins(text: str) -> None:
+    code = write_literal(text) + "{{ .System }}" + write_literal(text)
+
+    assert "{{{" not in code
+    assert go_evaluate.render(code, [Message("system", "S")]) == f"{text}S{text}"
+
+
+def test_a_template_with_a_brace_before_a_message_is_one_that_go_reads() -> None:
+    template = found(make_tokenizer(PLAIN.replace("'[' + m.role + ']'", "m.role + '{'") + "}"))
+
+    assert "{{{" not in template.text
+    assert template.render(TALK[1:2]) == "user{What is 2 + 2?}"
+
+
 @pytest.mark.parametrize("value", ["", " ", " a b ", "\n\t a", "a \r\n", "é ", "  日本 ", "\x1c a"])
 def test_white_space_is_stripped_as_python_strips_it(value: str) -> None:
     stripped = {
@@ -181,7 +196,7 @@ def test_ollama_joins_messages_of_one_role() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["{{ if .System }}a", "{{ .Other }}", "{{ printf 1 }}", "{{ $x }}"]
+    "text", ["{{ if .System }}a", "{{{ .System }}", "{{ .Other }}", "{{ printf 1 }}", "{{ $x }}"]
 )
 def test_what_we_do_not_emit_is_not_evaluated(text: str) -> None:
     with pytest.raises((ValueError, KeyError)):

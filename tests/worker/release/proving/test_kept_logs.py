@@ -8,11 +8,24 @@ import numpy as np
 import pytest
 import torch
 
-from engine.worker.release.proving.answer_checks import TOLERANCES, judge_rows
+from engine.worker.release.proving.answer_checks import (
+    TOLERANCES,
+    judge_greedy,
+    judge_long,
+    judge_rows,
+)
 from engine.worker.release.proving.kept_logs import RowComparison, compare, distributions, keep
-from engine.worker.release.proving.long_prompts import PLACES, choose_long_rows, find_boundaries
+from engine.worker.release.proving.long_prompts import (
+    PLACES,
+    Boundary,
+    LongRow,
+    LongRows,
+    choose_long_rows,
+    find_boundaries,
+)
 from engine.worker.release.proving.proof_rows import MOST_PLACES, ProofRow, choose_rows
 from engine.worker.release.proving.proof_spec import ProofSpec
+from engine.worker.release.proving.reference import RunReference
 from tests.worker.release.made_exports import write_held_out
 from tests.worker.tiny import make_model, make_tokenizer
 
@@ -175,3 +188,25 @@ def test_boundaries_of_windows_and_of_scaled_rope() -> None:
     assert choose_long_rows(llama, tokenizer, 10**12, 300).rows == ()
     (reason,) = choose_long_rows(llama, tokenizer, 10**12, 300).left_out
     assert "the 128 tokens before RoPE was scaled: 224 tokens through 1000.0 billion" in reason
+
+
+def test_what_was_not_read_is_not_passed(tmp_path: Path) -> None:
+    """A boundary that is left out, and answers of which none could be compared."""
+    row = LongRow(Boundary("a window", 8), ROWS[0])
+    read = [compared(0.0)]
+    for left_out, status in (((), "passed"), (("a scaled RoPE: takes too long",), "not proven")):
+        reference = RunReference(tmp_path, (), 0, (), 0, LongRows((row,), left_out))
+        check = judge_long(reference, read, "float32", exact=True)
+        assert check.status == status
+        assert ("takes too long" in check.summary) == bool(left_out)
+        wrong = judge_long(reference, [compared(1.0)], "float32", exact=True)
+        assert wrong.status == "failed"
+    assert judge_greedy("x", reference, (), "float32").status == "not proven"
+
+
+def test_a_window_as_long_as_the_context_is_no_boundary() -> None:
+    from transformers import Phi3Config
+
+    config = Phi3Config(sliding_window=256, max_position_embeddings=256)
+    long = choose_long_rows(config, make_tokenizer(), 1000, 300)
+    assert (long.rows, long.left_out) == ((), ())

@@ -19,7 +19,7 @@ from engine.worker.model import loading
 from engine.worker.release.proving import weight_checks
 from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.proving.proof_steps import prove_weights
-from engine.worker.release.proving.weight_checks import check_weights
+from engine.worker.release.proving.weight_checks import check_adapter, check_weights
 from tests.worker.families import save_family
 from tests.worker.release.made_exports import full_source, lora_source, spec_of, write_held_out
 
@@ -276,6 +276,47 @@ def test_a_spoiled_adapter_is_caught(lora: Made, tmp_path: Path) -> None:
     nothing = {name: one * 0 if "lora_A" not in name else one for name, one in weights.items()}
     save_file(nothing, zero / "adapter_model.safetensors", {"format": "pt"})
     assert "the adapter changes nothing" in complaints(look(lora.spec(zero, "adapter"), tmp_path))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"use_dora": True}, {"modules_to_save": ["lm_head"]}, {"target_modules": ["embed_tokens"]}],
+    ids=["DoRA's norms", "a copied head", "a frozen embedding"],
+)
+def test_an_adapter_that_learned_nothing_is_caught(
+    lora: Made, tmp_path: Path, settings: dict[str, Any]
+) -> None:
+    """What such an adapter holds is not zero, and yet the base."""
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoModelForCausalLM
+
+    base = AutoModelForCausalLM.from_pretrained(lora.source.base)
+    config = LoraConfig(**{"task_type": "CAUSAL_LM", "target_modules": ["q_proj"]} | settings)
+    untrained: Any = get_peft_model(base, config)
+    untrained.save_pretrained(str(tmp_path / "adapter"))
+    source = dataclasses.replace(lora.source, adapter=tmp_path / "adapter")
+
+    changed = check_adapter(spec_of(source, tmp_path / "adapter", "adapter"))[0]
+
+    assert changed.differences == ("the adapter changes nothing",)
+    assert changed.facts["not zero"] > changed.facts["change the base"] == 0
+
+
+def test_tensors_that_the_base_has_no_names_for_prove_no_change(lora: Made, tmp_path: Path) -> None:
+    """Nothing was compared with the base: that is not the same as a change."""
+    other = tmp_path / "before"
+    shutil.copytree(lora.source.base, other)
+    tensors = load_file(other / "model.safetensors")
+    renamed = {f"other.{at}": one for at, one in enumerate(tensors.values())}
+    save_file(renamed, other / "model.safetensors", {"format": "pt"})
+    assert lora.source.adapter is not None
+    merged = merge(lora.source.base, lora.source.adapter)
+
+    spec = lora.spec(lora.merged, before=other)
+    differ = check_weights(spec, merged, lambda done, total: None)[0]
+
+    assert differ.status == "not proven"
+    assert (differ.facts["changed"], differ.facts["without a counterpart"]) == (0, 21)
 
 
 def test_a_dropped_bias_is_named(biased: Made, tmp_path: Path) -> None:
