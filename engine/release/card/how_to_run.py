@@ -160,8 +160,9 @@ def _list_gguf(model: Runnable) -> Iterator[HowTo]:
         *_ask(model),
     ]
     text = (
-        "It turns the weights back into float32, and does not read how the file splits words: the "
-        "tokenizer of the merged export is the exact one."
+        "Of some families. It turns the weights back into float32, and does not read all that the "
+        "file says (how words are split; soft caps, scaled RoPE, windows and biases): the merged "
+        "export is the exact one."
     )
     yield HowTo("transformers", text, "\n".join(lines), "python")
     yield HowTo("vLLM", "vLLM's support of GGUF is experimental: give it the merged export of this "

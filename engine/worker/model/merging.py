@@ -14,19 +14,23 @@ import torch
 
 from engine.checkpoints import config_json
 from engine.checkpoints.adapter_config import explain_no_strength, read_adapter_config
+from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
+from engine.safe_open import list_files
 from engine.worker.model import loading
 from engine.worker.model.malloc import page_out
 
 CONTINUE = "Continue the adapter (model.adapter = continue)."
 _CPU = torch.device("cpu")
-_TYPES = (torch.float32, torch.bfloat16, torch.float16)
+_TYPES = {"F32": torch.float32, "BF16": torch.bfloat16, "F16": torch.float16}
+"""As safetensors calls them."""
 
 
 def own_dtype(base: Path) -> torch.dtype:
-    """The type that a model's weights are stored in; float32 for one that we do not write."""
-    stored = loading.stored_dtype(base)
-    return stored if stored in _TYPES else torch.float32
+    """The type that most of a model's weights are stored in, whatever its config names; float32
+    for one that we do not write. Raises EngineError where the weights cannot be read."""
+    elements = read_weights(base, list_files(base)).elements
+    return _TYPES.get(max(elements, key=lambda name: elements[name], default=""), torch.float32)
 
 
 def load_whole(base: Path, hint: str = "") -> Any:

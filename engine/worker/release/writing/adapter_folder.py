@@ -97,9 +97,10 @@ def join_stages(
                 continue
             layer = name.removesuffix(_IN[kind])
             inner, outer = parts.setdefault((layer, kind), ([], []))
-            inner.append(first)
             scale = find_scale(config, layer.removeprefix(_PREFIX), len(first))
-            outer.append(tensors[layer + _OUT[kind]] * scale)
+            # In float32: a scale that is no power of two would round in the stored type.
+            inner.append(first.float())
+            outer.append(tensors[layer + _OUT[kind]].float() * scale)
     joined: Tensors = {}
     ranks: dict[str, int] = {}
     for (layer, kind), (inner, outer) in parts.items():

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from engine.errors import EngineError
 from engine.release.source import ExportSource
 from engine.worker.model.saving import save_merged
-from engine.worker.release.writing.adapter_folder import write_adapter
+from engine.worker.release.writing.adapter_folder import join_stages, write_adapter
 from tests.worker.release.sources import LOAD, logits_with, make_source
 from tests.worker.release.writing.test_merged_folder import LINEAR, save_method
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
@@ -109,6 +109,27 @@ def test_stages_of_lora_are_one_adapter_on_the_root(root: Path, tmp_path: Path) 
     assert "4 stages are one adapter of rank 10" in said[0]
     tensors = load_file(tmp_path / "out" / "adapter_model.safetensors")
     assert not any("base_layer" in name for name in tensors), "the root's embedding is its own"
+
+
+def test_scales_of_stages_round_nothing() -> None:
+    """Of factors in bfloat16, and a scale of 3 / 2 that it could not keep."""
+    generator = torch.Generator().manual_seed(0)
+    layer = "base_model.model.model.layers.0.self_attn.q_proj"
+    stages, total = [], torch.zeros(8, 6, dtype=torch.float64)
+    for alpha in (3, 5):
+        inner, outer = (
+            torch.randn(shape, generator=generator).bfloat16() for shape in ((2, 6), (8, 2))
+        )
+        config = {"peft_type": "LORA", "r": 2, "lora_alpha": alpha, "target_modules": ["q_proj"]}
+        tensors = {f"{layer}.lora_A.weight": inner, f"{layer}.lora_B.weight": outer}
+        stages.append((config, tensors))
+        total += alpha / 2 * outer.double() @ inner.double()
+
+    config, joined = join_stages(stages)
+
+    first, second = (joined[f"{layer}.lora_{part}.weight"].double() for part in "AB")
+    assert config["lora_alpha"] == config["r"] == 4
+    torch.testing.assert_close(second @ first, total, atol=1e-6, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

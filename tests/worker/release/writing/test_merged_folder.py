@@ -184,6 +184,21 @@ def test_each_weight_is_rounded_once_and_the_base_stays_as_it_was(
         assert torch.equal(one, wanted[name].to(torch.float16)), name
 
 
+def test_a_config_that_names_another_type_rounds_nothing(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    """Weights in float32 whose config.json says bfloat16: their own type is what they have."""
+    other = shutil.copytree(base, tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"dtype": "bfloat16"}))
+    assert export(other, adapter, tmp_path / "merged")["dtype"] == "float32"
+    export(base, adapter, tmp_path / "wanted")
+    got, wanted = (
+        load_file(tmp_path / name / "model.safetensors") for name in ("merged", "wanted")
+    )
+    assert all(torch.equal(got[name], wanted[name]) for name in wanted)
+
+
 def test_a_sum_that_float16_cannot_hold_is_named(base: Path, tmp_path: Path) -> None:
     big = save_adapter(tmp_path / "adapter", base)
     file = big / "adapter_model.safetensors"
