@@ -1,8 +1,9 @@
 """No path, host or user name of this machine in a folder that leaves it: what is found, where.
 
-Owns what is private here, and in which files each of it is sought. A path of several parts is
-sought in every file, in binary ones up to `MOST_BYTES`, which holds every header. A single word is
-sought in the files that an export writes itself: a vocabulary and a license hold many names.
+Owns what is private here, and in which files each of it is sought. A path is sought in every file,
+in binary ones up to `MOST_BYTES`, which holds every header; one of a single part, as "/root", and a
+word only in the files that an export writes itself, for a vocabulary and a license hold many words,
+but for a path below it. What is encoded otherwise than as text (base64, compressed) is not read.
 """
 
 import getpass
@@ -47,6 +48,9 @@ _COPIED = re.compile(
     "(licen[cs]e|notice|copying|use_policy|terms|prohibited_use|acceptable_use)", re.IGNORECASE
 )
 """How the names of files begin that come with a base, word by word."""
+
+_BELOW = rb"(?=\\?/[A-Za-z0-9._~-])"
+"""What follows a folder's path where something in it is named."""
 
 Kind = Literal["path", "word"]
 
@@ -147,11 +151,13 @@ def _search(
     name: str, content: bytes, needles: Sequence[Needle], allowed: Sequence[str], *, is_own: bool
 ) -> Iterator[Leak]:
     for needle in needles:
-        is_long = needle.kind == "path" and len(Path(needle.text).parts) > 2
-        if not is_long and not is_own:
+        is_short = needle.kind == "path" and len(Path(needle.text).parts) < 3
+        if needle.kind == "word" and not is_own:
             continue
         ways = [one for one in _spell(needle.text) if one in content]  # a hundred times a pattern
-        for match in re.finditer(_write_pattern(needle, ways), content) if ways else ():
+        # A vocabulary may have the word "/root", and no path below it.
+        pattern = _write_pattern(needle, ways) + (_BELOW if is_short and not is_own else b"")
+        for match in re.finditer(pattern, content) if ways else ():
             if needle.kind == "word" and _is_allowed(content, match.span(), allowed):
                 continue
             yield Leak(name, _find_place(name, content, match.start()), needle.what,
@@ -161,8 +167,10 @@ def _search(
 
 def _spell(text: str) -> set[bytes]:
     """A needle in every way that a file of an export may spell it."""
-    ways = (text, json.dumps(text)[1:-1], text.replace("/", "\\/"), quote(text, safe=""))
-    return {os.fsencode(one) for one in ways}
+    raw = os.fsencode(text)  # which quotes bytes that are no UTF-8, too
+    ways = (text, json.dumps(text)[1:-1], text.replace("/", "\\/"), quote(raw), quote(raw, safe=""))
+    wide = (text.encode(name, "surrogatepass") for name in ("utf-16-le", "utf-16-be"))
+    return {*map(os.fsencode, ways), *wide}
 
 
 def _write_pattern(needle: Needle, ways: Iterable[bytes]) -> bytes:

@@ -1,6 +1,7 @@
 """What is of this machine is found in every file that leaves it, and nothing else is."""
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -53,6 +54,8 @@ def test_a_clean_export_has_no_leak(tmp_path: Path) -> None:
         ("tokenizer.json", '{"name_or_path": "/home/marguerite/models/x"}'),
         ("tokenizer_config.json", '{"name_or_path": "/root/x"}'),
         ("NOTICE", "from /home/marguerite"),
+        ("chat_template.jinja", "{# /root/templates/x #}"),
+        ("tokenizer.json", '{"name_or_path": "\\/root\\/models"}'),
         ("curves/marguerite.csv", "step,value"),
     ],
 )
@@ -69,12 +72,36 @@ def test_a_leak_is_found_and_named(tmp_path: Path, name: str, content: str) -> N
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "model-Q8_0.gguf"])
-def test_headers_of_weights_are_read(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("path", ["/home/marguerite/base", "/root/base"])
+def test_headers_of_weights_are_read(tmp_path: Path, name: str, path: str) -> None:
     folder = fill(tmp_path / "out")
-    content = b"GGUF" + b"\0" * 3_000_000 + b"/home/marguerite/base" + b"\0" * 100
+    content = b"GGUF" + b"\0" * 3_000_000 + path.encode() + b"\0" * 100
     (folder / name).write_bytes(content)
     (leak,) = search_leaks(folder, NEEDLES)
     assert (leak.file, leak.line) == (name, 3_000_004)
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_wide_letters_are_read(tmp_path: Path, encoding: str) -> None:
+    folder = fill(tmp_path / "out")
+    (folder / "LICENSE").write_bytes("see /home/marguerite/x".encode(encoding))
+    (leak,) = search_leaks(folder, NEEDLES)
+    assert leak.what == "the home folder"
+
+
+def test_a_path_of_other_letters_is_found_however_it_is_quoted(tmp_path: Path) -> None:
+    needle = Needle("/home/zoë", "the home folder", "path")
+    folder = fill(tmp_path / "out")
+    for written in ("/home/zoë/x", "file:///home/zo%C3%AB/x", '"/home/zo\\u00eb/x"'):
+        (folder / "README.md").write_text(written)
+        assert search_leaks(folder, [needle]), written
+
+
+def test_a_path_that_is_no_utf8_is_found(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "out")
+    (folder / "README.md").write_bytes(b"see /home/zo\xeb/x")
+    needle = Needle(os.fsdecode(b"/home/zo\xeb"), "the home folder", "path")
+    assert [leak.file for leak in search_leaks(folder, [needle])] == ["README.md"]
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_a_failed_check_is_a_failed_export(root: Path, out: Path, stand_ins: Sta
         run_here(job)
     assert failed.value.title.startswith("The export is not what was trained: adapter, merged")
     assert "merged: same answers: 1 of 20 differs.\n  prompt 3" in failed.value.detail
-    assert "adapter: nothing was checked" in failed.value.detail
+    assert "adapter: nothing was proven" in failed.value.detail
     assert left_beside(out) == []
     found = {proof.target: proof for proof in read_proofs(job.proof)}
     assert found["merged"].checks[0].differences == FAILED.differences

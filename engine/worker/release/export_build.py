@@ -237,14 +237,14 @@ def list_steps(targets: Sequence[Target], need: DiskNeed) -> list[ExportStep]:
 
 
 def check_proofs(proofs: Sequence[TargetProof]) -> None:
-    """Raise EngineError where anything failed, or where nothing was checked, with what differs."""
+    """Raise EngineError where anything failed, or where nothing was proven, with what differs."""
     failed = [proof for proof in proofs if not proof.passed]
     if not failed:
         return
     lines: list[str] = []
     for proof in failed:
-        if not proof.checks:
-            lines.append(f"{proof.target}: nothing was checked")
+        if all(check.status != "failed" for check in proof.checks):
+            lines.append(f"{proof.target}: nothing was proven")
         for check in proof.checks:
             if check.status == "failed":
                 lines.append(f"{proof.target}: {check.name}: {check.summary}")
