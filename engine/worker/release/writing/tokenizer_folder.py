@@ -30,8 +30,9 @@ _OF_THIS_MACHINE = (
 def write_tokenizer(source: ExportSource, folder: Path) -> tuple[int, ...]:
     """Write them into `folder`, which is there or made, and return every id that ends an answer.
 
-    Ends are those of the base, and those that a training answer closed with, in order; an id that
-    the model has no embedding for is none. Raises EngineError.
+    Ends are the one that a training answer closed with, which programs that know of a single one
+    go by, then those of tokenizer and base, in order; an id that the model has no embedding for is
+    none. Raises EngineError.
     """
     tokenizer = load_tokenizer(source.tokenizer)
     rows = find_vocab_size(_read(source.base / "config.json"))
@@ -39,8 +40,10 @@ def write_tokenizer(source: ExportSource, folder: Path) -> tuple[int, ...]:
     trained = _read(source.tokenizer / GENERATION)
     template = choose_template(tokenizer, "chat") if own_template(tokenizer) else None
     named = (*_ids(base.get("eos_token_id")), *_ids(trained.get("eos_token_id")))
-    ends = sorted({*named, *end_token_ids(tokenizer, template)})
-    ends = [end for end in ends if _has_row(end, rows)]
+    own = end_token_ids(tokenizer, template)
+    closing = own - {tokenizer.eos_token_id} or own
+    ordered = dict.fromkeys((*sorted(closing), *sorted({*named, *own})))
+    ends = [end for end in ordered if _has_row(end, rows)]
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tokenizer.", dir=folder) as aside:
         tokenizer.save_pretrained(aside)

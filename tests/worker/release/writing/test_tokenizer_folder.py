@@ -54,7 +54,7 @@ def test_files_are_as_the_run_had_them(base: Path, tmp_path: Path) -> None:
         assert str(tmp_path) not in path.read_text()
         assert "0123" not in path.read_text() or path.name == "tokenizer.json"
     turn, document = again.convert_tokens_to_ids(["<|im_end|>", "</s>"])
-    assert ends == tuple(sorted({3, turn, document}))
+    assert ends == (turn, *sorted({3, document}))
     config = json.loads((out / "generation_config.json").read_text())
     assert config["eos_token_id"] == list(ends)
     assert {name: config[name] for name in ("temperature", "top_p", "top_k")} == {
