@@ -45,7 +45,7 @@ class KeyUse:
     def is_readable_on_the_way(self) -> bool:
         """Whether the key leaves this machine unencrypted."""
         parts = urlsplit(self.address)
-        return parts.scheme == "http" and not _is_loopback(parts.hostname or "")
+        return parts.scheme == "http" and not is_loopback(parts.hostname or "")
 
     @property
     def warning(self) -> str:
@@ -179,7 +179,8 @@ def _file() -> StateFile[_AllowedKeys]:
     )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host's name is that of this machine alone."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

@@ -1,7 +1,7 @@
 """Whether Ollama itself writes the prompts that were trained: asked where one answers locally.
 
-Starts nothing, and asks no other machine unless OLLAMA_HOST names one. Source of the requests:
-github.com/ollama/ollama, server/routes.go and api/types.go.
+Starts nothing, and asks no other machine: weights would have to be sent to it. The requests are
+those of github.com/ollama/ollama, server/routes.go and api/types.go.
 """
 
 import hashlib
@@ -17,6 +17,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from engine.chat import Message
+from engine.compare.endpoint_keys import is_loopback
 from engine.number_format import write_count
 from engine.release.modelfile import Modelfile, read_modelfile
 from engine.release.proof import Check
@@ -70,6 +71,8 @@ def prove_template(
         return _not_proven("no conversation can be compared")
     try:
         address = find_address(os.environ.get("OLLAMA_HOST", ""))
+        if not is_loopback(address.host):
+            return _not_proven("OLLAMA_HOST names another machine, which is sent no weights")
         version = str(_ask(address, "GET", "/api/version", patience=_ANSWERS_WITHIN)["version"])
     except (_Unanswered, KeyError, TypeError):
         return _not_proven("no Ollama answers on this machine")

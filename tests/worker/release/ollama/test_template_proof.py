@@ -216,6 +216,20 @@ def test_where_no_ollama_answers_nothing_is_proven(
     )
 
 
+def test_another_machine_is_sent_nothing(
+    files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(*_: object, **__: object) -> None:
+        raise AssertionError("nothing may be asked")
+
+    monkeypatch.setattr("http.client.HTTPConnection", connect)
+    for host in ("gpu.example", "http://10.0.0.7:11434"):
+        monkeypatch.setenv("OLLAMA_HOST", host)
+        check = prove_template(*files, TALKS, TEXTS)
+        assert check.status == "not proven"
+        assert "OLLAMA_HOST names another machine" in check.summary
+
+
 def test_without_a_template_nobody_is_asked(ollama: Ollama, tmp_path: Path) -> None:
     modelfile = write_modelfile(tmp_path, "a.gguf", template=None, stops=[], context=8)
 
