@@ -22,8 +22,8 @@ demo: $(VENV)/.train
 	@$(if $(filter demo,$(NAMED)),:,$(BIN)/finetop demo)
 
 test: $(VENV)/.dev
-# Three workers on two cores: much of the time is waiting for processes and timers.
-	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+# Four workers on two cores: much of the time is waiting for processes and timers.
+	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder
 
 snapshots: $(VENV)/.dev
 	@FINETOP_SNAPSHOTS=write $(BIN)/python -m pytest -n 2 tests/snapshots
