@@ -46,10 +46,10 @@ TOLERANCES = {
     "bfloat16": Tolerance(1.2, 0.02),
 }
 """At least twice what the untouched base in that type, weights and arithmetic, moved a margin
-between the first two tokens at most, and at least twenty times its mean divergence: of the bundled model over 5,911
-tokens 0.062 and 0.57 nats, KL 1.1e-5 and 8.6e-4; a tuned Gemma 3 270M in bfloat16 lies below, with
-0.26 nats and KL 2.2e-4 over 234 tokens. Of float32: as two orders of adding differ, and a hundred
-times that."""
+between the first two tokens at most, and at least twenty times its mean divergence: of the bundled
+model over 5,911 tokens 0.062 and 0.57 nats, KL 1.1e-5 and 8.6e-4; a tuned Gemma 3 270M in bfloat16
+lies below, with 0.26 nats and KL 2.2e-4 over 234 tokens. Of float32: as two orders of adding
+differ, and a hundred times that."""
 GROSS = {"q8_0": 0.1}
 """Of quantised types, in nats per token: the mean divergence beyond which a file is not a coarser
 copy but another model: a hundred times what q8_0 costs (8e-5 of the bundled model, 4e-4 of Gemma 3
