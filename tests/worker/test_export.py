@@ -84,7 +84,7 @@ def test_all_targets_are_written_proven_and_published_at_once(
     assert modes == {out.stat().st_mode & 0o666}
     proofs = read_proofs(job.proof)
     assert [(one.target, one.file, one.dtype) for one in proofs] == [
-        ("adapter", "adapter", "float16"), ("merged", "merged", "bfloat16"),
+        ("adapter", "adapter", "float32"), ("merged", "merged", "bfloat16"),
         ("gguf", "gguf/mine-.gguf", "bfloat16"), ("gguf:q8_0", "gguf/mine-q8_0.gguf", "q8_0"),
     ]  # fmt: skip
     assert all(one.passed for one in proofs)
@@ -106,6 +106,7 @@ def test_each_target_is_proven_as_its_user_loads_it(
     bases = {spec.target: spec.shipped_base for spec in stand_ins.specs}
     assert bases == {"adapter": base, "merged": None, "gguf": None, "gguf:q8_0": None}
     assert {spec.reference for spec in stand_ins.specs} != {None}
+    assert stand_ins.specs[0].dtype == "float16", "an adapter answers in the type of its base"
     assert {spec.before for spec in stand_ins.specs} == {base}
     assert all(spec.ends == (1, 2) and spec.rows == 100 for spec in stand_ins.specs)
 

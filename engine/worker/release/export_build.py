@@ -97,7 +97,7 @@ class ExportBuild:
         shipped: list[tuple[Target, Path, str]] = []
         if self._has("adapter"):
             self.progress.begin("writing the adapter")
-            shipped.append((Target("adapter"), self._write_adapter(), _stored(self._source.root)))
+            shipped.append((Target("adapter"), *self._write_adapter()))
         if self._has("merged") or self._has("gguf"):
             self.progress.begin("merging")
             self._write_merged()
@@ -110,15 +110,16 @@ class ExportBuild:
         gc.collect()
         return shipped
 
-    def _write_adapter(self) -> Path:
+    def _write_adapter(self) -> tuple[Path, str]:
+        """The folder, and the type of its weights."""
         from engine.worker.release.writing.adapter_folder import write_adapter
         from engine.worker.release.writing.tokenizer_folder import write_tokenizer
 
         folder = self._folder / "adapter"
         base_id = choose_base_id(self._source.root, self._recipe.base_id)
-        write_adapter(self._source, folder, self._attempt.log, base_id)
+        written = write_adapter(self._source, folder, self._attempt.log, base_id)
         self._ends = write_tokenizer(self._source, folder)
-        return folder
+        return folder, str(written).removeprefix("torch.")
 
     def _write_merged(self) -> None:
         from engine.worker.release.writing.merged_folder import write_merged
@@ -154,7 +155,9 @@ class ExportBuild:
 
     def _judged_type(self, target: Target, dtype: str) -> str:
         """The type by which answers are judged: a GGUF file in float32 of a model that was merged
-        in float16 is no more exact than that."""
+        in float16 is no more exact than that, and an adapter answers in the type of its base."""
+        if target.form == "adapter":
+            return _stored(self._source.root)
         rounded = target.quantization == "f32" and self._dtype != "float32"
         return self._dtype if rounded else dtype
 

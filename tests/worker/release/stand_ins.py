@@ -59,10 +59,11 @@ class StandIns:
                 out.write(bytes(self.size))
                 out.flush()
 
-    def _write_adapter(self, source: Any, folder: Path, say: Any, base_name: str) -> None:
+    def _write_adapter(self, source: Any, folder: Path, say: Any, base_name: str) -> str:
         self.before("adapter")
         folder.mkdir()
         self._write(folder / "adapter_model.safetensors", lambda *_: None)
+        return "torch.float32"
 
     def _write_merged(
         self, source: Any, folder: Path, dtype: Any, shard_bytes: int, tick: Any

@@ -8,6 +8,7 @@ sum is no LoRA: DoRA stretches the weights, and others replace some.
 import dataclasses
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -43,8 +44,9 @@ _FREE = frozenset({
 """Settings that a stage may have: those that are in its tensors, or say nothing of them."""
 
 
-def write_adapter(source: ExportSource, folder: Path, say: Say, base_name: str = "") -> None:
-    """Write `adapter_config.json` and `adapter_model.safetensors` into `folder`, made here.
+def write_adapter(source: ExportSource, folder: Path, say: Say, base_name: str = "") -> torch.dtype:
+    """Write `adapter_config.json` and `adapter_model.safetensors` into `folder`, made here, and
+    return the type of most of its weights.
 
     `base_name` is the hub id of the source's root, empty where nobody knows one; no path or
     revision is written. `say` is told where stages become one. Raises EngineError where no single
@@ -68,6 +70,10 @@ def write_adapter(source: ExportSource, folder: Path, say: Say, base_name: str =
     with made_whole(folder) as aside:
         save_file(tensors, aside / WEIGHTS, metadata={"format": "pt"})
         atomic.write_json(aside / NAME, make_public(config, base_name))
+    counts: Counter[torch.dtype] = Counter()
+    for tensor in tensors.values():
+        counts[tensor.dtype] += tensor.numel()
+    return counts.most_common(1)[0][0]
 
 
 def read_tensors(folder: Path) -> Tensors:

@@ -65,7 +65,8 @@ def test_an_adapter_is_copied_and_names_no_path(root: Path, tmp_path: Path) -> N
     body |= {"base_model_name_or_path": str(root), "corda_config": {"cache_file": "/home/me/c"}}
     config.write_text(json.dumps(body))
     for name in (HUB, ""):
-        write_adapter(make_source(root, trained), tmp_path / f"out{name}", silent, name)
+        kind = write_adapter(make_source(root, trained), tmp_path / f"out{name}", silent, name)
+        assert kind is torch.float32
         text = (tmp_path / f"out{name}" / "adapter_config.json").read_text()
         written = json.loads(text)
         assert str(tmp_path) not in text
