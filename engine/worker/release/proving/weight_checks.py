@@ -36,8 +36,10 @@ GROSS_ERROR = 0.5
 """Of a tensor in other block types than q8_0: the norm of its error against its own. Four bits give
 0.07, two bits 0.2; a wrong or permuted tensor 1.4."""
 LEAST_KEPT = 0.5
-"""Share of a tensor's change that a block type must keep. An error of 7% of the norm moves the
-share of a change of 1% by 0.01 in a tensor of 500,000 values."""
+"""Share of a tensor's change that a block type must keep."""
+ERRORS = 4
+"""Standard errors by which a share lies below that before it is called so: 1 in 30,000 of those
+that lie on it."""
 _FLOAT32_NOISE = 2e-6
 """Of a tensor's largest value, that two orders of adding may differ by."""
 _STEPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10}
@@ -108,10 +110,16 @@ class _Tensor:
         return self.along / self.change if self.change else 1.0
 
     @property
+    def kept_error(self) -> float:
+        """The standard error of `kept`: rounding adds a part of its own along the change, of which
+        one of 7% of the norm moves the share of a change of 0.1% by 0.1 in 500,000 values."""
+        return math.sqrt(self.error / (self.values * self.change)) if self.change else 0.0
+
+    @property
     def left(self) -> bool:
         """Whether training changed it, and what is stored is as it was before."""
         if self.in_blocks:
-            return self.trained and self.kept < LEAST_KEPT
+            return self.trained and self.kept + ERRORS * self.kept_error < LEAST_KEPT
         return self.visible > 0 and self.moved == 0
 
     @property
@@ -362,8 +370,13 @@ def _differ(found: list[_Tensor]) -> Check:
     change = sum(one.change for one in trained)
     if not exact and change > 0:
         kept = sum(one.along for one in trained) / change
-        facts["share of the change kept"] = kept
-        text += f"; the type keeps {write_percent(kept)} of it"
+        spread = sum((one.kept_error * one.change) ** 2 for one in trained)
+        low, high = (kept + side * 1.96 * math.sqrt(spread) / change for side in (-1, 1))
+        if math.isfinite(low + high):
+            facts["share of the change kept"] = kept
+            facts["share kept interval"] = [low, high]
+            text += f"; the type keeps {write_percent(kept)} of it "
+            text += f"[{write_percent(low)}, {write_percent(high)}]"
     if erased:
         text += f"; in {write_count(len(erased), 'tensor')} it is smaller than a rounding step of "
         text += "this type"

@@ -450,6 +450,26 @@ def test_a_run_on_a_quantised_base_states_its_distance(lora: Made, tmp_path: Pat
     assert "the run had its base in 4bit" in distance.summary
 
 
+def test_a_light_tune_is_not_called_lost_by_chance() -> None:
+    """What four bits round of a whole tensor is far more than a light tune, and goes along with it
+    or against it by chance; its standard error says how far."""
+    kind = gguf.GGMLQuantizationType.Q4_0
+    shares, errors = [], []
+    for seed in range(12):
+        generator = torch.Generator().manual_seed(seed)
+        base, tune = (torch.randn(64, 64, generator=generator) for _ in range(2))
+        run = base + 0.001 * tune
+        stored = torch.from_numpy(gguf.dequantize(gguf.quantize(run.numpy(), kind), kind))
+        one = weight_checks._Tensor("light", base.numel())
+        weight_checks._add(one, stored, run, base, "q4_0", None, 5.0)
+        assert not one.left
+        shares.append(one.kept)
+        errors.append(one.kept_error)
+    assert min(shares) < weight_checks.LEAST_KEPT
+    spread = torch.tensor(shares).std().item()
+    assert spread == pytest.approx(sum(errors) / len(errors), rel=0.3)
+
+
 def test_a_block_type_that_rounds_away_what_was_trained_is_named() -> None:
     """Weights that were trained for four bits lie on their values: a light tune falls back there,
     though the file is no further from the run than that of any other model."""
