@@ -16,8 +16,9 @@ from engine.worker.release.gguf import write
 from engine.worker.release.gguf.families import describe
 from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.proving.proof_steps import prove
+from engine.worker.release.writing.merged_folder import write_merged
 from tests.worker.families import SIZE, save_family
-from tests.worker.release.proving.test_spoiled_weights import complaints, family_on, merge
+from tests.worker.release.proving.test_spoiled_weights import complaints, family_on
 from tests.worker.tiny import make_tokenizer
 
 FAMILIES = ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3", "phi3")
@@ -44,9 +45,8 @@ class Files:
                 json.dumps(json.loads(config.read_text()) | {"query_pre_attn_scalar": 8})
             )
         self.source = family_on(base, folder, ["o_proj", "down_proj"])
-        assert self.source.adapter is not None
         self.merged = folder / "merged"
-        merge(base, self.source.adapter).save_pretrained(self.merged)
+        write_merged(self.source, self.merged, None, 10**9, lambda done, total: None)
         make_tokenizer().save_pretrained(self.merged)
         self.reference = folder / "reference"
         self.reference.mkdir()
@@ -56,13 +56,14 @@ class Files:
         write.write_gguf(self.merged, file, quantization, (1,), lambda done, total: None)
         return file
 
-    def prove(self, file: Path, quantization: str) -> list[Check]:
+    def prove(self, file: Path, quantization: str = "") -> list[Check]:
+        """A GGUF file of that type, or without one a merged folder."""
         source = self.source
         spec = ProofSpec(
-            target=f"gguf:{quantization}",
+            target=f"gguf:{quantization}" if quantization else "merged",
             shipped=file,
             shipped_base=None,
-            dtype=quantization,
+            dtype=quantization or "float32",
             base=source.base,
             adapter=source.adapter,
             quantized="none",
@@ -74,7 +75,7 @@ class Files:
             prompts=2,
             rows=4,
             strings=20,
-            checkpoint=self.merged,
+            checkpoint=self.merged if quantization else None,
             reference=self.reference,
         )
         return prove(spec, self.folder, lambda activity, done, total: None)
@@ -102,6 +103,14 @@ def weights(checks: list[Check]) -> dict[str, Check]:
         "long prompts",
     )
     return {one.name: one for one in checks if one.name in names}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_merged_model_of_each_family_is_the_run(made: Callable[[str], Files], name: str) -> None:
+    files = made(name)
+    checks = weights(files.prove(files.merged))
+    assert len(checks) == 6
+    assert {one.status for one in checks.values()} == {"passed"}, complaints([*checks.values()])
 
 
 @pytest.mark.parametrize("name", FAMILIES)
