@@ -14,7 +14,7 @@ from engine.checkpoints.adapters import add_base
 from engine.checkpoints.config_json import read_json
 from engine.checkpoints.describe import inspect, inspect_base, list_gguf
 from engine.checkpoints.entry import Checkpoint
-from engine.checkpoints.run_outputs import find_run, inspect_folder, inspect_run
+from engine.checkpoints.run_outputs import find_run, resolve_ref
 from engine.errors import EngineError
 from engine.jobs.directory import RUN
 from engine.safe_open import read_bounded
@@ -59,17 +59,10 @@ def _inspect(place: Path, run: Path, runs: Sequence[Path]) -> Checkpoint:
     if entry.kind != "adapter" or entry.base_path is not None or entry.reason != entry.base_reason:
         return entry
     source = _source_of(run)
-    found = _inspect_source(source, runs) if source else None
+    found = resolve_ref(source, runs) if source else None
     if found is None or found.base_path is None:
         return entry
     return add_base(replace(entry, reason=None), inspect_base(found.base_path))
-
-
-def _inspect_source(ref: str, runs: Sequence[Path]) -> Checkpoint | None:
-    if ref.startswith(RUN):
-        run = find_run(ref, runs)
-        return inspect_run(run, runs) if run is not None else None
-    return inspect_folder(Path(ref), runs) if os.path.isdir(ref) else None
 
 
 def _published(run: Path) -> Path | None:

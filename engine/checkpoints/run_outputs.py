@@ -85,7 +85,7 @@ def find_root(checkpoint: Checkpoint, runs: Sequence[Path]) -> Checkpoint:
     while True:
         run = _run_of(checkpoint, runs)
         ref = read_checkpoint(run) if run is not None and run not in seen else None
-        before = _resolve(ref, runs) if ref else None
+        before = resolve_ref(ref, runs) if ref else None
         if before is not None and before.reason is None:
             assert run is not None, "a recipe was read from it"
             seen.add(run)
@@ -109,7 +109,8 @@ def _run_of(checkpoint: Checkpoint, runs: Sequence[Path]) -> Path | None:
     return path.parent if ours else None
 
 
-def _resolve(ref: str, runs: Sequence[Path]) -> Checkpoint | None:
+def resolve_ref(ref: str, runs: Sequence[Path]) -> Checkpoint | None:
+    """What a ref names, wherever it is; None where that is not there."""
     if ref.startswith(RUN):
         run = find_run(ref, runs)
         return inspect_run(run, runs) if run is not None else None

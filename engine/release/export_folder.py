@@ -6,14 +6,13 @@ from pathlib import Path
 
 from engine.checkpoints.describe import list_gguf
 from engine.compare.arms import Arm, format_arm
+from engine.release.targets import FORMS
 from engine.report.render import SUMS
-
-_PARTS = ("adapter", "merged", "gguf")
 
 
 def list_parts(out: Path) -> list[Path]:
     """The folders of an export that are there, each whole by itself."""
-    return [out / name for name in _PARTS if (out / name / SUMS).is_file()]
+    return [out / name for name in FORMS if (out / name / SUMS).is_file()]
 
 
 def list_arms(out: Path) -> list[Arm]:

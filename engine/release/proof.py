@@ -16,6 +16,7 @@ CheckStatus = Literal["passed", "failed", "stated", "not proven"]
 """`stated`: a number that is told and has no limit, as the cost of quantising; `not proven`: what
 would prove it is not on this machine."""
 CHECK_STATUSES: tuple[CheckStatus, ...] = get_args(CheckStatus)
+MOST_TELLING_FIRST: tuple[CheckStatus, ...] = ("failed", "not proven", "stated", "passed")
 VERSION = 1
 PROOF_FILE = "proof.json"
 _MOST_BYTES = 1 << 26
@@ -47,6 +48,11 @@ class TargetProof:
     dtype: str
     """Of the weights, as in "bfloat16" or "q8_0"."""
     checks: tuple[Check, ...]
+
+    @property
+    def most_telling_first(self) -> list[Check]:
+        """The checks in the order in which they are shown."""
+        return sorted(self.checks, key=lambda one: MOST_TELLING_FIRST.index(one.status))
 
     @property
     def passed(self) -> bool:

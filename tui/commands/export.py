@@ -15,6 +15,7 @@ from engine.recipes import recipe as recipes
 from engine.recipes.recipe import ExportRecipe
 from engine.release.export_folder import comparison_command, upload_commands
 from engine.release.proof import PROOF_FILE, TargetProof, encode_proofs, read_proofs
+from engine.report.render import SUMS
 from engine.safe_open import read_bounded
 from engine.text import clean, one_line
 from tui.commands.follow import follow_or_stop
@@ -231,9 +232,9 @@ def _verify(out: Path, *, as_json: bool) -> int:
 
 def _list_folders(out: Path) -> list[Path]:
     """The folders of an export: those below it, or itself where it is one of them."""
-    if (out / "SHA256SUMS").is_file():
+    if (out / SUMS).is_file():
         return [out]
-    return sorted(path.parent for path in out.glob("*/SHA256SUMS"))
+    return sorted(path.parent for path in out.glob(f"*/{SUMS}"))
 
 
 def _read_if_there(path: Path) -> tuple[TargetProof, ...]:

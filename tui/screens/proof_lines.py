@@ -8,15 +8,13 @@ import textwrap
 from collections import Counter
 from collections.abc import Sequence
 
-from engine.release.proof import CheckStatus, TargetProof
+from engine.release.proof import MOST_TELLING_FIRST, CheckStatus, TargetProof
 from engine.text import one_line
 from tui.styled_text import Line, Piece
 
 _ROLES: dict[CheckStatus, str] = {
     "failed": "bad", "not proven": "warn", "stated": "", "passed": "good",
 }  # fmt: skip
-"""In the order in which they are shown."""
-_ORDER = {status: place for place, status in enumerate(_ROLES)}
 _MARK_WIDTH = max(len(status) for status in _ROLES)
 _MOST_DIFFERENCES = 10
 
@@ -32,7 +30,7 @@ def proof_lines(proofs: Sequence[TargetProof], width: int) -> list[Line]:
     for proof in _sort(proofs):
         lines += [[]] if lines else []
         lines += _head(proof, width)
-        for check in sorted(proof.checks, key=lambda one: _ORDER[one.status]):
+        for check in proof.most_telling_first:
             status = f"   {check.status:<{_MARK_WIDTH}}  "
             lines.append([(status, _ROLES[check.status]), (one_line(check.name), "strong")])
             lines += _wrap(one_line(check.summary), width, "")
@@ -51,10 +49,10 @@ def _head(proof: TargetProof, width: int) -> list[Line]:
     """The target, its file, and how many of its checks came to what."""
     found = Counter(check.status for check in proof.checks)
     counts: list[Piece] = []
-    for status, role in _ROLES.items():
+    for status in MOST_TELLING_FIRST:
         if found[status]:
             counts += [(", ", "dim")] if counts else []
-            counts.append((f"{found[status]} {status}", role))
+            counts.append((f"{found[status]} {status}", _ROLES[status]))
     counts = counts or [("nothing was checked", "bad")]
     name = f" {one_line(proof.target)}, {one_line(proof.dtype)}: "
     file = f"   {one_line(proof.file)}" if proof.file != proof.target else ""

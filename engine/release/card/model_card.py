@@ -33,7 +33,6 @@ _FORMS: Mapping[Form, str] = {
 _STATUSES: Mapping[CheckStatus, str] = {
     "passed": "passed", "failed": "FAILED", "stated": "stated", "not proven": "not proven",
 }  # fmt: skip
-_ORDER: tuple[CheckStatus, ...] = ("failed", "not proven", "stated", "passed")
 _NOT_STATED = "Not stated by the author."
 MOST_CURVES = 12
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -282,7 +281,7 @@ def _write_proofs(proofs: Sequence[TargetProof]) -> Iterator[str]:
     for proof in proofs:
         yield f"\n### {escape_markdown(f'{proof.target} ({proof.dtype})')}\n\n"
         # What a reader has to know stands above what passed.
-        checks = sorted(proof.checks, key=lambda one: _ORDER.index(one.status))
+        checks = proof.most_telling_first
         rows = [(one.name, _STATUSES[one.status], one.summary) for one in checks]
         yield from _write(_table(("check", "result", "what was found"), rows, (0, 1, 2)))
 
