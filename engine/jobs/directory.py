@@ -1,8 +1,9 @@
 """A job's directory: the path of each file, its identity, its creation.
 
 One writer a file: the launcher writes `job.json`, `recipe.toml` and a judge's `questions.jsonl`
-once, the dashboard the user's notes and votes (`user.json`, `remarks.json`, `votes-*.jsonl`,
-`rubrics.txt`) and the mark of a pruned run (`pruned`), the worker all else.
+once, the dashboard the user's notes, votes and reviews (`user.json`, `remarks.json`,
+`votes-*.jsonl`, `rubrics.txt`, `reviews.jsonl`) and the mark of a pruned run (`pruned`), the worker
+all else.
 """
 
 import dataclasses
@@ -180,6 +181,21 @@ class JobDirectory:
     def points(self) -> Path:
         """The points of a sweep, with the run of each."""
         return self.path / "points.json"
+
+    @property
+    def sources(self) -> Path:
+        """The raw texts of which a job makes data, a row a line."""
+        return self.path / "sources.jsonl"
+
+    @property
+    def outcomes(self) -> Path:
+        """What became of each source so far."""
+        return self.path / "outcomes.jsonl"
+
+    @property
+    def reviews(self) -> Path:
+        """What a person decided of the rows made; of the dashboard."""
+        return self.path / "reviews.jsonl"
 
     @property
     def pruned_file(self) -> Path:

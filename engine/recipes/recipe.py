@@ -28,6 +28,15 @@ from engine.recipes.settings import (
     Stopping,
     Training,
 )
+from engine.recipes.synthesis_settings import (
+    MODES,
+    Asking,
+    Budget,
+    Gates,
+    Pairs,
+    RowField,
+    Source,
+)
 from engine.recipes.validation import setting
 from engine.recipes.versions import VERSION
 from engine.safe_open import read_file
@@ -179,6 +188,30 @@ class ExportRecipe:
 
 
 @dataclass(frozen=True, slots=True)
+class SynthesizeRecipe:
+    """Rows to train on, made out of raw texts by a model, checked, and reviewed by a person."""
+
+    name: str = setting("synthesize")
+    device: str = setting("auto")
+    mode: str = setting("fields", choices=MODES)
+    """`fields`: a question a field; `json`: one object; `pairs`: a chosen and a rejected answer;
+    `votes`: pairs out of blind votes."""
+    source: Source = field(default_factory=Source)
+    asking: Asking = field(default_factory=Asking)
+    fields: dict[str, RowField] = setting({})
+    """By name, in the order in which the rows have them."""
+    pairs: Pairs = field(default_factory=Pairs)
+    gates: Gates = field(default_factory=Gates)
+    budget: Budget = field(default_factory=Budget)
+    decode: Decode = field(default_factory=Decode)
+    out: str = setting("")
+    """The file of accepted rows, JSONL or Parquet by its ending; empty: it is written later."""
+    accept_all: bool = setting(False)
+    """Whether rows that passed the gates are written without a review, which the card says."""
+    kind: str = setting("synthesize", choices=("synthesize",))
+
+
+@dataclass(frozen=True, slots=True)
 class PretrainRecipe:
     """How the bundled model was made. It is read; nothing here launches it."""
 
@@ -201,6 +234,7 @@ Recipe = (
     | SweepRecipe
     | JudgeRecipe
     | ExportRecipe
+    | SynthesizeRecipe
     | PretrainRecipe
 )
 KINDS: dict[
@@ -211,6 +245,7 @@ KINDS: dict[
     | type[SweepRecipe]
     | type[JudgeRecipe]
     | type[ExportRecipe]
+    | type[SynthesizeRecipe]
     | type[PretrainRecipe],
 ] = {
     "train": TrainRecipe,
@@ -220,6 +255,7 @@ KINDS: dict[
     "sweep": SweepRecipe,
     "judge": JudgeRecipe,
     "export": ExportRecipe,
+    "synthesize": SynthesizeRecipe,
 }
 
 

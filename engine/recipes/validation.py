@@ -61,6 +61,8 @@ def errors(cls: type, table: Mapping[str, Any], prefix: str = "") -> dict[str, s
                 found |= errors(typing.cast(type, hints[key]), value, f"{dotted}.")
             else:
                 found[dotted] = "must be a table"
+        elif (inner := _table_of(hints[key])) is not None:
+            found |= _errors_by_name(inner, value, dotted)
         else:
             reason = _wrong(value, hints[key], known[key].metadata)
             if reason:
@@ -75,6 +77,8 @@ def build(cls: type[T], table: Mapping[str, Any]) -> T:
     for key, value in table.items():
         if dataclasses.is_dataclass(hints[key]):
             values[key] = build(typing.cast(type, hints[key]), value)
+        elif (inner := _table_of(hints[key])) is not None:
+            values[key] = {name: build(inner, one) for name, one in value.items()}
         else:
             values[key] = float(value) if hints[key] is float else value
     return cls(**values)
@@ -117,6 +121,8 @@ def kind_of(cls: type, dotted: str) -> Any:
     """The declared type of a setting; str for one that does not exist."""
     head, _, rest = dotted.partition(".")
     kind = _hints(cls).get(head, str)
+    if (inner := _table_of(kind)) is not None and rest:
+        return kind_of(inner, rest.partition(".")[2])
     return (
         kind_of(typing.cast(type, kind), rest) if rest and dataclasses.is_dataclass(kind) else kind
     )
@@ -128,6 +134,9 @@ def exists(cls: type, dotted: str) -> bool:
     kind = _hints(cls).get(head)
     if kind is None or not rest:
         return kind is not None
+    if (inner := _table_of(kind)) is not None:
+        rest = rest.partition(".")[2]
+        return not rest or exists(inner, rest)
     return dataclasses.is_dataclass(kind) and exists(typing.cast(type, kind), rest)
 
 
@@ -143,6 +152,8 @@ def names(cls: type, prefix: str = "") -> Iterator[str]:
 def choices_of(cls: type, dotted: str) -> tuple[str, ...]:
     """The values that a setting may have; empty where it is free."""
     head, _, rest = dotted.partition(".")
+    if rest and (inner := _table_of(_hints(cls)[head])) is not None:
+        return choices_of(inner, rest.partition(".")[2])
     if rest:
         return choices_of(typing.cast(type, _hints(cls)[head]), rest)
     (found,) = (field for field in dataclasses.fields(cls) if field.name == head)
@@ -159,6 +170,28 @@ def assign(table: dict[str, Any], dotted: str, value: Any) -> None:
     if not isinstance(inner, dict):
         inner = table[head] = {}
     assign(inner, rest, value)
+
+
+def _table_of(kind: Any) -> type | None:
+    """The dataclass of tables by a name of the user's own, as in `[fields.NAME]`; else None."""
+    if typing.get_origin(kind) is dict:
+        inner = typing.get_args(kind)[1]
+        return typing.cast(type, inner) if dataclasses.is_dataclass(inner) else None
+    return None
+
+
+def _errors_by_name(cls: type, tables: object, dotted: str) -> dict[str, str]:
+    """What is wrong with tables that share a class, each under a name of the user's own."""
+    if not isinstance(tables, Mapping):
+        return {dotted: "must be a table"}
+    found: dict[str, str] = {}
+    for name, table in tables.items():
+        place = f"{dotted}.{name}"
+        if isinstance(table, Mapping):
+            found |= errors(cls, table, f"{place}.")
+        else:
+            found[place] = "must be a table"
+    return found
 
 
 _KNOWN_HINTS: dict[Any, dict[str, Any]] = {}

@@ -1,0 +1,1 @@
+"""The parts of a `synthesize` job that need heavy libraries."""
