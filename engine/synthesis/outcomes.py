@@ -19,6 +19,12 @@ from engine.safe_open import read_lines
 
 State = Literal["passed", "held back", "set aside"]
 """Passed every gate; a row that a gate holds back; no row could be made."""
+Fault = Literal[
+    "cut", "empty", "no object", "two objects", "doubled key", "not JSON", "nested too deeply",
+    "too large", "changed by its repair", "missing field", "unknown field", "wrong type",
+    "not a choice", "two values", "out of range", "too short", "too long", "invalid text",
+]  # fmt: skip
+"""Why an answer is of no use, by which outcomes are counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,20 @@ class Reason:
     """Short and from a fixed list, to be counted by: a gate, or a fault of an answer."""
     detail: str = ""
     """Untrusted where it quotes an answer."""
+
+
+class BadAnswer(Exception):
+    """An answer of which no value can be made: it is asked for again, or its source set aside."""
+
+    def __init__(self, fault: Fault, detail: str = "") -> None:
+        super().__init__(f"{fault}: {detail}" if detail else fault)
+        self.fault: Fault = fault
+        self.detail = detail
+        """Untrusted where it quotes the answer."""
+
+    @property
+    def reason(self) -> Reason:
+        return Reason(self.fault, self.detail)
 
 
 @dataclass(frozen=True, slots=True)
