@@ -36,6 +36,13 @@ class RowSchema:
     def taken(self) -> tuple[str, ...]:
         return tuple(name for name, field in self.fields.items() if field.take)
 
+    @property
+    def required(self) -> frozenset[str]:
+        """Those that are asked for and that no row may lack; empty where it may lack one."""
+        if any(self.fields[name].optional for name in self.asked):
+            return frozenset()
+        return frozenset(self.asked)
+
     def check(self, values: Mapping[str, object]) -> list[Reason]:
         """What is wrong of a whole row, fields that are taken as well; nothing: empty."""
         return [bad.reason for bad in self._check(values, tuple(self.fields))[1]]
