@@ -28,9 +28,7 @@ _FENCE = re.compile(
 )
 _FENCE_LINE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})\w*[ \t]*$", re.MULTILINE)
 _BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
-_THOUGHT_END = re.compile(r"\A.*(?:</think>|\[/THINK\])(?=\s*(?:`{3,}\w*\s*)?\{\s*\")", re.DOTALL)
-"""Before an object, on whatever line: the prompt opened the reasoning."""
-_OBJECT_END = re.compile(r"[\"'”’\]]\s*\}\Z")
+_THOUGHTS_END = re.compile(r"(?:</think>|\[/THINK\])\s*(?:`{3,16}\w*\s*)?")
 
 
 def strip_answer(text: str) -> str:
@@ -52,8 +50,7 @@ def read_object(
     """
     if len(text) > MOST_CHARS:
         raise BadAnswer("too large", f"{len(text)} characters, at most {MOST_CHARS}")
-    spoken = split_growing(text).spoken.strip()
-    spoken = spoken[thought.end() :] if (thought := _THOUGHT_END.match(spoken)) else spoken
+    spoken = _skip_thoughts(split_growing(text).spoken.strip())
     if not spoken:
         raise BadAnswer("cut" if finish != "stop" else "empty")
     opening = OPENING.search(spoken)
@@ -86,6 +83,14 @@ def read_field(
     is_fenced = stripped != split_growing(text).spoken.strip()
     value = schema.read_value(name, stripped, finish)
     return value, (Repair(name, CODE_FENCE),) if is_fenced else ()
+
+
+def _skip_thoughts(spoken: str) -> str:
+    """The text without reasoning that ends right before an object, in the middle of a line."""
+    for mark in _THOUGHTS_END.finditer(spoken):
+        if OPENING.match(spoken, mark.end()):
+            return spoken[mark.end() :]
+    return spoken
 
 
 def _read_at(
@@ -125,7 +130,7 @@ def _check_alone(before: str, after: str) -> None:
         raise BadAnswer("not JSON", "a list around the object does not end")
     if not (_is_balanced(before) and _is_balanced(after)):
         raise BadAnswer("not JSON", "a brace around the object")
-    if _OBJECT_END.search(after.rstrip("`~ \t\r\n")):
+    if after.rstrip("`~] \t\r\n").endswith("}"):
         raise BadAnswer("not JSON", "what follows the object ends as one does")
 
 

@@ -1,8 +1,10 @@
 """Repairs of an object that is not quite JSON: a short list of kinds, each proven, or none.
 
-Two readings that know nothing of one another must agree: a library proposes what the text means,
-and a reader of its own grammar, here, accounts for every character of it. The grammar is that of
-JSON and these kinds, read from left to right without a choice:
+Two readings that know nothing of one another must agree: a library proposes what the object means,
+and a reader of its own grammar, here, accounts for every character of it. Where a text holds
+nothing that could end it, its characters are no matter of opinion, and the library sees a name
+between its quotes: it would change some. The grammar is that of JSON and these kinds, read from
+left to right without a choice:
 
 - `trailing comma`, `missing comma` (between two members, before a key and its colon)
 - `single quotes`, `typographic quotes` (“ ”, „ “, ‘ ’) and `unquoted key`
@@ -17,7 +19,7 @@ and whatever would have to be added, left out or chosen. Nothing here recurses.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +37,7 @@ MOST_BRACKETS = 200
 """In it, also within its texts: a library may recurse at each."""
 _CLOSERS = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’"}
 _QUOTE_KINDS = {"'": "single quotes", '"': ""}
+_RAW_KINDS = {"\n": "raw line end", "\r": "raw line end", "\t": "raw tab"}
 _GAP_PATTERN = r"(?:[ \t\r\n]|(?://|\#)[^\n]{0,400}+(?=\n)|/\*(?:[^*]|\*(?!/)){0,400}+\*/)*+"
 _KEY_PATTERN = (
     r"(?:\"(?:[^\"\\\n]|\\.){0,200}+\"|'(?:[^'\\\n]|\\.){0,200}+'"
@@ -72,17 +75,31 @@ def repair_object(text: str, begin: int, propose: ProposeRepair) -> RepairedObje
     """The object that begins at a brace, as both readings have it. Raises BadAnswer."""
     if len(text) - begin > MOST_CHARS:
         raise BadAnswer("not JSON", f"more than {MOST_CHARS} characters are not repaired")
-    found = _ObjectReader(text, begin).read()
-    whole = text[begin : found.end]
-    if sum(map(whole.count, "{[(")) > MOST_BRACKETS:
+    reader = _ObjectReader(text, begin)
+    values = reader.read()
+    shown, texts = reader.hide_texts(begin)
+    if sum(map(shown.count, "{[(")) > MOST_BRACKETS:
         raise BadAnswer("nested too deeply", f"more than {MOST_BRACKETS} brackets")
+    kinds = tuple(reader.kinds)
     try:
-        proposed = propose(whole)
+        proposed = propose(shown)
     except (ValueError, RecursionError):
-        raise BadAnswer("not JSON", "no repair is proposed") from None
-    if not _is_same(proposed, found.values):
-        raise BadAnswer("changed by its repair", ", ".join(found.kinds))
-    return found
+        raise BadAnswer("not JSON", f"no repair is proposed: {', '.join(kinds)}") from None
+    if not _is_same(_restore(proposed, texts), values):
+        raise BadAnswer("changed by its repair", ", ".join(kinds))
+    return RepairedObject(values, reader.at, kinds)
+
+
+def _restore(value: object, texts: Mapping[str, str]) -> object:
+    """The value with the texts whose names stand in it."""
+    match value:
+        case str():
+            return texts.get(value, value)
+        case list():
+            return [_restore(entry, texts) for entry in value]
+        case dict():
+            return {texts.get(key, key): _restore(entry, texts) for key, entry in value.items()}
+    return value
 
 
 def _is_same(left: object, right: object) -> bool:
@@ -110,8 +127,24 @@ class _ObjectReader:
     text: str
     at: int
     kinds: dict[str, None] = field(default_factory=dict)
+    """What deviates from JSON, in order."""
+    _certain: list[tuple[int, int, str]] = field(default_factory=list)
+    """Texts without a quote that could end them: from where to where, and what they say."""
 
-    def read(self) -> RepairedObject:
+    def hide_texts(self, begin: int) -> tuple[str, dict[str, str]]:
+        """The object that was read, with names in place of such texts, and what these stand for."""
+        name = "text"
+        while name in self.text:
+            name += "t"
+        pieces, texts = [], {}
+        at = begin
+        for number, (start, end, value) in enumerate(self._certain):
+            texts[f"{name}{number}"] = value
+            pieces += [self.text[at:start], f"{name}{number}"]
+            at = end
+        return "".join([*pieces, self.text[at : self.at]]), texts
+
+    def read(self) -> dict[str, Any]:
         values: dict[str, Any] = {}
         self._expect("{")
         has_comma = False
@@ -129,7 +162,7 @@ class _ObjectReader:
                 self._note("missing comma")
         if has_comma:
             self._note("trailing comma")
-        return RepairedObject(values, self.at, tuple(self.kinds))
+        return values
 
     @property
     def _here(self) -> str:
@@ -205,7 +238,8 @@ class _ObjectReader:
 
     def _read_text(self, ends: Callable[[int], bool], *, may_hold_quotes: bool) -> str:
         """A text up to the quote at whose place `ends` says that it does."""
-        closer = _CLOSERS[self._here]
+        closer, begin = _CLOSERS[self._here], self.at + 1
+        is_certain = True
         self._note(_QUOTE_KINDS.get(self._here, "typographic quotes"))
         self.at += 1
         pieces: list[str] = []
@@ -217,14 +251,16 @@ class _ObjectReader:
             self.at += 1
             if character == closer:
                 if ends(self.at):
-                    return "".join(pieces)
+                    text = "".join(pieces)
+                    if is_certain:
+                        self._certain.append((begin, self.at - 1, text))
+                    return text
                 if not may_hold_quotes:
                     raise self._refusal("a quote that ends nothing")
                 self._note(QUOTE_IN_TEXT)
-            elif character in "\r\n":
-                self._note("raw line end")
-            elif character == "\t":
-                self._note("raw tab")
+                is_certain = False
+            elif character in _RAW_KINDS:
+                self._note(_RAW_KINDS[character])
             elif character < " ":
                 raise self._refusal("a control character in a text")
             pieces.append(character)
