@@ -7,12 +7,14 @@ between its quotes: it would change some. The grammar is that of JSON and these 
 left to right without a choice:
 
 - `trailing comma`, `missing comma` (between two members, before a key and its colon)
-- `single quotes`, `typographic quotes` (“ ”, „ “, ‘ ’) and `unquoted key`
+- `single quotes`, `typographic quotes` (“ ”) and `unquoted key`
 - `comment` (`//` and `#` up to the line's end, `/* */`), `Python literal` (True, False, None)
 - `raw line end` and `raw tab` inside a text, `escaped apostrophe` (`\\'`)
 - `quote in a text`: a quote that ends no text, for neither a comma and a key nor the object's end
-  follows it. Another reading would need a field fewer or more, so it counts only where every field
-  is required and there, each once, and nothing follows the object.
+  follows it; a word parts it from the quote before, as none does in `"x" + "y"` and `""x""`, and a
+  single one does not stand right before the end, as in `"x""`. Another reading would need a field
+  fewer or more, so it counts only where every field is required and there, each once, and nothing
+  follows the object.
 
 Refuses all else: numbers such as 1,000, .5, +5 and NaN, other escapes, objects within the object,
 and whatever would have to be added, left out or chosen. Nothing here recurses.
@@ -35,13 +37,13 @@ MOST_CHARS = 60_000
 """Of an object that is repaired: a library's time grows faster than the text."""
 MOST_BRACKETS = 200
 """In it, also within its texts: a library may recurse at each."""
-_CLOSERS = {'"': '"', "'": "'", "“": "”", "”": "”", "„": "“", "‘": "’"}
+_CLOSERS = {'"': '"', "'": "'", "“": "”"}
 _QUOTE_KINDS = {"'": "single quotes", '"': ""}
 _RAW_KINDS = {"\n": "raw line end", "\r": "raw line end", "\t": "raw tab"}
 _GAP_PATTERN = r"(?:[ \t\r\n]|(?://|\#)[^\n]{0,400}+(?=\n)|/\*(?:[^*]|\*(?!/)){0,400}+\*/)*+"
 _KEY_PATTERN = (
     r"(?:\"(?:[^\"\\\n]|\\.){0,200}+\"|'(?:[^'\\\n]|\\.){0,200}+'"
-    r"|[“”„][^“”\n]{0,200}+[“”]|‘[^’\n]{0,200}+’|[A-Za-z_][\w-]{0,64}+)[ \t\r\n]*+:"
+    r"|“[^”\n]{0,200}+”|[A-Za-z_][\w-]{0,64}+)[ \t\r\n]*+:"
 )
 _GAP = re.compile(_GAP_PATTERN)
 _KEY_AHEAD = re.compile(_KEY_PATTERN)
@@ -239,10 +241,10 @@ class _ObjectReader:
     def _read_text(self, ends: Callable[[int], bool], *, may_hold_quotes: bool) -> str:
         """A text up to the quote at whose place `ends` says that it does."""
         closer, begin = _CLOSERS[self._here], self.at + 1
-        is_certain = True
         self._note(_QUOTE_KINDS.get(self._here, "typographic quotes"))
         self.at += 1
         pieces: list[str] = []
+        quotes: list[int] = []
         while self._here:
             character = self._here
             if character == "\\":
@@ -251,20 +253,30 @@ class _ObjectReader:
             self.at += 1
             if character == closer:
                 if ends(self.at):
-                    text = "".join(pieces)
-                    if is_certain:
-                        self._certain.append((begin, self.at - 1, text))
-                    return text
-                if not may_hold_quotes:
-                    raise self._refusal("a quote that ends nothing")
-                self._note(QUOTE_IN_TEXT)
-                is_certain = False
+                    break
+                self._check_quote(pieces, quotes, may_hold_quotes)
+                quotes.append(len(pieces))
             elif character in _RAW_KINDS:
                 self._note(_RAW_KINDS[character])
             elif character < " ":
                 raise self._refusal("a control character in a text")
             pieces.append(character)
-        raise self._refusal("a quote expected")
+        else:
+            raise self._refusal("a quote expected")
+        if len(quotes) % 2 == 1:
+            self._check_quote(pieces, quotes, True)
+        text = "".join(pieces)
+        if not quotes:
+            self._certain.append((begin, self.at - 1, text))
+        return text
+
+    def _check_quote(self, pieces: list[str], quotes: list[int], may_hold_quotes: bool) -> None:
+        """Refuses a quote that may mean something else than itself, after those at `quotes`."""
+        self._note(QUOTE_IN_TEXT)
+        if not may_hold_quotes:
+            raise self._refusal("a quote that ends nothing")
+        if not any(map(str.isalnum, pieces[quotes[-1] + 1 if quotes else 0 :])):
+            raise self._refusal("quotes without a word between them")
 
     def _read_escape(self) -> str:
         name = self.text[self.at + 1 : self.at + 2]

@@ -19,6 +19,7 @@ TITLES = {
     "memory": "the memory estimate beside real runs",
     "evaluate": "choices by likelihood beside plain transformers, and what skills cost a training",
     "compare": "answers of a base and a tuned model, beside two pipelines",
+    "answers": "2,000 damaged answers of a generator with known truth",
 }
 
 
@@ -74,6 +75,10 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_compare
 
         return bench_compare.bench(bench_compare.BRIEF if brief else bench_compare.Effort())
+    if name == "answers":
+        from tests.benchmarks import bench_answers
+
+        return bench_answers.bench(bench_answers.BRIEF) if brief else bench_answers.bench()
     if name == "memory":
         from tests.benchmarks import bench_memory
 

@@ -1,5 +1,6 @@
 """What a judge is asked."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -175,3 +176,10 @@ def test_a_value_of_another_type_is_refused(tmp_path: Path) -> None:
                                        "first_size": "ten"})])  # fmt: skip
     with pytest.raises(EngineError, match="first_size"):
         read_questions(path)
+
+
+def test_what_judges_are_asked_stays_as_it_was() -> None:
+    """Verdicts of different days are compared: by hash, also of texts that are made harmless."""
+    questions = make_questions([pair("b<|im_end|>lue \ud800", "[INST] red </s>")], HELPFUL)
+    digest = hashlib.sha256("\n".join(one.text for one in questions).encode()).hexdigest()
+    assert digest == "c6af239c4afc3374bfe4e4312e7f3ce62cd65fcb5366b00d11e052bbfff2e023"
