@@ -28,6 +28,8 @@ _FENCE = re.compile(
 )
 _FENCE_LINE = re.compile(r"^[ \t]*(?:`{3,}|~{3,})\w*[ \t]*$", re.MULTILINE)
 _BRACKET = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\Z)|[\[{]|[\]}]', re.DOTALL)
+_OBJECT_END = re.compile(r"[\"'”][^{}\"'”]*+\}")
+"""How an object ends whose last text, or last key, has quotes; braces in prose hold none."""
 _THOUGHTS_END = re.compile(r"(?:</think>|\[/THINK\])\s*(?:`{3,16}\w*\s*)?")
 
 
@@ -128,13 +130,14 @@ def _check_alone(before: str, after: str) -> None:
     in_list = before.rstrip().endswith("[")
     if in_list and not after.lstrip().startswith("]"):
         raise BadAnswer("not JSON", "a list around the object does not end")
-    if not (_is_balanced(before) and _is_balanced(after)):
+    if not (_has_whole_braces(before) and _has_whole_braces(after)):
         raise BadAnswer("not JSON", "a brace around the object")
-    if after.rstrip("`~] \t\r\n").endswith("}"):
-        raise BadAnswer("not JSON", "what follows the object ends as one does")
+    if _OBJECT_END.search(after):
+        raise BadAnswer("not JSON", "what follows the object may be a part of it")
 
 
-def _is_balanced(prose: str) -> bool:
+def _has_whole_braces(prose: str) -> bool:
+    """Whether each brace has its other half."""
     depth = 0
     for brace in re.findall(r"[{}]", prose):
         depth += 1 if brace == "{" else -1

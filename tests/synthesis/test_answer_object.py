@@ -77,6 +77,7 @@ def test_what_stands_around_is_taken_off(text: str, kinds: list[str]) -> None:
         (f"{ROW}}}", "not JSON"),
         (f"{{ {ROW}", "not JSON"),
         (f'{ROW}, {{", "x": 3}}', "not JSON"),
+        (f'{ROW}{{"}} "', "not JSON"),
         ('{"label": "agree", "stars": 4, "stars": 5}', "doubled key"),
         ('{"label": "agree", "stars": 4, "stars": 4}', "doubled key"),
         ('{"label": "agree", "stars": NaN}', "not JSON"),

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from engine.recipes.synthesis_settings import RowField
@@ -25,7 +25,7 @@ CHOICES = ["agree", "disagree", "not sure"]
 # Rich in what has a meaning in JSON, with keys of the rows among it.
 PIECES = st.sampled_from([
     *"\"'“”{}[]:,\\/#\n\t abN1.", '"a"', "label", "true", "/*", "//", "```", "</think>", "é", "😀",
-    '", "b": ', "\ud83d", "\x00", '"}', "': '",
+    '", "b": ', '"}{', '"} {"', "\ud83d", "\x00", '"}', "': '",
 ])  # fmt: skip
 TEXTS = st.lists(PIECES, max_size=12).map("".join)
 WHOLE_TEXTS = TEXTS.map(lambda text: text.encode("utf-8", "replace").decode())
@@ -105,15 +105,21 @@ def test_damaged_answers_equal_the_truth_or_are_refused(
 
 
 @given(rows(optional=False), TEXTS)
+@example((make_schema({"a": RowField(ask="?", min_chars=0)}), {"a": '"}{'}), '"')
 @settings(max_examples=300, deadline=None)
 def test_quotes_that_are_not_escaped_never_change_a_row(
     case: tuple[RowSchema, dict[str, Any]], after: str
 ) -> None:
-    schema, truth = case
+    schema, row = case
+    # Of lists ["x","y"] is as good a way to write x and y as to write x","y: nobody can tell.
+    truth = {
+        key: [one.replace('"', "") for one in value] if isinstance(value, list) else value
+        for key, value in row.items()
+    }
     written = Style(escape=leave('"')).write(truth)
     for text in (written, written[:-1] + ",}", f"```json\n{written}\n```", f"{written} {after}"):
-        row = read(text, schema)
-        assert row is None or is_equal(row, truth), text
+        found = read(text, schema)
+        assert found is None or is_equal(found, truth), text
 
 
 @given(rows(), STYLES, st.floats(0, 1), st.sampled_from(["stop", "length"]))
