@@ -3,7 +3,8 @@
 What stands around an object is set aside (reasoning, a fence, prose); the object is read by the
 standard decoder, and only where that refuses it, and the answer ended by itself, by a repair that
 `engine.synthesis.repairs` proves. Refuses to choose among two objects or doubled keys, and to
-complete what was cut. Raises BadAnswer, and nothing else whatever the answer is.
+complete what was cut. Raises BadAnswer, and nothing else whatever the answer is. Reasoning that the
+prompt opened and that never ends has no mark in the text: give `Sample.spoken`, which knows of it.
 """
 
 import json
@@ -13,8 +14,9 @@ from typing import Any, NoReturn
 from engine.answer_parts import split_growing
 from engine.compare.samples import Finish
 from engine.synthesis.field_values import Value, exact_float
+from engine.synthesis.object_reader import OPENING, QUOTE_IN_TEXT
 from engine.synthesis.outcomes import BadAnswer, Repair
-from engine.synthesis.repairs import OPENING, QUOTE_IN_TEXT, ProposeRepair, repair_object
+from engine.synthesis.repairs import ProposeRepair, repair_object
 from engine.synthesis.row_schema import RowSchema
 
 CODE_FENCE, TEXT_AROUND = "code fence", "text around"

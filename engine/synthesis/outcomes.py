@@ -58,7 +58,7 @@ class Repair:
     field: str
     """Whose answer; empty of one object for all fields."""
     kind: str
-    """From the list in `engine.synthesis.repairs`."""
+    """From the list in `engine.synthesis.object_reader`, or what was taken off around it all."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,10 @@ def bench(each: int = EACH) -> Outcome:
         Row("json-repair alone, strict: recovered", str(alone["recovered"])),
         Row("time of an answer", f"{seconds / total * 1e3:.2f} ms"),
     ]
-    settings = {"answers of a kind": each, "json-repair": version("json-repair")}
+    settings: dict[str, str | int] = {
+        "answers of a kind": each,
+        "json-repair": version("json-repair"),
+    }
     return Outcome([*rows, *by_kind], settings)
 
 
