@@ -174,6 +174,7 @@ def test_names_in_place_of_texts_are_not_taken_for_them() -> None:
     text = '{"a": "text0", "text1": "textt2", "b": "an "x" textt0",}'
     values = {"a": "text0", "text1": "textt2", "b": 'an "x" textt0'}
     assert repair(text).values == values
+    assert repair('{"a": "x", text0: 1, text1: 2}').values == {"a": "x", "text0": 1, "text1": 2}
 
 
 def test_pairs_of_escapes_are_one_character() -> None:
