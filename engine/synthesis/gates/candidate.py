@@ -22,7 +22,7 @@ GateName = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class RowCandidate:
     """A row that has its fields; made by `make_candidate`."""
 
     source: SourceRow
@@ -45,10 +45,10 @@ class Gate:
     """One gate: its name, and what it says of a row."""
 
     name: GateName
-    check: Callable[[Candidate], str]
+    check: Callable[[RowCandidate], str]
     """Why it holds the row back, for the reviewer: untrusted where it quotes; empty: it passes.
     Raises NotJudged."""
-    add: Callable[[Candidate], None] | None = None
+    add: Callable[[RowCandidate], None] | None = None
     """Of a gate that compares rows: take up one that passed, in place of an earlier one of the same
     source."""
 
@@ -65,7 +65,7 @@ class HeldOutText:
 
 
 @dataclass(frozen=True, slots=True)
-class GateReport:
+class GateFindings:
     """What all gates said of a row."""
 
     reasons: tuple[Reason, ...] = ()
@@ -76,14 +76,14 @@ class GateReport:
 
 def make_candidate(
     recipe: SynthesizeRecipe, source: SourceRow, row: Mapping[str, object], cut: int = 0
-) -> Candidate:
+) -> RowCandidate:
     """The row as gates look at it."""
     texts: dict[str, str] = {}
     for name, value in row.items():
         if _is_text(recipe, name):
             texts[name] = "\n".join(value) if isinstance(value, list) else str(value)
     asked = {name: text for name, text in texts.items() if _is_asked(recipe, name)}
-    return Candidate(source, dict(row), texts, asked, cut)
+    return RowCandidate(source, dict(row), texts, asked, cut)
 
 
 def standing_candidates(
@@ -91,7 +91,7 @@ def standing_candidates(
     sources: Mapping[str, SourceRow],
     outcomes: Iterable[Outcome],
     reviews: Mapping[str, Review] | None = None,
-) -> Iterator[Candidate]:
+) -> Iterator[RowCandidate]:
     """The rows that others are compared with: those that passed, and with `reviews` those that a
     person accepted, in the form in which they were, and none that a person rejected."""
     for outcome in outcomes:

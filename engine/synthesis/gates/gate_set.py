@@ -7,7 +7,7 @@ again, is no duplicate of what it was.
 
 from collections.abc import Iterable, Sequence
 
-from engine.synthesis.gates.candidate import Candidate, Gate, GateReport, NotJudged
+from engine.synthesis.gates.candidate import Gate, GateFindings, NotJudged, RowCandidate
 from engine.synthesis.outcomes import Reason
 
 
@@ -19,26 +19,26 @@ class GateSet:
         self._gates = tuple(gates)
         self._last = tuple(last)
 
-    def check(self, candidate: Candidate) -> GateReport:
+    def check(self, candidate: RowCandidate) -> GateFindings:
         """What the gates say of a row; adds nothing."""
         report = _ask(self._gates, candidate)
         if report.reasons or not self._last:
             return report
         more = _ask(self._last, candidate)
-        return GateReport(more.reasons, report.unjudged + more.unjudged)
+        return GateFindings(more.reasons, report.unjudged + more.unjudged)
 
-    def add(self, candidate: Candidate) -> None:
+    def add(self, candidate: RowCandidate) -> None:
         """Take up a row that passed, with which later ones are compared."""
         for gate in (*self._gates, *self._last):
             if gate.add:
                 gate.add(candidate)
 
-    def add_all(self, candidates: Iterable[Candidate]) -> None:
+    def add_all(self, candidates: Iterable[RowCandidate]) -> None:
         for candidate in candidates:
             self.add(candidate)
 
 
-def _ask(gates: Sequence[Gate], candidate: Candidate) -> GateReport:
+def _ask(gates: Sequence[Gate], candidate: RowCandidate) -> GateFindings:
     reasons, unjudged = [], []
     for gate in gates:
         try:
@@ -48,4 +48,4 @@ def _ask(gates: Sequence[Gate], candidate: Candidate) -> GateReport:
             continue
         if detail:
             reasons.append(Reason(gate.name, detail))
-    return GateReport(tuple(reasons), tuple(unjudged))
+    return GateFindings(tuple(reasons), tuple(unjudged))
