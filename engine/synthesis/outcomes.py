@@ -86,6 +86,8 @@ class Outcome:
     row: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The fields of the row wanted; empty where none could be made."""
     reasons: tuple[Reason, ...] = ()
+    unjudged: tuple[Reason, ...] = ()
+    """By gate, why it could not judge the row, which it let pass."""
     repairs: tuple[Repair, ...] = ()
     answers: tuple[AnswerRecord, ...] = ()
     cut: int = 0
@@ -135,6 +137,7 @@ def outcome_from_table(table: Mapping[str, Any]) -> Outcome:
             state=cast(State, table["state"]),
             row=dict(table["row"]),
             reasons=tuple(Reason(**one) for one in table["reasons"]),
+            unjudged=tuple(Reason(**one) for one in table.get("unjudged", ())),
             repairs=tuple(Repair(**one) for one in table["repairs"]),
             answers=tuple(AnswerRecord(**one) for one in table["answers"]),
             cut=int(table["cut"]),

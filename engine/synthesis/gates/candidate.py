@@ -1,0 +1,115 @@
+"""A row made, as gates look at it, and what they say of it.
+
+Owns the names of gates, by which outcomes are counted. A gate holds a row back, lets it pass, or
+cannot judge it: then the row passes, and that nobody judged it is recorded with it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from engine.recipes.recipe import SynthesizeRecipe
+from engine.synthesis.outcomes import Outcome, Reason
+from engine.synthesis.questions import CHOSEN, REJECTED
+from engine.synthesis.reviews import Review
+from engine.synthesis.source_rows import SourceRow
+
+GateName = Literal[
+    "length", "copy", "language", "refusal", "special token", "cut source", "overlap",
+    "near duplicate", "opening", "judge",
+]  # fmt: skip
+"""In the order in which a row's reasons are listed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowCandidate:
+    """A row that has its fields; made by `make_candidate`."""
+
+    source: SourceRow
+    row: Mapping[str, object]
+    texts: Mapping[str, str]
+    """The row's texts by field, those taken from the source as well, and none that is a label or
+    a number: entries of a list stand on lines of their own."""
+    asked: Mapping[str, str]
+    """Those of them that a generator wrote."""
+    cut: int = 0
+    """As `Outcome.cut`."""
+
+
+class NotJudged(Exception):
+    """A gate cannot tell of this row; its text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One gate: its name, and what it says of a row."""
+
+    name: GateName
+    check: Callable[[RowCandidate], str]
+    """Why it holds the row back, for the reviewer: untrusted where it quotes; empty: it passes.
+    Raises NotJudged."""
+    add: Callable[[RowCandidate], None] | None = None
+    """Of a gate that compares rows: take up one that passed, in place of an earlier one of the same
+    source."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOutText:
+    """A text of the evaluation side, which no row made may repeat."""
+
+    name: str
+    """Where it stands, as a reviewer finds it: file and row, or an item's id."""
+    text: str
+    is_answer: bool = False
+    """A gold answer or reference: a short one stands in many rows by chance."""
+
+
+@dataclass(frozen=True, slots=True)
+class GateFindings:
+    """What all gates said of a row."""
+
+    reasons: tuple[Reason, ...] = ()
+    """By gate, why the row is held back; empty: it passed."""
+    unjudged: tuple[Reason, ...] = ()
+    """By gate, why it could not judge the row."""
+
+
+def make_candidate(
+    recipe: SynthesizeRecipe, source: SourceRow, row: Mapping[str, object], cut: int = 0
+) -> RowCandidate:
+    """The row as gates look at it."""
+    texts: dict[str, str] = {}
+    for name, value in row.items():
+        if _is_text(recipe, name):
+            texts[name] = "\n".join(value) if isinstance(value, list) else str(value)
+    asked = {name: text for name, text in texts.items() if _is_asked(recipe, name)}
+    return RowCandidate(source, dict(row), texts, asked, cut)
+
+
+def standing_candidates(
+    recipe: SynthesizeRecipe,
+    sources: Mapping[str, SourceRow],
+    outcomes: Iterable[Outcome],
+    reviews: Mapping[str, Review] | None = None,
+) -> Iterator[RowCandidate]:
+    """The rows that others are compared with: those that passed, and with `reviews` those that a
+    person accepted, in the form in which they were, and none that a person rejected."""
+    for outcome in outcomes:
+        review = (reviews or {}).get(outcome.source)
+        decision = review.decision if review and review.round == outcome.round else ""
+        is_taken = outcome.state == "passed" or decision in ("accept", "edit")
+        row = review.row if review and decision == "edit" else outcome.row
+        if is_taken and decision not in ("reject", "ask again") and row:
+            yield make_candidate(recipe, sources[outcome.source], row, outcome.cut)
+
+
+def _is_text(recipe: SynthesizeRecipe, name: str) -> bool:
+    field = recipe.fields.get(name)
+    return field is None or field.type in ("text", "list")
+
+
+def _is_asked(recipe: SynthesizeRecipe, name: str) -> bool:
+    if recipe.mode in ("pairs", "votes"):
+        return name in (CHOSEN, REJECTED)
+    field = recipe.fields.get(name)
+    return field is not None and bool(field.ask)
