@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from engine.words import folded_words
+from engine.words import folded_words, word_spans
 
 GRAM = 13
 """Words of a run."""
@@ -116,7 +116,26 @@ class TextTemplates:
 
     def strip(self, words: Words) -> Words:
         """One of the texts: its own words; all of them where nothing else is left."""
-        return words[self._starts[words] : len(words) - self._ends[words]] or words
+        begin, end = self.bounds(words)
+        return words[begin:end]
+
+    def bounds(self, words: Words) -> tuple[int, int]:
+        """Where the own words of one of the texts begin and end."""
+        begin, end = self._starts[words], len(words) - self._ends[words]
+        return (begin, end) if begin < end else (0, len(words))
+
+
+def strip_templates(texts: Sequence[str]) -> list[str]:
+    """Texts of a suite as they stand there, from the first of their own words to the last."""
+    folded = [tuple(folded_words(text)) for text in texts]
+    templates = TextTemplates(folded)
+    own = []
+    for text, words in zip(texts, folded, strict=True):
+        begin, end = templates.bounds(words)
+        spans = word_spans(text)
+        first = spans[begin][0] if begin else 0
+        own.append(text[first : spans[end - 1][1] if end < len(words) else len(text)])
+    return own
 
 
 def _count_shared(texts: Sequence[Words], least: int) -> dict[Words, int]:
