@@ -26,6 +26,18 @@ def defuse(text: str) -> str:
     return _SPECIAL.sub(lambda match: f"({match[0][1:-1]})", whole)
 
 
+def find_special(text: str) -> str:
+    """The first token in the text that ends or begins a turn under some chat template; else
+    empty."""
+    match = _SPECIAL.search(text)
+    return match[0] if match else ""
+
+
+def quote(name: str, text: str, mark: str) -> str:
+    """A text that is data, between two lines that it cannot end: `make_mark` of it, defused."""
+    return f"[{name} {mark}]\n{defuse(text)}\n[end {mark}]\n"
+
+
 def make_mark(texts: Iterable[str]) -> str:
     """What the lines between the texts are marked with: no text holds it, so none can end early.
 

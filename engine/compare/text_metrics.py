@@ -24,12 +24,24 @@ _STEP = re.compile(
     r"|^[^\S\n]*(?:first|firstly|second|secondly|third|thirdly|next|then|finally|therefore|so)\b[,:]",
     re.IGNORECASE | re.MULTILINE,
 )
-_REFUSAL = re.compile(
-    r"\bI(?:'|’)?(?:m| am) (?:sorry|unable|not able)\b"
-    r"|\bI (?:cannot|can(?:'|’)t|won(?:'|’)t)\b"
-    r"|\bas an? (?:AI|language model)\b|\bI must decline\b",
+_UNABLE = r"\bI(?:'|’)?(?:m| am) (?:unable|not able)\b|\bI (?:cannot|can(?:'|’)t|won(?:'|’)t)\b"
+_AS_MODEL = r"\bas an? (?:AI|language model)\b|\bI must decline\b"
+_REFUSAL = re.compile(rf"\bI(?:'|’)?(?:m| am) sorry\b|{_UNABLE}|{_AS_MODEL}", re.IGNORECASE)
+_ANSWERING = (
+    r"(?:provide|answer|comply|fulfill?|generate|create|produce|write|respond|engage|offer)\b"
+    r"|(?:help|assist)(?: you)?(?: with\b| in\b| by\b| to\b|[.,!])"
+    r"|(?:do|discuss|support|continue|complete)(?: with)? (?:that|this)\b"
+)
+_REFUSED = re.compile(
+    rf"(?:{_UNABLE})(?: to| in good conscience)? (?:{_ANSWERING})"
+    rf"|\b(?:sorry|apologi[sz]e)(?:,? but|,) (?:{_UNABLE})"
+    rf"|{_AS_MODEL}|\bI(?:'|’)?(?:m| am) (?:just |only )?an? (?:AI|language model)\b"
+    r"|\bnot something I can (?:help|assist|do)\b"
+    r"|\bI(?:'|’)?(?:m| am) not comfortable (?:with )?(?:writing|answering|providing|creating)\b",
     re.IGNORECASE,
 )
+"""That what was asked for is not done: an apology alone is none, as in "I'm sorry to hear that",
+nor is what the writer of a text cannot do."""
 _REFUSAL_REACH = 200
 """Characters from the start in which a refusal is one: later it is a remark."""
 
@@ -96,6 +108,12 @@ def language_of(text: str) -> str:
     ranked = sorted(shares.items(), key=lambda one: -one[1])
     (first, most), (_, second) = ranked[0], ranked[1]
     return first if most >= 2 and most > second else ""
+
+
+def find_refusal(text: str) -> str:
+    """The words at the start of an English text by which it refuses what was asked; else empty."""
+    match = _REFUSED.search(text[:_REFUSAL_REACH])
+    return match[0] if match else ""
 
 
 def opener(text: str, words: int = 3) -> str:

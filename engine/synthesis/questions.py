@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from engine.chat import Message
-from engine.compare.quoted_text import defuse, make_mark
+from engine.compare.quoted_text import defuse, make_mark, quote
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.synthesis_settings import RowField
 from engine.synthesis.outcomes import Fault
@@ -215,7 +215,7 @@ class _Wording:
     def quote(self, name: str, text: str) -> str:
         """A text that is data, between two lines that it cannot end."""
         self.shown.add(name)
-        return f"[{name} {self._mark}]\n{defuse(text)}\n[end {self._mark}]\n"
+        return quote(name, text, self._mark)
 
     def with_note(self, text: str) -> str:
         """The message, beginning with what its quoted texts are where it has some."""

@@ -6,13 +6,14 @@ cannot judge it: then the row passes, and that nobody judged it is recorded with
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.synthesis.outcomes import Outcome, Reason
 from engine.synthesis.questions import CHOSEN, REJECTED
 from engine.synthesis.reviews import Review
 from engine.synthesis.source_rows import SourceRow
+from engine.synthesis.templates import split_template
 
 GateName = Literal[
     "length", "copy", "language", "refusal", "special token", "cut source", "overlap",
@@ -30,14 +31,26 @@ class RowCandidate:
     texts: Mapping[str, str]
     """The row's texts by field, those taken from the source as well, and none that is a label or
     a number: entries of a list stand on lines of their own."""
+    own: Mapping[str, str]
+    """The same without what the recipe writes into every row around the source's columns."""
     asked: Mapping[str, str]
-    """Those of them that a generator wrote."""
+    """Those of the texts that a generator wrote."""
     cut: int = 0
     """As `Outcome.cut`."""
 
 
 class NotJudged(Exception):
     """A gate cannot tell of this row; its text says why."""
+
+
+class RowsSeen(Protocol):
+    """The rows that passed, as a gate remembers them."""
+
+    def add(self, candidate: RowCandidate) -> None:
+        """Take up a row, in place of an earlier one of its source."""
+
+    def remove(self, source: str) -> None:
+        """Forget the row of a source, where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +61,8 @@ class Gate:
     check: Callable[[RowCandidate], str]
     """Why it holds the row back, for the reviewer: untrusted where it quotes; empty: it passes.
     Raises NotJudged."""
-    add: Callable[[RowCandidate], None] | None = None
-    """Of a gate that compares rows: take up one that passed, in place of an earlier one of the same
-    source."""
+    state: RowsSeen | None = None
+    """Of a gate that compares rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +94,9 @@ def make_candidate(
     for name, value in row.items():
         if _is_text(recipe, name):
             texts[name] = "\n".join(value) if isinstance(value, list) else str(value)
+    own = {name: _own_text(_template_of(recipe, name), text) for name, text in texts.items()}
     asked = {name: text for name, text in texts.items() if _is_asked(recipe, name)}
-    return RowCandidate(source, dict(row), texts, asked, cut)
+    return RowCandidate(source, dict(row), texts, own, asked, cut)
 
 
 def standing_candidates(
@@ -101,6 +114,28 @@ def standing_candidates(
         row = review.row if review and decision == "edit" else outcome.row
         if is_taken and decision not in ("reject", "ask again") and row:
             yield make_candidate(recipe, sources[outcome.source], row, outcome.cut)
+
+
+def asks_text(recipe: SynthesizeRecipe) -> bool:
+    """Whether a row has a text that a generator writes: a label or a number is none."""
+    if recipe.mode in ("pairs", "votes"):
+        return True
+    return any(field.ask and _is_text(recipe, name) for name, field in recipe.fields.items())
+
+
+def _template_of(recipe: SynthesizeRecipe, name: str) -> str:
+    """By which a field is taken from the source; empty of one that is asked for."""
+    if recipe.mode in ("pairs", "votes"):
+        return "" if name in (CHOSEN, REJECTED) else recipe.pairs.prompt
+    field = recipe.fields.get(name)
+    return field.take if field else ""
+
+
+def _own_text(template: str, text: str) -> str:
+    for part in split_template(template):
+        if part.text.strip():
+            text = text.replace(part.text.strip(), "\n", 1)
+    return text
 
 
 def _is_text(recipe: SynthesizeRecipe, name: str) -> bool:

@@ -18,6 +18,7 @@ class GateSet:
     def __init__(self, gates: Sequence[Gate], last: Sequence[Gate] = ()) -> None:
         self._gates = tuple(gates)
         self._last = tuple(last)
+        self._states = [gate.state for gate in (*gates, *last) if gate.state]
 
     def check(self, candidate: RowCandidate) -> GateFindings:
         """What the gates say of a row; adds nothing."""
@@ -28,10 +29,15 @@ class GateSet:
         return GateFindings(more.reasons, report.unjudged + more.unjudged)
 
     def add(self, candidate: RowCandidate) -> None:
-        """Take up a row that passed, with which later ones are compared."""
-        for gate in (*self._gates, *self._last):
-            if gate.add:
-                gate.add(candidate)
+        """Take up a row that passed, with which later ones are compared, in place of an earlier one
+        of its source."""
+        for state in self._states:
+            state.add(candidate)
+
+    def remove(self, source: str) -> None:
+        """Forget the row of a source: asked again, it gave none that passed."""
+        for state in self._states:
+            state.remove(source)
 
     def add_all(self, candidates: Iterable[RowCandidate]) -> None:
         for candidate in candidates:

@@ -1,16 +1,17 @@
 """The gates of a job, light and heavy ones together: for the job, and for edits in a review."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import get_args
 
-from engine.chat import Message
 from engine.recipes.recipe import SynthesizeRecipe
-from engine.synthesis.gates.candidate import HeldOutText
+from engine.synthesis.gates.candidate import Gate, GateName, HeldOutText
 from engine.synthesis.gates.gate_set import GateSet
-from engine.synthesis.gates.light_gates import light_gates
+from engine.synthesis.gates.light_gates import gates_on, light_gates
+from engine.worker.synthesis.judge_gate import AskJudge, JudgeCheck
+from engine.worker.synthesis.language import LanguageCheck
+from engine.worker.synthesis.near_duplicates import NearDuplicates
 
-AskJudge = Callable[[tuple[Message, ...], int], str]
-"""What an arm answers to a conversation with a seed, without its reasoning. Raises NotJudged where
-no answer comes."""
+_ORDER = get_args(GateName)
 
 
 def make_gates(
@@ -21,6 +22,18 @@ def make_gates(
     """The gates that a recipe sets, with nothing to compare with yet: `GateSet.add_all` of
     `standing_candidates` takes up what there is.
 
-    `ask_judge`: None leaves the judge out, as of edits that nobody wants to wait for.
+    `ask_judge`: None leaves the judge out, as of edits that nobody wants to wait for. Raises
+    EngineError for a language that is not known.
     """
-    return GateSet(light_gates(recipe, held_out))
+    limits = recipe.gates
+    on = gates_on(recipe, held_out)
+    gates = light_gates(recipe, held_out)
+    if "language" in on:
+        gates.append(Gate("language", LanguageCheck(limits.language).check))
+    if "near duplicate" in on:
+        rows = NearDuplicates(limits.near_duplicates, held_out)
+        gates.append(Gate("near duplicate", rows.check, rows))
+    last = []
+    if "judge" in on and ask_judge:
+        last.append(Gate("judge", JudgeCheck(limits.judge_question, ask_judge).check))
+    return GateSet(sorted(gates, key=lambda gate: _ORDER.index(gate.name)), last)

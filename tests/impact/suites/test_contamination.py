@@ -7,12 +7,10 @@ from hypothesis import strategies as st
 from engine.chat import Message
 from engine.compare.items import Item
 from engine.impact.suites.contamination import (
-    TEMPLATE_ITEMS,
-    TEMPLATE_SHARE,
     ContaminationCheck,
     ItemContamination,
-    _Templates,
 )
+from engine.impact.suites.word_runs import TEMPLATE_ITEMS, TEMPLATE_SHARE, TextTemplates
 
 LONG = "the quick brown fox jumps over the lazy dog while nobody in the house looks outside today"
 
@@ -155,7 +153,7 @@ def test_a_template_is_what_so_many_texts_share(texts: list[tuple[str, ...]]) ->
         ]
         return max(alike, default=0)
 
-    templates = _Templates(texts)
+    templates = TextTemplates(texts)
     for words in texts:
         own = words[count(words, 1) : len(words) - count(words, -1)]
         assert templates.strip(words) == (own or words)
