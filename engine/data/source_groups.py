@@ -18,7 +18,8 @@ def name_group(source: str) -> str:
     return f"source-{hashlib.sha256(source.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
-def find_group(row: Mapping[str, object]) -> str:
-    """The group of a row that was made of a source; empty for any other row."""
-    value = row.get(GROUP)
-    return value if isinstance(value, str) and _NAME.fullmatch(value) else ""
+def find_group_column(row: object) -> str:
+    """The column that tells which source a row was made of; empty for any other row, also one that
+    has a column of that name."""
+    value = row.get(GROUP) if isinstance(row, Mapping) else None
+    return GROUP if isinstance(value, str) and _NAME.fullmatch(value) else ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.data.source_groups import find_group, name_group
+from engine.data.source_groups import GROUP, find_group_column, name_group
 from engine.synthesis.accepted_rows import AcceptedRow, accepted, find_standing, unite_groups
 from engine.synthesis.outcomes import Outcome, Reason, State
 from engine.synthesis.reviews import Review
@@ -79,7 +79,8 @@ def test_rows_come_in_the_order_of_their_sources_with_their_group_last() -> None
     rows = [one.row for one in accepted(sources, outcomes, {}, accept_all=True)]
     assert [row["prompt"][-1] for row in rows] == ["2", "1", "3"]
     assert [list(row)[-1] for row in rows] == ["group"] * 3
-    groups = [find_group(row) for row in rows]
+    assert {find_group_column(row) for row in rows} == {GROUP}
+    groups = [row[GROUP] for row in rows]
     assert groups[0] == groups[1] == name_group("ann") != groups[2]
     assert "ann" not in groups[0]
 
