@@ -27,6 +27,7 @@ from engine.data.messages import find_turns
 from engine.data.parse import parse_row
 from engine.data.raw_row import RawReader, RawRow, show
 from engine.data.schemas import CONVERSATIONS, LABEL, TOOL_COLUMNS, FieldSchema
+from engine.data.source_groups import find_group_column
 from engine.data.unpaired import LABELLED_FALSE, LabelReader
 from engine.data.unread import UnreadFields
 from engine.data.values import BadRow, Row, is_missing
@@ -64,7 +65,8 @@ class Example:
     text: str = ""
     """Plain text, all of which is learned."""
     group: str = ""
-    """The value of the group column; rows that share one stay on one side of the split."""
+    """The value of the group column, or of a row that was made of a raw text its source; rows that
+    share one stay on one side of the split."""
     tools: Tools = field(default=(), hash=False)
     """What the model of the conversation may call."""
 
@@ -276,9 +278,10 @@ def _parse(
         except BadRow as error:
             yield Reject(file, row.line, str(error), show(_write(row.value)))
             continue
+        column = mapping.group or find_group_column(row.value)
         if checked is not None and isinstance(row.value, Mapping):
-            checks.unread.add(row.value, checked.fields.values(), checked.turns, mapping.group)
-        source, group = f"{file}:{row.line}", _group_of(row.value, mapping.group)
+            checks.unread.add(row.value, checked.fields.values(), checked.turns, column)
+        source, group = f"{file}:{row.line}", _group_of(row.value, column)
         yield tuple(
             Example(parsed.messages, source, parsed.rejected, parsed.text, group, parsed.tools)
             for parsed in parsed_rows

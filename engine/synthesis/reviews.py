@@ -17,8 +17,8 @@ from engine.safe_open import read_lines
 from engine.synthesis.outcomes import Reason
 
 Decision = Literal["accept", "reject", "edit", "ask again", "undo"]
-"""An edit is accepted in the form of its row where that passes the gates; `undo` leaves the row
-undecided again."""
+"""An edit is accepted in the form of its row where that passes the gates; one that does not is
+accepted all the same by `accept` with that row. `undo` leaves the row undecided again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,9 @@ class Review:
     """Of the outcome that was looked at."""
     decision: Decision
     row: dict[str, Any] = dataclasses.field(default_factory=dict)
-    """Of an edit: the row as the person wrote it."""
+    """Of an edit, or of one that is accepted: the row as the person wrote it; else empty."""
     reasons: tuple[Reason, ...] = ()
-    """Of an edit: gates that its row does not pass."""
+    """Of that row: gates that it does not pass."""
     note: str = ""
     when: float = 0.0
     """Unix seconds."""
@@ -51,7 +51,7 @@ def read_reviews(path: Path) -> dict[str, Review]:
         except (ValueError, RecursionError):
             continue
         try:
-            review = _from_table(table)
+            review = review_from_table(table)
         except ValueError as error:
             raise EngineError(
                 "This file is not a file of reviews.", f"{path}:{number}: {error}"
@@ -60,7 +60,7 @@ def read_reviews(path: Path) -> dict[str, Review]:
     return {name: one for name, one in found.items() if one.decision != "undo"}
 
 
-def _from_table(table: Mapping[str, Any]) -> Review:
+def review_from_table(table: Mapping[str, Any]) -> Review:
     """Raises ValueError where it is none."""
     try:
         if table["decision"] not in get_args(Decision):

@@ -43,6 +43,8 @@ class Counts:
     """Rows that are left out because a label says that their answer is a bad one."""
     unread: UnreadFields = field(default_factory=UnreadFields)
     """What rows say and nobody reads."""
+    sources: str = ""
+    """By what rows made of raw texts are kept on one side, in words; empty where none were."""
 
 
 def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
@@ -62,6 +64,8 @@ def describe(counts: Counts, trained: int, max_length: int) -> Iterator[str]:
         yield f"{counts.greetings:,} rows open with an answer to nothing: it is not trained on"
     if counts.too_long:
         yield f"{counts.too_long:,} rows dropped: longer than {max_length:,} tokens"
+    if counts.sources:
+        yield counts.sources
     if counts.grouped:
         yield f"{counts.grouped:,} training rows dropped: their group is in the eval rows"
     if counts.duplicates or counts.leaked:

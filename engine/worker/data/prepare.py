@@ -24,6 +24,7 @@ from engine.worker.data.pair_rows import answer_start, mask_before, pair_rows
 from engine.worker.data.split import (
     RowExamples,
     SampledRows,
+    describe_sources,
     drop_overlapping_groups,
     find_paths,
     sample_rows,
@@ -125,6 +126,7 @@ def prepare(
         asked=overlap.asked,
         dropped=len(train) - len(own),
         grouped=grouped,
+        sources="".join(describe_sources(train, held_out, data)),
         replayed=len(replayed),
         replay_pool=len({id(one) for one in replayed}),
         divided=encoder.divided,

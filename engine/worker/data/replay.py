@@ -1,7 +1,8 @@
 """Other rows mixed into training, the known remedy against forgetting what is not trained on.
 
 They come from a data set, or from the answers that a base gave in a job; which of them, and where
-they stand among the others, is drawn by the seed. A row that is held out is never replayed.
+they stand among the others, is drawn by the seed. A row that is held out is never replayed, nor
+one that was made of the same source.
 """
 
 import random
@@ -15,7 +16,12 @@ from engine.data.rows import Example
 from engine.errors import EngineError
 from engine.recipes.settings import Data, Replay
 from engine.worker.data.deduplicate import row_key
-from engine.worker.data.split import RowExamples, SampledRows, sample_rows
+from engine.worker.data.split import (
+    RowExamples,
+    SampledRows,
+    drop_overlapping_groups,
+    sample_rows,
+)
 
 T = TypeVar("T")
 
@@ -50,12 +56,13 @@ def open_pool(
     own = Data(train=replay.data, max_length=data.max_length, limit=first, shuffle=not first)
     sampled = sample_rows(dataset_list.resolve(replay.data, runs, own).path, own, seed)
     held = {row_key(row) for row in held_out}
-    rows = [row for row in sampled.rows if row_key(row) not in held]
+    others = drop_overlapping_groups(sampled.rows, held_out)
+    rows = [row for row in others if row_key(row) not in held]
     if not rows:
         raise EngineError(
             "No rows left to replay: all are eval rows.",
             f"replay.data = {replay.data}",
-            "Use replay data that is not in the eval rows.",
+            "Use replay data that is not in the eval rows, nor made of their sources.",
         )
     return Pool(rows, sampled)
 

@@ -30,7 +30,7 @@ from engine.worker.data.preview import (
     special_ids,
 )
 from engine.worker.data.replay import count_rows, open_pool
-from engine.worker.data.split import RowExamples
+from engine.worker.data.split import RowExamples, describe_sources
 from engine.worker.data.survey import compare_sides, open_survey, part_sides
 from engine.worker.tokenizers.detokenize import decode_ids
 
@@ -171,7 +171,10 @@ def inspect(
         "rejected": len(bad),
         "rejects": [asdict(one) for one in bad[:SHOWN_REJECTS]],
         "remedy": suggest_remedy(one.reason for one in refused) if refused else "",
-        "notes": [request.length_note] if request.length_note else [],
+        "notes": [
+            *([request.length_note] if request.length_note else []),
+            *describe_sources(train, held_out, request.data),
+        ],
         "template": about(template),
         "rows": [
             *(show_row(row, tokenizer) for row in encoded[: request.shown]),

@@ -4,7 +4,7 @@ Samples before it splits, keeps rows of one group on one side, and holds no more
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -98,9 +98,9 @@ def split(
 ) -> tuple[list[RowExamples], list[RowExamples]]:
     """The rows to train on and those held out, at most `eval_fraction` of them where that can be.
 
-    Rows of one group stay together: by `data.group`, or, of pairs of answers, by what is asked. At
-    least one group is on each side. Without `shuffle` it is the last groups that are held out.
-    Raises EngineError where there is only one group.
+    Rows of one group stay together: by `data.group`; those that were made of raw texts, by their
+    source; pairs of answers, by what is asked. At least one group is on each side. Without
+    `shuffle` it is the last groups that are held out. Raises EngineError where there is only one.
     """
     held = find_held([group_key(row, at, data) for at, row in enumerate(rows)], data, seed)
     train = [row for at, row in enumerate(rows) if at not in held]
@@ -115,6 +115,12 @@ def find_held(keys: Sequence[object], data: Data, seed: int) -> set[int]:
     for at, key in enumerate(keys):
         groups.setdefault(key, []).append(at)
     if len(groups) < 2:
+        if not data.group and isinstance(keys[0], str):
+            raise EngineError(
+                "All rows were made of one source: no eval rows can be split off.",
+                f"{data.train}: {len(keys):,} rows",
+                "Name eval rows, or set data.eval_fraction = 0.",
+            )
         if not data.group:
             return set()
         raise EngineError(
@@ -155,10 +161,24 @@ def drop_overlapping_groups(
     return [row for row in rows if row[0].group not in groups]
 
 
+def describe_sources(
+    train: Sequence[RowExamples], held_out: Sequence[RowExamples], data: Data
+) -> Iterator[str]:
+    """By what rows are kept on one side where nobody names a group: the raw texts that they were
+    made of; nothing where they were not."""
+    numbers = [len({row[0].group for row in side if row[0].group}) for side in (train, held_out)]
+    if any(numbers) and not data.group:
+        yield (
+            f"rows made of raw texts stay together by their source: {numbers[0]:,} sources to "
+            f"train on, {numbers[1]:,} held out"
+        )
+
+
 def group_key(row: RowExamples, at: object, data: Data) -> object:
-    """What a row shares with those that stay on its side; `at` where it is alone."""
+    """What a row shares with those that stay on its side: a text where that is a group; `at` where
+    it is alone."""
     example = row[0]
-    if data.group:
+    if data.group or example.group:
         return example.group or at
     paired = example.rejected or data.answers == "both"
     return prompt_key(example) if paired else at

@@ -16,7 +16,7 @@ from engine.data.rows import OpenFile
 from engine.recipes.settings import Data
 from engine.worker.data import arrow
 from engine.worker.data.deduplicate import compare
-from engine.worker.data.split import RowExamples, sample_rows, split
+from engine.worker.data.split import RowExamples, drop_overlapping_groups, sample_rows, split
 
 _LOOK_AHEAD = 1000
 
@@ -63,7 +63,7 @@ def part_sides(
         return split(rows, data, seed)
     first = replace(data, limit=min(sample, data.limit or sample), shuffle=False)
     others = sample_rows(path, first, seed, survey.file.labels, survey.objective)
-    return list(rows), others.rows
+    return drop_overlapping_groups(rows, others.rows), others.rows
 
 
 def compare_sides(train: Sequence[RowExamples], held_out: Sequence[RowExamples]) -> dict[str, int]:

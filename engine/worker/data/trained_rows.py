@@ -93,9 +93,9 @@ class _Reader:
         if self._replay is not None and trained:
             yield from self._read_replayed(count_rows(trained, self._share), held)
 
-    def _divide(self) -> tuple[set[int] | None, set[bytes]]:
-        """The numbers of the rows to train on (None: all), and hashes of what the held-out rows
-        say, where these are asked for."""
+    def _divide(self) -> tuple[set[int] | None, set[bytes | str]]:
+        """The numbers of the rows to train on (None: all), and of the held-out rows hashes of what
+        they say, and their groups, where these are asked for."""
         wants_keys = self._data.deduplicate or self._replay is not None
         if self._eval is not None:
             return self._leave_groups(self._eval, wants_keys)
@@ -109,17 +109,15 @@ class _Reader:
 
     def _leave_groups(
         self, eval_path: Path, wants_keys: bool
-    ) -> tuple[set[int] | None, set[bytes]]:
+    ) -> tuple[set[int] | None, set[bytes | str]]:
         """The same where a file of its own is held out: no group is on both sides."""
-        held: set[bytes] = set()
-        groups: set[object] = set()
-        if wants_keys or self._data.group:
-            # Held-out texts are asked with the labels that training lists.
-            known = rows.open_rows(self._train, self._data, raw=arrow.read_raw).labels or None
-            numbers, keys = self._draw(eval_path, known)
-            groups = {key for key in keys if isinstance(key, str)}
-            if wants_keys:
-                held = self._hash_rows(eval_path, set(numbers), known)
+        held: set[bytes | str] = set()
+        # Held-out texts are asked with the labels that training lists.
+        known = rows.open_rows(self._train, self._data, raw=arrow.read_raw).labels or None
+        numbers, keys = self._draw(eval_path, known)
+        groups = {key for key in keys if isinstance(key, str)}
+        if wants_keys:
+            held = self._hash_rows(eval_path, set(numbers), known)
         if not self._data.limit and not groups:
             return None, held
         numbers, keys = self._draw(self._train)
@@ -140,17 +138,19 @@ class _Reader:
 
     def _hash_rows(
         self, path: Path, numbers: set[int], labels: Sequence[str] | None = None
-    ) -> set[bytes]:
+    ) -> set[bytes | str]:
         read = enumerate(self._rows(path, self._data, labels))
-        return {row_key(row) for number, row in read if number in numbers}
+        held = [row for number, row in read if number in numbers]
+        return {*map(row_key, held), *(row[0].group for row in held if row[0].group)}
 
-    def _read_replayed(self, count: int, held: set[bytes]) -> Iterator[TrainedRow]:
+    def _read_replayed(self, count: int, held: set[bytes | str]) -> Iterator[TrainedRow]:
         assert self._replay is not None
         draw: Draw[int] = Draw(self._replay_data, self._seed)
         unfit: set[int] = set()
         for number, row in enumerate(self._rows(self._replay, self._replay_data)):
             draw.add(number)
-            if row_key(row) in held or all(one.source in self._refused for one in row):
+            is_held = row_key(row) in held or row[0].group in held
+            if is_held or all(one.source in self._refused for one in row):
                 unfit.add(number)
         fit = [number for number in draw.finish() if number not in unfit]
         taken = set(fit[:count])

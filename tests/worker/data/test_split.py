@@ -9,11 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.data.rows import Example, Message
+from engine.data.source_groups import name_group
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 from engine.worker.data.deduplicate import compare
 from engine.worker.data.replay import count_rows, mix
-from engine.worker.data.split import RowExamples, drop_overlapping_groups, sample_rows, split
+from engine.worker.data.split import (
+    RowExamples,
+    describe_sources,
+    drop_overlapping_groups,
+    sample_rows,
+    split,
+)
 
 
 def example(prompt: object, answer: object = "a", **more: Any) -> RowExamples:
@@ -116,6 +123,36 @@ def test_rows_without_a_group_stand_alone() -> None:
     assert len(held) == 3
     assert {row[0].group for row in held} == {""}
     assert len(train) == 27
+
+
+def test_rows_of_one_source_stay_on_one_side_without_being_asked_for() -> None:
+    """Of pairs too, whatever they ask; a column of that name in another file is no source."""
+    other = (Message("user", "q"), Message("assistant", "worse"))
+    for rejected in ((), other):
+        groups = [name_group(str(number % 12)) for number in range(60)]
+        rows = [example(n, group=one, rejected=rejected) for n, one in enumerate(groups)]
+        train, held = split(rows, Data(eval_fraction=0.2), 7)
+        sides = [{row[0].group for row in side} for side in (train, held)]
+        assert [len(side) for side in sides] == [10, 2]
+        assert not sides[0] & sides[1]
+    assert list(describe_sources(train, held, Data())) == [
+        "rows made of raw texts stay together by their source: 10 sources to train on, 2 held out"
+    ]
+    assert list(describe_sources(train, held, Data(group="who"))) == []
+    with pytest.raises(EngineError, match="made of one source"):
+        split([example(n, group=name_group("a")) for n in range(9)], Data(eval_fraction=0.1), 7)
+
+
+def test_a_file_tells_by_its_rows_that_they_were_made_of_sources(tmp_path: Path) -> None:
+    path = tmp_path / "any name.jsonl"
+    groups = [name_group("a"), "a", "source-1", None, 7]
+    rows = [{"prompt": "q", "completion": "c", "group": group} for group in groups]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    sampled = sample_rows(path, Data(shuffle=False), 7)
+    assert [row[0].group for row in sampled.rows] == [name_group("a"), "", "", "", ""]
+    assert sampled.unread.columns == {"group": 3}, "of the others nobody reads it"
+    named = sample_rows(path, Data(shuffle=False, group="completion"), 7)
+    assert [row[0].group for row in named.rows] == ["c"] * 5
 
 
 def test_pairs_of_one_question_stay_on_one_side() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.data.source_groups import name_group
 from engine.errors import EngineError
 from engine.jobs import directory
 from engine.jobs.directory import JobDirectory
@@ -54,6 +55,7 @@ CASES: dict[str, dict[str, Any]] = {
     "limit": {"limit": 23, "eval_fraction": 0.2},
     "first": {"limit": 23, "shuffle": False, "eval_fraction": 0.2},
     "group": {"group": "source", "eval_fraction": 0.3},
+    "made of sources": {"eval_fraction": 0.3},
     "deduplicate": {"deduplicate": True, "eval_fraction": 0.3},
     "everything": {"limit": 40, "group": "source", "deduplicate": True, "eval_fraction": 0.3},
 }
@@ -66,15 +68,22 @@ def test_they_are_those_of_the_run(
     tmp_path: Path, case: str, with_replay: bool, held_out: str
 ) -> None:
     train = _rows(100, 60)
+    group_of = name_group if case == "made of sources" else str
+    for row in train:
+        row["group"] = group_of(row["source"])
     data = Data(train=_write(tmp_path / "rows.jsonl", train), **CASES[case])
     if held_out == "file":
         other = [*_rows(300, 20), *train[:5]]
         for row in other:
             row["source"] = "g9" if row["source"] != "g3" else "g3"
+            row["group"] = group_of(row["source"])
         data = replace(data, eval=_write(tmp_path / "other.jsonl", other))
     replay = Replay()
     if with_replay:  # some of them are held out, and are not replayed
-        replay = Replay(_write(tmp_path / "old.jsonl", [*train[:20], *_rows(500, 40)]), 0.4)
+        old = [*train[:20], *_rows(500, 40)]
+        for row in old[20:]:
+            row["group"] = group_of(row["source"])
+        replay = Replay(_write(tmp_path / "old.jsonl", old), 0.4)
     prepared = prepare(data, TOKENIZER, TEMPLATE, 7, replay=replay)
     expected = _marks(TOKENIZER.decode(row.input_ids) for row in prepared.train)
     recipe = TrainRecipe(data=data, replay=replay, training=Training(seed=7))
@@ -84,6 +93,26 @@ def test_they_are_those_of_the_run(
     assert len(expected) > 5
     if case != "all" and held_out == "share":
         assert len(expected) < len(train) + prepared.counts.replayed
+
+
+def test_no_source_is_on_both_sides_of_a_run(tmp_path: Path) -> None:
+    """Nor does a replayed row bring one that is held out."""
+    rows = _rows(100, 60)
+    old = _rows(500, 40)
+    source_of = {MARK.findall(row["prompt"])[0]: row["source"] for row in (*rows, *old)}
+    for row in (*rows, *old):
+        row["group"] = name_group(row["source"])
+    data = Data(train=_write(tmp_path / "rows.jsonl", rows), eval_fraction=0.3)
+    replay = Replay(_write(tmp_path / "old.jsonl", old), 0.3)
+    prepared = prepare(data, TOKENIZER, TEMPLATE, 7, replay=replay)
+    sides = [
+        {source_of[mark] for mark in _marks(TOKENIZER.decode(row.input_ids) for row in side)}
+        for side in (prepared.train, prepared.eval)
+    ]
+    assert prepared.counts.replayed
+    assert all(sides)
+    assert not sides[0] & sides[1]
+    assert "5 sources to train on, 2 held out" in prepared.counts.sources
 
 
 def test_what_the_run_refused_is_not_trained_on(tmp_path: Path) -> None:
