@@ -20,6 +20,7 @@ TITLES = {
     "evaluate": "choices by likelihood beside plain transformers, and what skills cost a training",
     "compare": "answers of a base and a tuned model, beside two pipelines",
     "answers": "2,000 damaged answers of a generator with known truth",
+    "duplicates": "near-duplicates among 1,000 made pairs with known truth",
 }
 
 
@@ -79,6 +80,10 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_answers
 
         return bench_answers.bench(bench_answers.BRIEF) if brief else bench_answers.bench()
+    if name == "duplicates":
+        from tests.benchmarks import bench_duplicates
+
+        return bench_duplicates.bench(bench_duplicates.BRIEF) if brief else bench_duplicates.bench()
     if name == "memory":
         from tests.benchmarks import bench_memory
 

@@ -50,13 +50,10 @@ class ContaminationCheck:
         """Look for the items of one more suite, whose ids are no other's."""
         texts: list[tuple[str, bool, str]] = []
         for item in items:
-            answers = (*item.gold, item.reference) if item.reference else item.gold
+            question, answers = texts_of(item)
             longest = max((len(folded_words(one)) for one in answers), default=0)
             self._found[item.id] = ItemContamination(is_long_answer=longest >= GRAM)
-            asked = item.text or "\n".join(
-                one.content for one in item.messages if one.role == "user"
-            )
-            texts.append((item.id, False, asked))
+            texts.append((item.id, False, question))
             texts += [(item.id, True, answer) for answer in answers]
         self._texts.add(texts)
 
@@ -92,3 +89,9 @@ class ContaminationCheck:
             row = before.row if before.question else source
             after = ItemContamination(match, before.answer, row, before.is_long_answer)
         self._found[item] = after
+
+
+def texts_of(item: Item) -> tuple[str, tuple[str, ...]]:
+    """What an item asks, or has read, and its right answers."""
+    asked = item.text or "\n".join(one.content for one in item.messages if one.role == "user")
+    return asked, (*item.gold, item.reference) if item.reference else item.gold

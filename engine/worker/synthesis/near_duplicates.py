@@ -69,7 +69,7 @@ class NearTexts:
             self._short.setdefault(normal, {})[key] = None
             self._normal_of_short[key] = normal
         else:
-            self._lsh.insert(key, _sketch(_shingles(normal)))
+            self._lsh.insert(key, _sketch(shingles_of(normal)))
             self._long[key] = normal
 
     def remove(self, key: str) -> None:
@@ -85,10 +85,10 @@ class NearTexts:
         normal = normalise(text)
         if len(normal) < SHORTEST:
             return dict.fromkeys(self._short.get(normal, ()), 1.0)
-        shingles = _shingles(normal)
+        shingles = shingles_of(normal)
         near = {}
         for key in self._lsh.query(_sketch(shingles)):
-            similarity = jaccard(shingles, _shingles(self._long[key]))
+            similarity = jaccard(shingles, shingles_of(self._long[key]))
             if similarity >= self._threshold:
                 near[str(key)] = similarity
         return near
@@ -185,7 +185,8 @@ def choose_bands(threshold: float) -> tuple[int, int]:
     return PERMUTATIONS, 1
 
 
-def _shingles(normal: str) -> frozenset[str]:
+def shingles_of(normal: str) -> frozenset[str]:
+    """The sets that are compared, of a text as `normalise` leaves it."""
     return frozenset(normal[at : at + SHINGLE] for at in range(len(normal) - SHINGLE + 1))
 
 

@@ -1,0 +1,101 @@
+"""Gates on one row: its length, refusals, special tokens, a source that was cut."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.recipes.recipe import SynthesizeRecipe
+from engine.synthesis.gates.candidate import NotJudged, make_candidate
+from engine.synthesis.gates.text_gates import (
+    check_cut_source,
+    check_length,
+    check_refusal,
+    check_special_tokens,
+)
+from tests.synthesis.gates.made_rows import candidate, source
+
+
+@pytest.mark.parametrize(
+    ("size", "detail"),
+    [
+        (9, "9 characters, at least 10"),
+        (10, ""),
+        (20, ""),
+        (21, "21 characters, at most 20"),
+    ],
+)
+def test_the_length_is_that_of_the_texts_asked_for(size: int, detail: str) -> None:
+    assert check_length(candidate(f"  {'a' * size}\n"), 10, 20) == detail
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        ("I'm sorry, but I can't help with that.", "sorry, but I can't"),
+        ("I cannot provide medical advice.", "I cannot provide"),
+        ("I can’t assist with that request.", "I can’t assist with"),
+        ("As an AI language model, I have no opinion.", "As an AI"),
+        ("I'm just an AI, so I do not know.", "I'm just an AI"),
+        ("I apologize, but I cannot fulfill this request.", "apologize, but I cannot"),
+        ("I am unable to generate that content.", "I am unable to generate"),
+        ("I must decline.", "I must decline"),
+        ("I won't write that.", "I won't write"),
+        ("I'm not able to help you with this.", "I'm not able to help you with"),
+        ("That is not something I can help with.", "not something I can help"),
+        ("I'm not comfortable writing this.", "I'm not comfortable writing"),
+        ("I cannot in good conscience write it.", "I cannot in good conscience write"),
+        ("Unfortunately, I am not able to comply.", "I am not able to comply"),
+    ],
+)
+def test_refusals(reply: str, words: str) -> None:
+    assert check_refusal(candidate(reply)) == f'reply begins with "{words}"'
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        "I'm sorry to hear that you feel this way.",
+        "I can't believe how good it was.",
+        "I cannot afford one.",
+        "I'm sorry I can't be there.",
+        "I can't help but wonder why.",
+        "I won't buy it again.",
+        "I am unable to reach the seller.",
+        "Sorry for your loss.",
+        "It is good. " * 20 + "I cannot provide more.",
+    ],
+)
+def test_an_apology_and_what_a_writer_cannot_do_are_no_refusals(reply: str) -> None:
+    assert check_refusal(candidate(reply)) == ""
+
+
+def test_refusals_in_other_languages_are_not_judged() -> None:
+    with pytest.raises(NotJudged, match="reply looks like German"):
+        check_refusal(candidate("Das kann ich leider nicht und ich will es auch nicht tun."))
+    assert check_refusal(candidate("I must decline, denn das ist nicht die Sache.")) != ""
+
+
+def test_a_rejected_answer_may_refuse() -> None:
+    recipe = SynthesizeRecipe(mode="pairs")
+    row = {"prompt": "Why?", "chosen": "Because.", "rejected": "I must decline."}
+    assert check_refusal(make_candidate(recipe, source(), row)) == ""
+    turned = row | {"chosen": row["rejected"]}
+    assert check_refusal(make_candidate(recipe, source(), turned)).startswith("chosen begins")
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["<|im_start|>", "<|eot_id|>", "[INST]", "<start_of_turn>", "</s>", "<｜User｜>", "</think>"],
+)
+def test_special_tokens_in_any_text(token: str) -> None:
+    assert check_special_tokens(candidate(f"Fine. {token}")) == f'reply has "{token}"'
+    assert check_special_tokens(candidate("Fine.", text=f"a {token} b")) == f'review has "{token}"'
+
+
+def test_brackets_of_other_kinds_are_no_special_tokens() -> None:
+    assert check_special_tokens(candidate("Use <b>bold</b>, a[i] and x < y | z > w.")) == ""
+
+
+def test_a_source_that_was_cut() -> None:
+    assert check_cut_source(candidate("Fine.")) == ""
+    assert check_cut_source(replace(candidate("Fine."), cut=12)).startswith("12 tokens")
