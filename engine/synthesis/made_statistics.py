@@ -29,7 +29,7 @@ _SEED = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class JackknifeEstimate:
     """A number and its 95% interval; no interval where there are too few sources for one."""
 
     value: float
@@ -47,11 +47,11 @@ class TextStatistics:
     """Of a text: least, lower quartile, median, upper quartile, most."""
     measured: int
     """Texts that what follows is of, drawn by source."""
-    distinct_1: Estimate
+    distinct_1: JackknifeEstimate
     """Different words over all (Li et al. 2016, arXiv 1510.03055)."""
-    distinct_2: Estimate
+    distinct_2: JackknifeEstimate
     """The same of pairs of words."""
-    self_bleu: Estimate | None
+    self_bleu: JackknifeEstimate | None
     """Mean BLEU of each text against all others, 0 to 1 (Zhu et al. 2018, arXiv 1802.01886);
     None where fewer than two have words."""
 
@@ -133,13 +133,13 @@ class _Texts:
         self._in_block = [(block_of[group], text) for group, text in texts if group in block_of]
         self.all = [text for _, text in self._in_block]
 
-    def estimate(self, measure: Callable[[Sequence[str]], float]) -> Estimate:
+    def estimate(self, measure: Callable[[Sequence[str]], float]) -> JackknifeEstimate:
         """The delete-a-group jackknife (Kott 2001, Journal of Official Statistics 17, pages 521 to
         526) with Student's t: (G − 1) / G times the squared deviations of what is measured without
         each of G blocks. In simulations of texts of Zipf's words it covers 95 to 100%."""
         value, count = measure(self.all), self._blocks
         if count < 2:
-            return Estimate(value, None, None)
+            return JackknifeEstimate(value, None, None)
         without = [
             measure([text for block, text in self._in_block if block != left_out])
             for left_out in range(count)
@@ -147,7 +147,7 @@ class _Texts:
         mean = sum(without) / count
         error = sqrt((count - 1) / count * sum((one - mean) ** 2 for one in without))
         reach = t_quantile(0.975, count - 1) * error
-        return Estimate(value, max(0.0, value - reach), min(1.0, value + reach))
+        return JackknifeEstimate(value, max(0.0, value - reach), min(1.0, value + reach))
 
 
 def mean_self_bleu(texts: Sequence[str]) -> float:

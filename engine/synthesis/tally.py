@@ -96,7 +96,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class MakingProgress:
     """What a tally and the time it took come to."""
 
     passed_per_minute: float | None
@@ -150,7 +150,7 @@ def read_tally(job: JobDirectory, recipe: SynthesizeRecipe) -> Tally:
     return TallyReader(job, recipe).read()
 
 
-def measure_progress(tally: Tally, seconds: float, budget: Budget) -> Progress:
+def measure_progress(tally: Tally, seconds: float, budget: Budget) -> MakingProgress:
     """Rates, price and time left. `seconds`: running time of all attempts so far."""
     price = _price(tally, budget)
     tokens = tally.input_tokens + tally.output_tokens
@@ -170,7 +170,7 @@ def measure_progress(tally: Tally, seconds: float, budget: Budget) -> Progress:
     ]
     known = [(time, name) for time, name in ends if time is not None]
     time, name = min(known, default=(None, ""), key=lambda one: one[0])
-    return Progress(
+    return MakingProgress(
         passed_per_minute=tally.passed.count / seconds * 60 if seconds > 0 else None,
         tokens=tokens,
         price=price,
