@@ -14,6 +14,8 @@ from engine.data.formats import DELIMITED, JSON, PLAIN, begins_as_table, is_obje
 from engine.data.shards import COLUMNAR, is_later_part, stem_of, suffix_of
 from engine.safe_open import is_folder
 
+PROVENANCE = ".provenance.jsonl"
+"""How a file ends that says where the rows beside it come from, and holds none to learn from."""
 _ROWS = (*JSON, *DELIMITED, *COLUMNAR)
 _TRAIN = re.compile(r"^(?:(.*?)[-_. ])?(?:train|training)$", re.IGNORECASE)
 _DEEPEST = 2
@@ -61,7 +63,7 @@ def find_eval(path: Path, names: Sequence[Path]) -> Path | None:
 def is_data(path: Path) -> bool:
     """A file that may hold rows, for a list of them: by its name, where need be its first bytes."""
     suffix = suffix_of(path)
-    if is_later_part(path):
+    if is_later_part(path) or path.name.endswith(PROVENANCE):
         return False
     if suffix in PLAIN:
         return begins_as_table(path) or _is_long_text(path)

@@ -28,6 +28,8 @@ from engine.text import one_line
 
 MOST_BYTES = 1 << 26
 """Read of one file: the header of a GGUF file with a large vocabulary takes some 10 MB."""
+REMOVED = b"(removed)"
+"""In place of what is private: it has no meaning in JSON, YAML or Markdown."""
 _LEAST_WORD = 4
 """Letters of a user's or host's name that is sought."""
 _COMMON = frozenset((
@@ -125,6 +127,14 @@ def search_leaks(
             content = file.read(MOST_BYTES)
         leaks += _search(name, content, needles, kept, is_own=_is_own(name))
     return leaks
+
+
+def remove_needles(content: bytes, needles: Sequence[Needle]) -> bytes:
+    """A file's content of our own with REMOVED wherever `search_leaks` would find something."""
+    for needle in needles:
+        ways = [one for one in _spell(needle.text) if one in content]
+        content = re.sub(_write_pattern(needle, ways), REMOVED, content) if ways else content
+    return content
 
 
 def check_leaks(folder: Path, needles: Sequence[Needle], allowed: Iterable[str] = ()) -> None:

@@ -18,34 +18,12 @@ from engine.events.growing_file import CHUNK, GrowingFile, Replaced
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.synthesis_settings import Budget
-from engine.statistics import wilson
 from engine.synthesis.accepted_rows import Standing, find_standing
 from engine.synthesis.outcomes import Outcome, State, outcome_from_table
 from engine.synthesis.reviews import Review, review_from_table
+from engine.synthesis.shares import Share
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A count of a whole, and the 95% interval of the rate behind it (Wilson 1927)."""
-
-    count: int
-    of: int
-
-    @property
-    def value(self) -> float | None:
-        return self.count / self.of if self.of else None
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Lower and upper bound, from 0 to 1: of the rate at which such sources would come to
-        this. Of the sources that were finished the share is exact."""
-        return wilson(self.count, self.of)
-
-    def to_table(self) -> dict[str, Any]:
-        low, high = self.interval
-        return {"count": self.count, "of": self.of, "value": self.value, "interval": [low, high]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +96,7 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class MakingProgress:
     """What a tally and the time it took come to."""
 
     passed_per_minute: float | None
@@ -172,7 +150,7 @@ def read_tally(job: JobDirectory, recipe: SynthesizeRecipe) -> Tally:
     return TallyReader(job, recipe).read()
 
 
-def measure_progress(tally: Tally, seconds: float, budget: Budget) -> Progress:
+def measure_progress(tally: Tally, seconds: float, budget: Budget) -> MakingProgress:
     """Rates, price and time left. `seconds`: running time of all attempts so far."""
     price = _price(tally, budget)
     tokens = tally.input_tokens + tally.output_tokens
@@ -192,7 +170,7 @@ def measure_progress(tally: Tally, seconds: float, budget: Budget) -> Progress:
     ]
     known = [(time, name) for time, name in ends if time is not None]
     time, name = min(known, default=(None, ""), key=lambda one: one[0])
-    return Progress(
+    return MakingProgress(
         passed_per_minute=tally.passed.count / seconds * 60 if seconds > 0 else None,
         tokens=tokens,
         price=price,

@@ -11,7 +11,6 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
 
 from engine.errors import EngineError
 from engine.jobs.store import open_store
@@ -19,7 +18,8 @@ from engine.json_output import format_json
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from tui import glyphs
-from tui.commands import data_make
+from tui.commands import data_make, data_write
+from tui.commands.companion_request import ask_companion
 from tui.commands.data_report import ReportStyle
 
 MOST_ROWS = 1000
@@ -27,7 +27,7 @@ MOST_ROWS = 1000
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
     parser = commands.add_parser("data", help="inspect data sets, make rows out of raw texts")
-    deeds = parser.add_subparsers(dest="deed", metavar="inspect|make", required=True)
+    deeds = parser.add_subparsers(dest="deed", metavar="inspect|make|write", required=True)
     inspect = deeds.add_parser("inspect", help="rows as they are trained, lengths, truncation")
     inspect.add_argument("data", help="bundled:NAME, a file or folder of rows, or a recipe (.toml)")
     inspect.add_argument(
@@ -51,7 +51,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )  # fmt: skip
     inspect.add_argument("--json", action="store_true", help="print JSON")
     inspect.set_defaults(handler=_inspect)
-    return [parser, inspect, data_make.add_parser(deeds)]
+    return [parser, inspect, data_make.add_parser(deeds), data_write.add_parser(deeds)]
 
 
 def _inspect(options: argparse.Namespace) -> int:
@@ -102,17 +102,3 @@ def _recipe(options: argparse.Namespace) -> TrainRecipe:
     if not isinstance(wanted, TrainRecipe):
         raise EngineError(f"This is a recipe of kind {wanted.kind}, not train.", options.data)
     return wanted
-
-
-async def ask_companion(runs: str, *asked: tuple[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """The last event of each request, of a companion process that is started for them.
-
-    Requests are their kinds and fields. The process ends with the last of them.
-    """
-    from tui.companion import Companion, Stream
-
-    companion = Companion(runs=runs, warm=False)
-    try:
-        return [await Stream(companion, kind, fields).last() for kind, fields in asked]
-    finally:
-        await companion.close()

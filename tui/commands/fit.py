@@ -19,7 +19,7 @@ from engine.jobs.store import Store, open_store
 from engine.number_format import write_percent
 from engine.recipes.recipe import TrainRecipe
 from engine.text import one_line
-from tui.commands.data import ask_companion
+from tui.commands.companion_request import ask_companion
 from tui.commands.recipe_options import add_train_recipe, read_train_recipe
 from tui.launch.fit_lines import counted, measured
 

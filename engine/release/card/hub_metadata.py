@@ -1,4 +1,4 @@
-"""The rules of the Hub for the metadata of a model card, checked without a network.
+"""The rules of the Hub for the metadata of cards of models and data, checked without a network.
 
 Owns the lists that the Hub checks against, as its own answer to an invalid card names them (May
 2026), and the keys that a card of ours has. What is checked here is refused by the Hub, or shown
@@ -31,6 +31,8 @@ RELATIONS = ("adapter", "finetune", "merge", "quantized")
 """What `base_model_relation` may be."""
 LIBRARIES = ("peft", "transformers", "gguf")
 PIPELINES = ("text-generation",)
+CREATORS = ("machine-generated", "expert-generated")
+"""Of ours, `annotations_creators` of data: written by a model; reviewed or edited by a person."""
 LICENSE_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,63}")
 _URL = re.compile(r"https://[\w.-]+(?:/[\w./~%+#?&=-]*)?", re.ASCII)
 _TAG = re.compile(r"[a-z0-9][a-z0-9._:/-]{0,95}")
@@ -39,6 +41,16 @@ _KEYS = frozenset((
     "license", "license_name", "license_link", "base_model", "base_model_relation", "library_name",
     "pipeline_tag", "tags", "datasets",
 ))  # fmt: skip
+
+
+SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"),
+         (10**7, "1M<n<10M"))  # fmt: skip
+"""What `size_categories` may say: fewer rows than so many."""
+_DATA_KEYS = frozenset((
+    "license", "license_name", "license_link", "language", "pretty_name", "size_categories",
+    "task_categories", "annotations_creators", "tags", "configs",
+))  # fmt: skip
+_LANGUAGE = re.compile("[a-z]{2,3}")
 
 
 def is_link(text: str) -> bool:
@@ -55,6 +67,37 @@ def list_problems(metadata: Mapping[str, Any], files: Collection[str]) -> tuple[
         *_check_base(metadata),
         *_check_words(metadata),
     )
+
+
+def list_data_problems(metadata: Mapping[str, Any], files: Collection[str]) -> tuple[str, ...]:
+    """The same for the card of a data set, whose rows are in files that `configs` names."""
+    return (
+        *(f"{key} is not a key of a card of data" for key in metadata if key not in _DATA_KEYS),
+        *_check_license(metadata, files),
+        *_check_data_words(metadata),
+        *_check_configs(metadata.get("configs"), files),
+    )
+
+
+def _check_data_words(metadata: Mapping[str, Any]) -> Iterator[str]:
+    name = metadata.get("pretty_name")
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        yield f"pretty_name {name!r} is no name"
+    sizes = [[size] for _, size in SIZES]
+    if metadata.get("size_categories") not in sizes:
+        yield f"size_categories {metadata.get('size_categories')!r} is not known to the Hub"
+    for key, known in (("task_categories", PIPELINES), ("annotations_creators", CREATORS)):
+        if not set(metadata.get(key) or ["?"]) <= set(known):
+            yield f"{key} {metadata.get(key)!r} is not one of {', '.join(known)}"
+    yield from _check_list("language", metadata.get("language"), _LANGUAGE)
+    yield from _check_list("tags", metadata.get("tags"), _TAG)
+
+
+def _check_configs(configs: object, files: Collection[str]) -> Iterator[str]:
+    match configs:
+        case [{"config_name": "default", "data_files": str(file)}] if file in files:
+            return
+    yield f"configs {configs!r} does not name the file of rows"
 
 
 def _check_license(metadata: Mapping[str, Any], files: Collection[str]) -> Iterator[str]:

@@ -6,6 +6,7 @@ requests that compare arms are in `compare_handlers`; all are documented at thei
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,7 +16,9 @@ from engine.checkpoints.context import check_length, find_context_length, has_po
 from engine.checkpoints.gguf_file import read_model_config
 from engine.compare.arms import Arm
 from engine.data import dataset_list
+from engine.jobs.directory import JobDirectory
 from engine.recipes.settings import Data, Training
+from engine.synthesis import row_files
 from engine.worker.companion import request_fields
 from engine.worker.companion.compare_handlers import CompareHandlers
 from engine.worker.companion.model_pool import ModelPool
@@ -28,6 +31,7 @@ from engine.worker.data.chat_template import choose_template, prompt_ids, prompt
 from engine.worker.data.preview import encode_rows, read_data, read_replay, show_row
 from engine.worker.inference.endpoint import Endpoint
 from engine.worker.model import count_parameters, loading
+from engine.worker.synthesis.parquet_rows import encode_parquet
 from engine.worker.tokenizers.detokenize import pieces_of
 
 Handler = Callable[[Request, Cancelled], Iterator[Event | None]]
@@ -58,6 +62,7 @@ class Handlers:
             "preview": self.preview,
             "inspect": self.inspect,
             "count": self.count,
+            "write_rows": self.write_rows,
             "shift": compare.shift,
             "pieces": compare.pieces,
             "strengths": compare.strengths,
@@ -190,6 +195,20 @@ class Handlers:
         """
         weights = self._pool.locate(Arm("count", request_fields.parse_text(request, "checkpoint")))
         yield {"event": "done"} | count_parameters.answer(weights.base, request.get("method"))
+
+    def write_rows(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
+        """{"job", "out", "accept_all", "force"}: the accepted rows of a job that makes data, with
+        their provenance and card, also as Parquet. `job` is its directory; `done` has `written`.
+        """
+        written = row_files.write_rows(
+            JobDirectory(Path(request_fields.parse_text(request, "job"))),
+            Path(request_fields.parse_text(request, "out")),
+            accept_all=request.get("accept_all") is True,
+            force=request.get("force") is True,
+            runs=self._pool.runs(),
+            encode_parquet=encode_parquet,
+        )
+        yield {"event": "done", "written": written.to_table()}
 
     def _data(self, request: Request) -> _DataRequest:
         """Raises EngineError, also where the model cannot read rows of `max_length`."""
