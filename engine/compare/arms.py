@@ -23,7 +23,13 @@ from engine.compare.key_names import hide_secrets, is_variable
 from engine.errors import EngineError
 from engine.jobs.summary import short_ref
 from engine.recipes import validation
-from engine.recipes.recipe import GenerateRecipe, JudgeRecipe, Recipe, SweepRecipe
+from engine.recipes.recipe import (
+    GenerateRecipe,
+    JudgeRecipe,
+    Recipe,
+    SweepRecipe,
+    SynthesizeRecipe,
+)
 from engine.recipes.settings import Decode
 
 PromptForm = Literal["raw", "chat", "instruct", "chatml"]
@@ -136,6 +142,9 @@ def answering_arms(recipe: Recipe) -> list[str]:
     """The arms that a job asks and that may be endpoints; none of a job that asks no such arm."""
     if isinstance(recipe, JudgeRecipe):
         return [recipe.judge]
+    if isinstance(recipe, SynthesizeRecipe):
+        texts = (recipe.asking.generator, recipe.pairs.rejected_generator, recipe.gates.judge)
+        return list(dict.fromkeys(filter(None, texts)))
     return recipe.arms if isinstance(recipe, GenerateRecipe) else []
 
 
@@ -144,7 +153,7 @@ def needs_device(recipe: Recipe) -> bool:
     nor does a sweep, whose runs are jobs of their own."""
     if isinstance(recipe, SweepRecipe):
         return False
-    if not isinstance(recipe, GenerateRecipe | JudgeRecipe):
+    if not isinstance(recipe, GenerateRecipe | JudgeRecipe | SynthesizeRecipe):
         return True
     try:
         return any(not parse_arm(text).is_endpoint for text in answering_arms(recipe))

@@ -11,17 +11,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from engine.compare.allowed_list import AllowedList
 from engine.compare.arms import Arm
 from engine.compare.key_names import VARIABLE, is_reserved
 from engine.errors import EngineError
-from engine.recipes.validation import setting
-from engine.state_files import StateFile, decode_record, encode_record, state_folder
 from engine.text import one_line
 
 FLAG = "--allow-key"
-SCHEMA = 1
-_MOST = 300
-"""Uses that are remembered; of more the oldest are asked about again."""
+_ALLOWED = AllowedList("endpoint-keys.json", "list of allowed keys")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
@@ -102,26 +99,13 @@ def address_of(url: str) -> str:
 def find_unknown(arms: Iterable[Arm]) -> list[KeyUse]:
     """The keys that these arms send and that this user has not agreed to."""
     uses = uses_of(arms)
-    known = set(_load()) if uses else set()
+    known = set(_ALLOWED.read()) if uses else set()
     return [use for use in uses if str(use) not in known]
 
 
 def allow(uses: Iterable[KeyUse]) -> None:
     """Remember that this user agreed. Raises EngineError where it cannot be written."""
-    added = [str(use) for use in uses]
-    known = _load()
-    if set(added) <= set(known):
-        return
-    merged = list(dict.fromkeys([*(one for one in known if one not in added), *added]))[-_MOST:]
-    file = _file()
-    try:
-        file.save(_AllowedKeys(merged))
-    except OSError as error:
-        raise EngineError(
-            "The allowed keys cannot be saved.",
-            f"{error.filename or file.path}: {error.strerror}",
-            "Set FINETOP_STATE to a writable folder.",
-        ) from error
+    _ALLOWED.add(str(use) for use in uses)
 
 
 def check(arms: Iterable[Arm], run: str = "") -> None:
@@ -154,28 +138,6 @@ def refuse(unknown: Sequence[KeyUse], run: str = "") -> KeyNotAllowed:
             else "To allow it, edit the arm and type the variable's name there."
         ),
         uses,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _AllowedKeys:
-    uses: list[str] = setting([])
-    """As `KeyUse` writes itself, the oldest first."""
-
-
-def _load() -> list[str]:
-    allowed, _ = _file().load()  # what cannot be read allows nothing, and is set aside
-    return allowed.uses if allowed else []
-
-
-def _file() -> StateFile[_AllowedKeys]:
-    return StateFile(
-        state_folder() / "endpoint-keys.json",
-        "list of allowed keys",
-        lambda content: decode_record(content, _AllowedKeys, SCHEMA, "allowed"),
-        lambda allowed: encode_record(allowed, SCHEMA, "allowed"),
-        set_aside=True,
-        durable=True,
     )
 
 

@@ -90,19 +90,29 @@ def resolve(
     the `objective` of training what is looked for. Raises EngineError where there is none, or where
     it cannot be learned from.
     """
-    data = data or Data()
+    path = find_path(ref, runs)
+    dataset = _describe(path, data or Data(), objective)
     if ref.startswith(RUN):
-        job = find_answers(ref, runs)
-        dataset = _describe(job / "samples.jsonl", data, objective)
+        job = path.parent
         return replace(dataset, ref=RUN + job.name, name=job.name, eval_path=None)
+    if ref.startswith(_BUNDLED):
+        name = ref.removeprefix(_BUNDLED)
+        return replace(dataset, ref=ref, name=name, description=_DESCRIPTIONS[name])
+    return dataset
+
+
+def find_path(ref: str, runs: Sequence[Path] = ()) -> Path:
+    """The file, or the folder that `datasets` made, with the rows that a ref means, whatever these
+    hold. Raises EngineError where there is none."""
+    if ref.startswith(RUN):
+        return find_answers(ref, runs) / "samples.jsonl"
     if ref.startswith(_BUNDLED):
         name = ref.removeprefix(_BUNDLED)
         if name not in _DESCRIPTIONS:
             known = ", ".join(_BUNDLED + one for one in _DESCRIPTIONS)
             raise EngineError(f"unknown bundled dataset {name}", hint=f"Bundled: {known}.")
-        dataset = _describe(DATA / name / "train.jsonl", data, objective)
-        return replace(dataset, ref=ref, name=name, description=_DESCRIPTIONS[name])
-    return _describe(_locate(ref), data, objective)
+        return DATA / name / "train.jsonl"
+    return _locate(ref)
 
 
 def resolve_eval(ref: str, data: Data | None = None, objective: str = "sft") -> DataSet:

@@ -16,6 +16,7 @@ from engine.recipes.recipe import (
     JudgeRecipe,
     Recipe,
     SweepRecipe,
+    SynthesizeRecipe,
     TrainRecipe,
     to_table,
 )
@@ -35,6 +36,18 @@ FREE = frozenset({
 """Settings that take effect when training is resumed."""
 _FREE_OF_SWEEPS = frozenset({"device", "suites", "limit"})
 """Those of a sweep: its runs are known by the names of their points."""
+_FREE_OF_SYNTHESIS = frozenset({
+    "name", "device", "asking.tries", "asking.in_flight", "asking.terms", "source.license",
+    "gates.pause_after", "budget.rows", "budget.tokens", "budget.minutes", "budget.price",
+    "budget.input_price", "budget.output_price", "out", "accept_all",
+})  # fmt: skip
+"""Those of a job that makes data: all its rows are asked for, and held back, in one way."""
+
+_NAMES = {
+    "sweep": ("sweep", "Start a new sweep with these settings."),
+    "synthesize": ("job that makes data", "Start a new one with these settings."),
+}
+"""What a job of a kind is called, and what to do instead of changing it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +97,13 @@ def _remaining_weights(job: JobDirectory) -> str:
 
 def check(job: JobDirectory, changed: Recipe) -> None:
     """Raise EngineError where `changed` cannot resume from the job's checkpoints."""
-    is_sweep = isinstance(changed, SweepRecipe)
-    if not is_sweep and not any(job.checkpoints.glob("checkpoint-*")):
+    free = FREE
+    if isinstance(changed, SweepRecipe):
+        free = _FREE_OF_SWEEPS
+    elif isinstance(changed, SynthesizeRecipe) and job.sources.exists():
+        free = _FREE_OF_SYNTHESIS
+    elif not any(job.checkpoints.glob("checkpoint-*")):
         return  # it starts again from the beginning
-    free = _FREE_OF_SWEEPS if is_sweep else FREE
     before, after = (_settings(one) for one in (job.recipe(), changed))
     fixed = sorted(
         key
@@ -95,11 +111,18 @@ def check(job: JobDirectory, changed: Recipe) -> None:
         if key not in free and before.get(key) != after.get(key)
     )
     if fixed:
-        again = f"Start a new run; it can start from this one: model.checkpoint=run:{job.path.name}"
+        kind, again = _NAMES.get(
+            changed.kind,
+            (
+                "run",
+                "Start a new run; it can start from this one: "
+                f"model.checkpoint=run:{job.path.name}",
+            ),
+        )
         raise EngineError(
-            f"These settings cannot change when a {'sweep' if is_sweep else 'run'} is resumed.",
+            f"These settings cannot change when a {kind} is resumed.",
             "\n".join(f"{key}: {before.get(key)!r}, not {after.get(key)!r}" for key in fixed),
-            "Start a new sweep with these settings." if is_sweep else again,
+            again,
         )
 
 

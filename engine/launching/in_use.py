@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from engine.compare import arm_sets
-from engine.compare.arms import Arm, parse_arm
+from engine.compare.arms import Arm, answering_arms, parse_arm
 from engine.errors import EngineError
 from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import Store
@@ -19,6 +19,7 @@ from engine.recipes.recipe import (
     GenerateRecipe,
     JudgeRecipe,
     SweepRecipe,
+    SynthesizeRecipe,
     TrainRecipe,
 )
 from engine.sweeps.points_file import read_points
@@ -82,6 +83,9 @@ def _refs(job: JobDirectory, store: Store) -> Iterator[str]:
     if isinstance(recipe, JudgeRecipe):
         yield recipe.job
         arms = [recipe.judge]
+    elif isinstance(recipe, SynthesizeRecipe):
+        yield from (recipe.source.data, recipe.source.held_out, recipe.pairs.job)
+        arms = answering_arms(recipe)
     elif isinstance(recipe, ExportRecipe):
         arms = [recipe.source]
         yield recipe.report

@@ -6,6 +6,7 @@ from engine.jobs import devices, inputs, launch, lock, queue, resume_rules, stat
 from engine.jobs.directory import JobDirectory, JobRecord
 from engine.jobs.status import State
 from engine.jobs.store import open_store
+from engine.launching import synthesis
 from engine.launching.locate import locate
 from engine.launching.training import check_beginning
 from engine.recipes.recipe import (
@@ -15,6 +16,7 @@ from engine.recipes.recipe import (
     JudgeRecipe,
     Recipe,
     SweepRecipe,
+    SynthesizeRecipe,
     TrainRecipe,
 )
 
@@ -63,7 +65,9 @@ def check_resumable(
             "If that host no longer exists, resume it with --adopt.",
         )
     resume_rules.check_not_pruned(job)
-    if state is State.DONE:
+    if state is State.DONE and isinstance(job.recipe(), SynthesizeRecipe):
+        synthesis.check_more(job)
+    elif state is State.DONE:
         resume_rules.check_extension(job, recipe)
     if recipe is not None:
         resume_rules.check(job, recipe)
@@ -95,6 +99,8 @@ def _check(recipe: Recipe, job: JobDirectory) -> None:
         from engine.launching import export
 
         export.check_export(recipe, root, job.path.name)
+    elif isinstance(recipe, SynthesizeRecipe):
+        synthesis.check_synthesis(recipe, job)
     elif isinstance(recipe, TrainRecipe):
         from engine.launching import preflight
 

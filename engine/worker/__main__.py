@@ -27,6 +27,7 @@ JOBS = {
     "sweep": "engine.worker.sweep",
     "judge": "engine.worker.judge",
     "export": "engine.worker.export",
+    "synthesize": "engine.worker.synthesize",
 }
 
 
@@ -62,8 +63,8 @@ def run(attempt: Attempt, kind: str) -> int:
             attempt.log("loading libraries")
         module = importlib.import_module(JOBS[kind])
         message = module.run(attempt) or ""
-    except Stopped:
-        return _finish(attempt, "stopped", State.STOPPED)
+    except Stopped as stopped:
+        return _finish(attempt, "stopped", State.STOPPED, message=str(stopped))
     except EngineError as error:
         return _finish(attempt, "", State.FAILED, explain(error, attempt))
     except BaseException as error:

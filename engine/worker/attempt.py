@@ -41,7 +41,8 @@ KEEP_SECONDS = 3600.0
 
 
 class Stopped(Exception):
-    """A stop was asked for; what there was to save is saved."""
+    """A stop was asked for, or the job stops by itself and says why; what there was to save is
+    saved."""
 
 
 class Attempt:
@@ -223,6 +224,11 @@ class Attempt:
         self.update(
             activity=name, activity_done=done, activity_total=total, activity_seconds=seconds
         )
+
+    @property
+    def running_seconds(self) -> float:
+        """Of all attempts until now, without the time in the queue."""
+        return dataclasses.replace(self._status, heartbeat=time.time()).running_seconds
 
     @property
     def costs(self) -> tuple[float, float]:

@@ -19,14 +19,15 @@ from engine.json_output import format_json
 from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from tui import glyphs
+from tui.commands import data_make
 from tui.commands.data_report import ReportStyle
 
 MOST_ROWS = 1000
 
 
 def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentParser]:  # type: ignore[type-arg]
-    parser = commands.add_parser("data", help="inspect datasets")
-    deeds = parser.add_subparsers(dest="deed", metavar="inspect", required=True)
+    parser = commands.add_parser("data", help="inspect data sets, make rows out of raw texts")
+    deeds = parser.add_subparsers(dest="deed", metavar="inspect|make", required=True)
     inspect = deeds.add_parser("inspect", help="rows as they are trained, lengths, truncation")
     inspect.add_argument("data", help="bundled:NAME, a file or folder of rows, or a recipe (.toml)")
     inspect.add_argument(
@@ -50,7 +51,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )  # fmt: skip
     inspect.add_argument("--json", action="store_true", help="print JSON")
     inspect.set_defaults(handler=_inspect)
-    return [parser, inspect]
+    return [parser, inspect, data_make.add_parser(deeds)]
 
 
 def _inspect(options: argparse.Namespace) -> int:

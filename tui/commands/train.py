@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from engine.compare.arms import answering_arms, parse_arms
+from engine.compare.arms import answering_arms, parse_arm
 from engine.errors import JobFailed
 from engine.jobs import logout, resume_rules, status
 from engine.jobs.directory import JobDirectory
@@ -76,8 +76,8 @@ def _ask_for_keys(before: Recipe, changed: Recipe | None, flags: Sequence[str], 
     if not known:
         return
     asked = known if changed is None else answering_arms(changed)
-    allow_typed(parse_arms([arm for arm in asked if arm not in known]))
-    ask_before_sending(parse_arms(asked), flags, run)
+    allow_typed([parse_arm(arm) for arm in asked if arm not in known])
+    ask_before_sending([parse_arm(arm) for arm in asked], flags, run)
 
 
 def _say_where(job: JobDirectory) -> None:

@@ -2,7 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from engine.recipes.recipe import ExportRecipe, GenerateRecipe, JudgeRecipe, SweepRecipe
+from engine.recipes.recipe import (
+    ExportRecipe,
+    GenerateRecipe,
+    JudgeRecipe,
+    SweepRecipe,
+    SynthesizeRecipe,
+)
 from tui.background import run_in_background
 from tui.charts.run_curves import RunCurves
 from tui.feeds.overlay_reader import OverlayReader
@@ -10,7 +16,7 @@ from tui.formatting import name_of
 from tui.screens.page import Page
 from tui.snapshots import Curves, RunRow
 
-_WITHOUT_CURVES = GenerateRecipe | JudgeRecipe | SweepRecipe | ExportRecipe
+_WITHOUT_CURVES = GenerateRecipe | JudgeRecipe | SweepRecipe | ExportRecipe | SynthesizeRecipe
 
 
 class Overlay:

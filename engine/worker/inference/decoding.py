@@ -6,7 +6,7 @@ checkpoint's own habits (repetition penalties and the like): what is asked for i
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -53,10 +53,11 @@ class BatchDecoder:
         loaded_arm: LoadedArm,
         prompts: Sequence[list[int]],
         decode: Decode,
-        *,
+        seeds: Sequence[int] = (),
         masks: Sequence[AnswerMask | None] = (),
     ) -> None:
-        """`masks`: what holds each answer to a grammar, None what leaves it free; none: all are."""
+        """`seeds`: one for each prompt; none: that of `decode` for all of them. `masks`: what holds
+        each answer to a grammar, None what leaves it free; none: all are."""
         self.loaded_arm = loaded_arm
         self.decode = decode
         self._masks = list(masks) or [None] * len(prompts)
@@ -68,7 +69,8 @@ class BatchDecoder:
         self._ends = loaded_arm.ends
         self._rows = list(range(len(prompts)))
         """Which answer each row of the cache is."""
-        self._generators = [torch.Generator().manual_seed(decode.seed) for _ in prompts]
+        self._seeds = list(seeds) or [decode.seed] * len(prompts)
+        self._generators = [torch.Generator().manual_seed(seed) for seed in self._seeds]
         self._cache: Any = None
         self._inputs, self._mask = _pad_left(prompts, loaded_arm.model.device)
 
@@ -127,14 +129,14 @@ class BatchDecoder:
             prompt_id=prompt_id,
             messages=tuple(messages),
             arm=arm,
-            seed=self.decode.seed,
+            seed=self._seeds[index],
             template_hash=template.hash if template else "",
             prompt_ids=tuple(answer.prompt_ids),
             output_ids=tuple(answer.output_ids),
             text=text,
             finish=answer.finish,
             logprobs=tuple(answer.logprobs),
-            decode=self.decode,
+            decode=replace(self.decode, seed=self._seeds[index]),
             timings=Timings(round(answer.first_token, 4), round(answer.total, 4)),
             dtype=self.loaded_arm.model.dtype,
             batch=len(self.answers),

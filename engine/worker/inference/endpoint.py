@@ -17,7 +17,7 @@ import queue
 import socket
 import threading
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -34,11 +34,13 @@ from engine.worker.inference.endpoint_replies import (
     MOST_TOLD,
     End,
     EndpointGone,
+    EndpointUnreachable,
+    TokenUsage,
     read_answer,
     refusal,
     trouble,
 )
-from engine.worker.inference.endpoint_retry import find_delay
+from engine.worker.inference.endpoint_retry import BUSY, ServerPause, find_delay
 
 CONNECT_SECONDS = 10.0
 SILENT_SECONDS = 120.0
@@ -46,24 +48,39 @@ SILENT_SECONDS = 120.0
 TOTAL_SECONDS = 1800.0
 
 
+_Came = ReplyPiece | TokenUsage | End | EngineError
+
+
 class Endpoint:
     """One answer of an endpoint, read by a thread of its own; `more` never waits."""
 
     def __init__(
-        self, arm: Arm, messages: Sequence[Message], decode: Decode, tools: Tools = ()
+        self,
+        arm: Arm,
+        messages: Sequence[Message],
+        decode: Decode,
+        tools: Tools = (),
+        extra: Mapping[str, Any] | None = None,
+        pause: ServerPause | None = None,
     ) -> None:
-        """Raises EngineError where the key is not there or not allowed, the prompt is empty, or it
-        is raw and so has no place for tools."""
+        """`extra` are further keys of the request; `pause` is shared by all requests to the server.
+
+        Raises EngineError where the key is not there or not allowed, the prompt is empty, or it
+        is raw and so has no place for tools.
+        """
         self.arm = arm
         self.decode = decode
         self.finish: Finish | None = None
         """None: it is not done."""
+        self.usage: TokenUsage | None = None
+        """What the answer took; None where the server has not said."""
         self._answer = EndpointAnswer(find_secret(arm))
         self._messages = tuple(messages)
         self._tools = tools
-        self._body = _body(arm, self._messages, decode, tools)
+        self._body = _body(arm, self._messages, decode, tools, extra or {})
+        self._pause = pause or ServerPause()
         self._headers = _headers(arm)
-        self._came: queue.SimpleQueue[ReplyPiece | End | EngineError] = queue.SimpleQueue()
+        self._came: queue.SimpleQueue[_Came] = queue.SimpleQueue()
         self._socket: socket.socket | None = None
         self._cancel = threading.Event()
         self._began = self._last_try = time.monotonic()
@@ -85,6 +102,8 @@ class Endpoint:
                 self._total = time.monotonic() - self._last_try  # no more follows one that answers
                 if isinstance(one, End):
                     self.finish = one.finish
+                elif isinstance(one, TokenUsage):
+                    self.usage = one
                 else:
                     self._first = self._first or self._total
                     texts.append(self._answer.add(one))
@@ -130,21 +149,22 @@ class Endpoint:
             self._came.put(error)
         except TimeoutError:
             failure = "no data received"
-            self._came.put(trouble(self.arm, "timed out", failure, kind=EndpointGone))
+            self._came.put(trouble(self.arm, "timed out", failure, kind=EndpointUnreachable))
         except (OSError, http.client.HTTPException, ValueError) as error:
             if not self._cancel.is_set():
                 reason = one_line(str(error)[:MOST_TOLD]) or type(error).__name__
-                gone = trouble(self.arm, "cannot be reached", reason, kind=EndpointGone)
+                gone = trouble(self.arm, "cannot be reached", reason, kind=EndpointUnreachable)
                 self._came.put(gone)
 
-    def _pieces(self) -> Iterator[ReplyPiece | End]:
+    def _pieces(self) -> Iterator[ReplyPiece | TokenUsage | End]:
         """What comes of asking; a server that is busy is asked again. Raises EngineError."""
         for tries in itertools.count(1):
+            self._pause.wait(self._cancel)
             delay = yield from self._ask(tries)
             if delay is None or self._cancel.wait(delay):
                 return
 
-    def _ask(self, tries: int) -> Generator[ReplyPiece | End, None, float | None]:
+    def _ask(self, tries: int) -> Generator[ReplyPiece | TokenUsage | End, None, float | None]:
         """Ask once; returns the seconds until the next try, None after an answer."""
         self._last_try = time.monotonic()
         parts = urlsplit(self.arm.checkpoint)
@@ -164,6 +184,8 @@ class Endpoint:
             connection.request("POST", path, body=self._body, headers=self._headers)
             with connection.getresponse() as response:
                 delay = find_delay(response.status, dict(response.headers.items()), tries)
+                if delay is not None and response.status in BUSY:
+                    self._pause.extend(delay)
                 if delay is None and response.status != 200:
                     raise refusal(self.arm, response, tries)
                 if delay is None:
@@ -173,7 +195,9 @@ class Endpoint:
             connection.close()
 
 
-def _body(arm: Arm, messages: Sequence[Message], decode: Decode, tools: Tools) -> bytes:
+def _body(
+    arm: Arm, messages: Sequence[Message], decode: Decode, tools: Tools, extra: Mapping[str, Any]
+) -> bytes:
     turns = apply_prompt_options(messages, arm.system, arm.prefix)
     body: dict[str, Any] = {
         "model": arm.model,
@@ -197,7 +221,7 @@ def _body(arm: Arm, messages: Sequence[Message], decode: Decode, tools: Tools) -
         body["tools"] = list(tools)
     if not any(turn.content for turn in turns):
         raise EngineError("The prompt is empty.", hint="Enter a prompt.")
-    return json.dumps(body, allow_nan=False).encode()
+    return json.dumps(body | dict(extra), allow_nan=False).encode()
 
 
 def _headers(arm: Arm) -> dict[str, str]:

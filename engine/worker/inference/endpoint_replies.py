@@ -6,6 +6,7 @@ Bounded in bytes; whatever is no answer is told in words, with little of the ser
 import http.client
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from engine.compare.arms import Arm
@@ -25,6 +26,26 @@ class EndpointGone(EngineError):
     """Not this question alone: the endpoint cannot be asked anything, as its arm names it."""
 
 
+class EndpointUnreachable(EndpointGone):
+    """Nobody answers, or not in time: another try may find it there again."""
+
+
+class RequestRejected(EngineError):
+    """The endpoint answers others, and refuses this request as it is."""
+
+    status: int = 400
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens of a question and of its answer."""
+
+    read: int
+    written: int
+    is_estimated: bool = False
+    """Whether they were reckoned here, as the server says no count."""
+
+
 class End:
     """The end of an answer."""
 
@@ -32,8 +53,13 @@ class End:
         self.finish = finish
 
 
-def read_answer(arm: Arm, response: http.client.HTTPResponse) -> Iterator[ReplyPiece | End]:
-    """The pieces of an answer, then its end. Raises EngineError for what is none."""
+def read_answer(
+    arm: Arm, response: http.client.HTTPResponse
+) -> Iterator[ReplyPiece | TokenUsage | End]:
+    """The pieces of an answer, the tokens that it took where the server counts them, then its end.
+
+    Raises EngineError for what is none.
+    """
     if "event-stream" not in response.headers.get("Content-Type", ""):
         yield from _whole(arm, _load(arm, response.read(MOST_BYTES)))
         return
@@ -42,7 +68,10 @@ def read_answer(arm: Arm, response: http.client.HTTPResponse) -> Iterator[ReplyP
         if data.strip() == b"[DONE]":
             yield End(finish or "stop")
             return
-        choice = _choice(arm, _load(arm, data))
+        reply = _load(arm, data)
+        if (usage := _usage(reply)) is not None:
+            yield usage
+        choice = _choice(arm, reply)
         if choice is None:  # a count of tokens, or a sign of life
             continue
         piece, ended = _piece(choice), _finish(choice)
@@ -54,8 +83,10 @@ def read_answer(arm: Arm, response: http.client.HTTPResponse) -> Iterator[ReplyP
     yield End(finish)
 
 
-def _whole(arm: Arm, reply: Mapping[str, Any]) -> Iterator[ReplyPiece | End]:
+def _whole(arm: Arm, reply: Mapping[str, Any]) -> Iterator[ReplyPiece | TokenUsage | End]:
     """An answer that came at once: some servers do not stream."""
+    if (usage := _usage(reply)) is not None:
+        yield usage
     choice = _choice(arm, reply)
     if choice is None:
         raise trouble(arm, "sent no answer", "the reply has no choices")
@@ -109,6 +140,17 @@ def _piece(choice: Mapping[str, Any]) -> ReplyPiece:
     )
 
 
+def _usage(reply: Mapping[str, Any]) -> TokenUsage | None:
+    """The server's own count of all tokens so far; None where it says none."""
+    usage = reply.get("usage")
+    if not isinstance(usage, dict):
+        return None
+    read, written = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if not isinstance(read, int) or not isinstance(written, int) or min(read, written) < 0:
+        return None
+    return TokenUsage(read, written)
+
+
 def _finish(choice: Mapping[str, Any]) -> Finish | None:
     """How an answer ended, if it did."""
     ended = choice.get("finish_reason")
@@ -138,7 +180,10 @@ def refusal(arm: Arm, response: http.client.HTTPResponse, tries: int) -> EngineE
         return trouble(arm, "is busy", detail, "Ask again later.")
     if 500 <= response.status < 600:
         return trouble(arm, "failed", detail, "The server's own log may say why.")
-    return trouble(arm, "rejected the request", detail)
+    error = trouble(arm, "rejected the request", detail, kind=RequestRejected)
+    if isinstance(error, RequestRejected):
+        error.status = response.status
+    return error
 
 
 def _shown(arm: Arm, data: bytes) -> str:

@@ -1,8 +1,12 @@
-"""When a busy server is asked again: after the time that it names, else after ever longer ones."""
+"""When a busy server is asked again: after the time that it names, else after ever longer ones.
+
+Requests in flight to one server share what one of them learned: none is sent before that time.
+"""
 
 import datetime
 import email.utils
 import re
+import threading
 import time
 from collections.abc import Mapping
 
@@ -11,8 +15,33 @@ FIRST_SECONDS = 1.0
 """Doubled at each further try."""
 LONGEST_SECONDS = 120.0
 """A server that names a longer time is not waited for."""
+BUSY = (429, 503)
+"""Statuses that are about all requests to a server, and not about one of them."""
 _FINAL = (501, 505)
 """Server errors that mean the request, and stay."""
+
+
+class ServerPause:
+    """Until when a server is to be left alone; one for all requests to it, on any thread."""
+
+    def __init__(self) -> None:
+        self._until = 0.0
+        self._guard = threading.Lock()
+
+    def extend(self, seconds: float) -> None:
+        """Send nothing for so long from now on; a pause is never made shorter."""
+        with self._guard:
+            self._until = max(self._until, time.monotonic() + seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds until it may be asked again."""
+        return max(0.0, self._until - time.monotonic())
+
+    def wait(self, cancel: threading.Event) -> None:
+        """Wait until it may be asked again, or until `cancel` is set."""
+        while (left := self.left) and not cancel.wait(left):
+            pass
 
 
 def find_delay(status: int, headers: Mapping[str, str], tries: int) -> float | None:

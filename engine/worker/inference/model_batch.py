@@ -16,7 +16,7 @@ from engine.compare.samples import Sample
 from engine.errors import EngineError
 from engine.recipes.settings import Decode
 from engine.worker.inference.decoding import BatchDecoder
-from engine.worker.inference.models import LoadedArm
+from engine.worker.inference.models import LoadedArm, SharedModel
 from engine.worker.inference.weight_files import free_on
 
 ROWS = 32
@@ -98,11 +98,17 @@ class ModelBatch:
             except EngineError as error:
                 self.refused[prompt.id] = error
         coded.sort(key=lambda pair: -len(pair[1]))
-        free, batches = free_on(loaded_arm.model.device) // _SHARE, []
+        free, batches = free_on(loaded_arm.model.device), []
         while coded:
             longest = len(coded[0][1]) + self._decode.max_new_tokens
-            fitting = free // loaded_arm.model.answer_size(min(longest, loaded_arm.model.context))
-            count = max(1, min(rows, fitting))
+            count = count_fitting(loaded_arm.model, longest, rows, free)
             batches.append(coded[:count])
             coded = coded[count:]
         return batches[::-1]
+
+
+def count_fitting(model: SharedModel, longest: int, rows: int, free: int) -> int:
+    """How many answers of up to `longest` tokens, prompts included, stand side by side: 1 at least,
+    `rows` at most, and no more than a share of the `free` bytes holds."""
+    size = model.answer_size(min(longest, model.context))
+    return max(1, min(rows, free // _SHARE // size))

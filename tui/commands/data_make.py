@@ -1,0 +1,210 @@
+"""`finetop data make`: rows to train on, made of raw texts as a recipe says.
+
+The job goes on by itself; this module starts or resumes it, follows it and prints what came of it.
+"""
+
+import argparse
+import shutil
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.compare.arms import Arm, answering_arms, parse_arm
+from engine.errors import EngineError, JobFailed
+from engine.jobs import launch, status
+from engine.jobs.directory import JobDirectory, read_json
+from engine.jobs.status import State
+from engine.jobs.store import open_store
+from engine.json_output import format_json
+from engine.recipes import recipe
+from engine.recipes.recipe import Recipe, SynthesizeRecipe
+from engine.synthesis.outcomes import Outcome, read_outcomes
+from engine.text import one_line
+from tui.commands.endpoint_hosts import add_yes, ask_before_texts_leave
+from tui.commands.endpoint_keys import add_allow_key, allow_typed, ask_before_sending
+from tui.commands.follow import follow
+from tui.commands.recipe_options import add_changes
+
+_STOP_SECONDS = 5
+"""That a job is given to stop before it is ended."""
+_MOST_REASONS = 8
+_EXAMPLES = 2
+"""Rows shown of those that passed."""
+_LONGEST = 400
+
+
+def add_parser(deeds: argparse._SubParsersAction) -> argparse.ArgumentParser:  # type: ignore[type-arg]
+    """`make`, among what `finetop data` does."""
+    parser: argparse.ArgumentParser = deeds.add_parser(
+        "make",
+        help="rows to train on, made of raw texts by a model",
+        usage="finetop data make RECIPE.toml [options]\n"
+        "       finetop data make --resume JOB [options]",
+        epilog="The job keeps what it has when it is stopped, paused or killed; --resume continues it. "
+        "Exit code 1: it was stopped or has failed, or no row passed.",
+    )
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE.toml")
+    parser.add_argument("--resume", metavar="JOB", help="continue a job: its id, name or path")
+    parser.add_argument(
+        "--out", metavar="FILE", help="file of the accepted rows, .jsonl or .parquet"
+    )
+    parser.add_argument(
+        "--accept-all", action="store_true",
+        help="write the rows that passed the gates without a review, which their card says",
+    )  # fmt: skip
+    parser.add_argument("--name", help="name of the job")
+    parser.add_argument("--detach", action="store_true", help="print the job's id and return")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    add_yes(parser)
+    add_allow_key(parser)
+    add_changes(parser, "asking.generator=bundled:demo-base")
+    parser.set_defaults(handler=_make)
+    return parser
+
+
+def _make(options: argparse.Namespace) -> int:
+    if bool(options.recipe) == bool(options.resume):
+        raise EngineError(
+            "Name a recipe, or a job to continue.",
+            "",
+            "Use finetop data make RECIPE.toml, or finetop data make --resume JOB.",
+        )
+    if options.detach and options.json:
+        raise EngineError("--detach and --json cannot be combined.", "", "Remove --json.")
+    job = _resume(options) if options.resume else _start(options)
+    if options.detach:
+        print(job.path.name)
+        return 0
+    print(one_line(f"{job.path.name}: {job.path}"), file=sys.stderr)
+    return _follow(job, as_json=options.json)
+
+
+def _start(options: argparse.Namespace) -> JobDirectory:
+    from engine.launching import synthesis
+
+    path = Path(options.recipe)
+    before, wanted = recipe.read(path), recipe.read(path, _changes(options))
+    for one in (before, wanted):
+        if not isinstance(one, SynthesizeRecipe):
+            raise EngineError(
+                f"This is a recipe of kind {one.kind}, not synthesize.",
+                one_line(str(path)),
+                'Begin it with kind = "synthesize".',
+            )
+    assert isinstance(wanted, SynthesizeRecipe)
+    _agree(before, wanted, options, "")
+    store = open_store(options.runs, remember=True)
+    return synthesis.launch_synthesis(wanted, store.root, where=path.name)
+
+
+def _resume(options: argparse.Namespace) -> JobDirectory:
+    from engine.launching import resume
+
+    job = open_store(options.runs, remember=True).find(options.resume)
+    before = job.recipe()
+    if not isinstance(before, SynthesizeRecipe):
+        raise EngineError(
+            "This job makes no data.", str(job.path), f"Use finetop resume {job.path.name}."
+        )
+    changes = _changes(options)
+    changed = recipe.changed(before, changes) if changes else None
+    resume.check_resumable(job, changed)
+    _agree(before, changed or before, options, job.path.name)
+    resume.resume_job(job, changed)
+    return job
+
+
+def _changes(options: argparse.Namespace) -> list[str]:
+    """The options as changes of the recipe."""
+    changes: list[str] = list(options.changes)
+    changes += [f"out={options.out}"] if options.out else []
+    changes += [f"name={options.name}"] if options.name else []
+    return changes + (["accept_all=true"] if options.accept_all else [])
+
+
+def _agree(before: Recipe, wanted: Recipe, options: argparse.Namespace, run: str) -> None:
+    """Ask about keys and hosts that a recipe names; arms that are typed bring their keys along."""
+    known = answering_arms(before)
+    arms = [parse_arm(text) for text in answering_arms(wanted)]
+    typed: Sequence[Arm] = [
+        arm for arm, text in zip(arms, answering_arms(wanted), strict=True) if text not in known
+    ]
+    allow_typed(typed)
+    ask_before_sending(arms, options.allowed_keys, run)
+    ask_before_texts_leave(arms, agreed=options.yes, run=run)
+
+
+def _follow(job: JobDirectory, *, as_json: bool) -> int:
+    """Follow the job, which Ctrl-C stops, and print what came of it."""
+    try:
+        last = follow(job, "making data", with_message=True)
+    except KeyboardInterrupt:
+        launch.stop(job, grace=_STOP_SECONDS)
+        print(f"Stopped. To continue: finetop data make --resume {job.path.name}", file=sys.stderr)
+        raise
+    except JobFailed as error:
+        again = f"To continue: finetop data make --resume {job.path.name}."
+        raise JobFailed(error.title, error.detail, f"{error.hint} {again}".strip()) from error
+    outcomes = read_outcomes(job.outcomes)
+    if as_json:
+        print(format_json(_to_json(job, last.state, outcomes)))
+    else:
+        _print(job, outcomes)
+    if last.message:
+        print(one_line(last.message), file=sys.stderr)
+    passed = any(outcome.state == "passed" for outcome in outcomes.values())
+    return 0 if last.state is State.DONE and passed else 1
+
+
+def _count_reasons(outcomes: Sequence[Outcome]) -> Counter[tuple[str, str]]:
+    """How many sources have each reason, by state; one with two reasons counts for both."""
+    return Counter(
+        (outcome.state, name)
+        for outcome in outcomes
+        for name in dict.fromkeys(reason.name for reason in outcome.reasons)
+    )
+
+
+def _to_json(job: JobDirectory, state: State, outcomes: dict[str, Outcome]) -> dict[str, Any]:
+    now = status.read(job)
+    results = read_json(job.results) or {}
+    counts = Counter(outcome.state for outcome in outcomes.values())
+    return {
+        "id": job.path.name,
+        "path": str(job.path),
+        "state": str(state),
+        "sources": now.total if now else 0,
+        "states": {name: counts[name] for name in ("passed", "held back", "set aside")},
+        "reasons": [
+            {"state": of, "name": name, "count": count}
+            for (of, name), count in _count_reasons(list(outcomes.values())).most_common()
+        ],
+        "tokens": {
+            "read": sum(outcome.input_tokens for outcome in outcomes.values()),
+            "written": sum(outcome.output_tokens for outcome in outcomes.values()),
+        },
+        "reached": results.get("reached", ""),
+        "message": now.message if now else "",
+    }
+
+
+def _print(job: JobDirectory, outcomes: dict[str, Outcome]) -> None:
+    rows = list(outcomes.values())
+    counts = Counter(outcome.state for outcome in rows)
+    width = shutil.get_terminal_size((80, 24)).columns
+    for name in ("passed", "held back", "set aside"):
+        share = f" ({100 * counts[name] / len(rows):.0f}%)" if rows else ""
+        print(f"{name:<10} {counts[name]:>7,}{share}")
+    reasons = _count_reasons(rows).most_common()
+    for (state, name), count in reasons[:_MOST_REASONS]:
+        print(one_line(f"  {count:>6,} {state}: {name}")[:width])
+    if len(reasons) > _MOST_REASONS:
+        print(f"  {len(reasons) - _MOST_REASONS} more reasons")
+    passed = [outcome for outcome in rows if outcome.state == "passed"]
+    for outcome in passed[:_EXAMPLES]:
+        print(one_line(f"{outcome.source}:"))
+        for field, value in outcome.row.items():
+            print(one_line(f"  {field}: {value}")[: min(width, _LONGEST)])
+    print(one_line(f"rows: {job.outcomes}"))
