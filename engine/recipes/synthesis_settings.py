@@ -92,7 +92,7 @@ class Pairs:
     job: str = setting("")
     """Mode `votes`: `run:ID` of the job that was voted on."""
     rubric: str = setting("")
-    """The rubric whose votes count; empty: the only one that was voted on."""
+    """Which answer a voter rated higher under it counts; empty: which one the voter chose."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,8 @@ class Gates:
     overlap: int = setting(13, ge=0, zero="off")
     """Words of a run that a row may not share with the evaluation side."""
     near_duplicates: float = setting(0.8, ge=0, le=1, zero="off")
-    """Jaccard similarity of character shingles from which two rows are the same."""
+    """Jaccard similarity of character shingles from which two rows are the same, and from which the
+    two answers of a pair are. Where it is off, answers that are equal still make no pair."""
     openings: float = setting(0.2, ge=0, le=1, zero="off")
     """The share of rows that may begin with the same words."""
     judge: str = setting("")

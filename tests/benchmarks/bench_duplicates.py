@@ -13,13 +13,8 @@ from importlib.metadata import version
 from itertools import combinations
 
 from engine.statistics import wilson
-from engine.worker.synthesis.near_duplicates import (
-    SHINGLE,
-    NearTexts,
-    jaccard,
-    normalise,
-    shingles_of,
-)
+from engine.synthesis.gates.likeness import SHINGLE, jaccard, normalise, shingles_of
+from engine.worker.synthesis.near_duplicates import NearTexts
 from tests.benchmarks.results import Outcome, Row, printed
 from tests.worker.synthesis.made_duplicates import KINDS, MORE_KINDS, PairKind, draw_pairs, measure
 

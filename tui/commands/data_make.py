@@ -42,8 +42,8 @@ def add_parser(deeds: argparse._SubParsersAction) -> argparse.ArgumentParser:  #
         help="rows to train on, made of raw texts by a model",
         usage="finetop data make RECIPE.toml [options]\n"
         "       finetop data make --resume JOB [options]",
-        epilog="The job keeps what it has when it is stopped, paused or killed; --resume continues it. "
-        "Exit code 1: it was stopped or has failed, or no row passed.",
+        epilog="The job keeps what it has when it is stopped, paused or killed; --resume "
+        "continues it. Exit code 1: it was stopped or has failed, or no row passed.",
     )
     parser.add_argument("recipe", nargs="?", metavar="RECIPE.toml")
     parser.add_argument("--resume", metavar="JOB", help="continue a job: its id, name or path")

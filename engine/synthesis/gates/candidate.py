@@ -16,8 +16,8 @@ from engine.synthesis.source_rows import SourceRow
 from engine.synthesis.templates import split_template
 
 GateName = Literal[
-    "length", "copy", "language", "refusal", "special token", "cut source", "overlap",
-    "near duplicate", "opening", "judge",
+    "length", "same answer", "copy", "language", "refusal", "special token", "cut source",
+    "overlap", "near duplicate", "opening", "judge",
 ]  # fmt: skip
 """In the order in which a row's reasons are listed."""
 
@@ -93,7 +93,7 @@ def make_candidate(
     texts: dict[str, str] = {}
     for name, value in row.items():
         if _is_text(recipe, name):
-            texts[name] = "\n".join(value) if isinstance(value, list) else str(value)
+            texts[name] = _write(value)
     own = {name: _own_text(_template_of(recipe, name), text) for name, text in texts.items()}
     asked = {name: text for name, text in texts.items() if _is_asked(recipe, name)}
     return RowCandidate(source, dict(row), texts, own, asked, cut)
@@ -136,6 +136,15 @@ def _own_text(template: str, text: str) -> str:
         if part.text.strip():
             text = text.replace(part.text.strip(), "\n", 1)
     return text
+
+
+def _write(value: object) -> str:
+    """A field's value as one text; the prompt of a pair may be a conversation."""
+    if not isinstance(value, list):
+        return str(value)
+    return "\n".join(
+        str(one.get("content", "")) if isinstance(one, dict) else str(one) for one in value
+    )
 
 
 def _is_text(recipe: SynthesizeRecipe, name: str) -> bool:

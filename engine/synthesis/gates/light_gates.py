@@ -13,6 +13,7 @@ from engine.synthesis.gates.text_gates import (
     check_cut_source,
     check_length,
     check_refusal,
+    check_same_answer,
     check_special_tokens,
 )
 
@@ -38,6 +39,7 @@ def light_gates(recipe: SynthesizeRecipe, held_out: Sequence[HeldOutText] = ()) 
     openings = OpeningWatch(limits.openings)
     gates = [
         Gate("length", lambda row: check_length(row, limits.min_chars, limits.max_chars)),
+        Gate("same answer", lambda row: check_same_answer(row, limits.near_duplicates)),
         Gate("copy", lambda row: check_copy(row, limits.copy)),
         Gate("refusal", check_refusal),
         Gate("special token", check_special_tokens),
@@ -63,7 +65,7 @@ def gate_settings(recipe: SynthesizeRecipe, held_out_texts: int) -> tuple[GateSe
     for name in get_args(GateName):
         limit, off = limits[name], ""
         if not limit:
-            off = "not set"
+            off = "no pairs are made" if name == "same answer" else "not set"
         elif name in _OF_ASKED_TEXTS and not asks_text(recipe):
             off = "no text is asked for"
         elif name == "overlap" and not held_out_texts:
@@ -80,6 +82,7 @@ def _limits(recipe: SynthesizeRecipe, held_out_texts: int) -> dict[GateName, str
     near += ", and to the evaluation side" if held_out_texts else ", among the rows made alone"
     return {
         "length": f"{gates.min_chars} to {gates.max_chars} characters",
+        "same answer": _limit_alike(recipe),
         "copy": f"at most {gates.copy:.0%} of the words in one run" if gates.copy else "",
         "language": language,
         "refusal": "none, in English" if gates.refusals else "",
@@ -90,3 +93,10 @@ def _limits(recipe: SynthesizeRecipe, held_out_texts: int) -> dict[GateName, str
         "opening": f"at most {gates.openings:.0%} begin alike" if gates.openings else "",
         "judge": f"{gates.judge}: {gates.judge_question}" if gates.judge else "",
     }
+
+
+def _limit_alike(recipe: SynthesizeRecipe) -> str:
+    if recipe.mode not in ("pairs", "votes"):
+        return ""
+    near = recipe.gates.near_duplicates
+    return f"answers of a pair less than {near:g} alike" if near else "answers of a pair differ"

@@ -16,6 +16,7 @@ from engine.answer_parts import opens_reasoning, split_answer, split_text
 from engine.chat import Message, Tools
 from engine.compare.samples import Finish, Sample, Timings
 from engine.recipes.settings import Decode
+from engine.worker.inference.grammar import AnswerMask
 from engine.worker.inference.models import LoadedArm
 from engine.worker.tokenizers.detokenize import decode_ids
 
@@ -53,10 +54,13 @@ class BatchDecoder:
         prompts: Sequence[list[int]],
         decode: Decode,
         seeds: Sequence[int] = (),
+        masks: Sequence[AnswerMask | None] = (),
     ) -> None:
-        """`seeds`: one for each prompt; none: that of `decode` for all of them."""
+        """`seeds`: one for each prompt; none: that of `decode` for all of them. `masks`: what holds
+        each answer to a grammar, None what leaves it free; none: all are."""
         self.loaded_arm = loaded_arm
         self.decode = decode
+        self._masks = list(masks) or [None] * len(prompts)
         self.answers = [
             DecodedAnswer(ids, min(decode.max_new_tokens, loaded_arm.model.context - len(ids)))
             for ids in prompts
@@ -79,7 +83,7 @@ class BatchDecoder:
         with torch.inference_mode():
             logits = self._forward()
             logs = torch.log_softmax(logits, dim=-1)
-            tokens = self._choose(logits)
+            tokens = self._choose(self._hold(logits))
             picked = logs.gather(-1, tokens.to(logs.device).unsqueeze(-1)).squeeze(-1).tolist()
         now, ended = time.monotonic() - self._began, []
         for index, token, logprob in zip(self._rows, tokens.tolist(), picked, strict=True):
@@ -88,6 +92,8 @@ class BatchDecoder:
                 continue
             answer.output_ids.append(token)
             answer.logprobs.append(logprob)
+            if (mask := self._masks[index]) is not None:
+                mask.take(token)
             answer.first_token = answer.first_token or now
             answer.total = now
             if token in self._ends:
@@ -158,6 +164,20 @@ class BatchDecoder:
         if self._mask is not None:
             self._mask = torch.cat([self._mask, self._mask.new_ones(len(self._rows), 1)], dim=1)
         return torch.as_tensor(out.logits[:, -1].float())
+
+    def _hold(self, logits: Tensor) -> Tensor:
+        """The logits to choose by: those of tokens that an answer's grammar rules out are -inf."""
+        if not any(self._masks):
+            return logits
+        logits = logits.clone()
+        for at, index in enumerate(self._rows):
+            mask = self._masks[index]
+            if mask is None or self.answers[index].finish is not None:
+                continue
+            allowed = mask.find_allowed(logits.shape[-1])
+            if allowed is not None:
+                logits[at].masked_fill_(~allowed.to(logits.device), -torch.inf)
+        return logits
 
     def _choose(self, logits: Tensor) -> Tensor:
         """A token for each row, int64 on the CPU; of a diverged model, whose row is no

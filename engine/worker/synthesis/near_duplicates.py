@@ -14,7 +14,6 @@ Which of two near rows is held back depends on their order; whether a row is nea
 not. Takes about 10 KB a row.
 """
 
-import re
 import zlib
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -24,20 +23,12 @@ from datasketch import MinHash, MinHashLSH
 
 from engine.impact.suites.word_runs import GRAM, strip_templates
 from engine.synthesis.gates.candidate import HeldOutText, NotJudged, RowCandidate
-from engine.words import count_words, fold
+from engine.synthesis.gates.likeness import SHORTEST, jaccard, normalise, say_alike, shingles_of
+from engine.words import count_words
 
-SHINGLE = 5
-"""Characters."""
-SHORTEST = 50
-"""Characters of a text that is compared by shingles: one changed letter is in 5 of them, which in a
-shorter one would bring the similarity below .8."""
-LONGEST = 50_000
-"""Characters of a text that are compared."""
 PERMUTATIONS = 128
 MOST_MISSED = 0.001
 """Share of pairs at the threshold that hashing may not propose."""
-_SPACE = re.compile(r"\s+")
-_STOPS = " .!?…。！？؟۔।"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,12 +107,12 @@ class NearDuplicates:
             near = _nearest(self._held_out.find(text))
             if near:
                 place = self._held_out_names[near.key]
-                return f"{name} is {_words(near.similarity)} a held-out text, {place}"
+                return f"{name} is {say_alike(near.similarity)} a held-out text, {place}"
         near = _nearest(self._near_rows(candidate))
         if not near:
             return ""
         other = self._rows[near.key]
-        return f"{_words(near.similarity)} the row of {near.key}{_differing(candidate, other)}"
+        return f"{say_alike(near.similarity)} the row of {near.key}{_differing(candidate, other)}"
 
     def add(self, candidate: RowCandidate) -> None:
         """Take up a row that passed, in place of an earlier one of its source."""
@@ -165,16 +156,6 @@ class NearDuplicates:
                 self._held_out.add(key, own)
 
 
-def normalise(text: str) -> str:
-    """The text as it is compared: folded, white space as one space, no stop at its end."""
-    return _SPACE.sub(" ", fold(text[:LONGEST])).strip().rstrip(_STOPS)
-
-
-def jaccard(these: frozenset[str], those: frozenset[str]) -> float:
-    """Shared shingles over all; 1 of two empty sets."""
-    return len(these & those) / len(these | those) if these or those else 1.0
-
-
 def choose_bands(threshold: float) -> tuple[int, int]:
     """How many bands of how many rows: those of most rows with which a pair at the threshold s is
     not proposed with a probability (1 - s^rows)^bands of at most MOST_MISSED."""
@@ -183,11 +164,6 @@ def choose_bands(threshold: float) -> tuple[int, int]:
         if (1 - threshold**rows) ** bands <= MOST_MISSED:
             return bands, rows
     return PERMUTATIONS, 1
-
-
-def shingles_of(normal: str) -> frozenset[str]:
-    """The sets that are compared, of a text as `normalise` leaves it."""
-    return frozenset(normal[at : at + SHINGLE] for at in range(len(normal) - SHINGLE + 1))
 
 
 def _sketch(shingles: Iterable[str]) -> Any:
@@ -202,10 +178,6 @@ def _nearest(near: dict[str, float]) -> NearText | None:
         return None
     key, similarity = min(near.items(), key=lambda one: (-one[1], one[0]))
     return NearText(key, similarity)
-
-
-def _words(similarity: float) -> str:
-    return "the same as" if similarity == 1 else f"{similarity:.2f} alike to"
 
 
 def _differing(candidate: RowCandidate, other: RowCandidate) -> str:

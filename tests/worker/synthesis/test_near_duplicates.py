@@ -10,6 +10,7 @@ from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.synthesis_settings import RowField
 from engine.statistics import wilson
 from engine.synthesis.gates.candidate import HeldOutText, NotJudged, RowCandidate, make_candidate
+from engine.synthesis.gates.likeness import jaccard, normalise, shingles_of
 from engine.synthesis.source_rows import SourceRow
 from engine.worker.synthesis.near_duplicates import (
     MOST_MISSED,
@@ -17,9 +18,6 @@ from engine.worker.synthesis.near_duplicates import (
     NearDuplicates,
     NearTexts,
     choose_bands,
-    jaccard,
-    normalise,
-    shingles_of,
 )
 from tests.worker.synthesis.made_duplicates import KINDS, draw_pairs, measure
 
