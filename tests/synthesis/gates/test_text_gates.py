@@ -1,9 +1,12 @@
 """Gates on one row: its length, refusals, special tokens, a source that was cut."""
 
+import json
 from dataclasses import replace
 
 import pytest
 
+from engine.bundled import DATA
+from engine.compare.text_metrics import ASPECTS, find_refusal
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.synthesis.gates.candidate import NotJudged, make_candidate
 from engine.synthesis.gates.text_gates import (
@@ -67,6 +70,23 @@ def test_refusals(reply: str, words: str) -> None:
 )
 def test_an_apology_and_what_a_writer_cannot_do_are_no_refusals(reply: str) -> None:
     assert check_refusal(candidate(reply)) == ""
+
+
+def test_refusals_among_bundled_answers() -> None:
+    """Good answers begin with an apology, which the measure of wording counts; some bad ones
+    refuse."""
+    rows = [
+        json.loads(line)
+        for side in ("train", "eval")
+        for line in (DATA / "counsel" / f"{side}.jsonl").read_text("utf-8").splitlines()
+    ]
+    (counted,) = (aspect.count for aspect in ASPECTS if aspect.name == "refusals")
+    good, bad = ({row[name] for row in rows} for name in ("chosen", "rejected"))
+    assert len(good) == 1_487
+    assert (sum(map(counted, good)), sum(bool(find_refusal(text)) for text in good)) == (209, 0)
+    refusing = {text for text in bad if "I cannot help you" in text}
+    assert len(refusing) >= 20
+    assert {text for text in bad if find_refusal(text)} >= refusing
 
 
 def test_refusals_in_other_languages_are_not_judged() -> None:

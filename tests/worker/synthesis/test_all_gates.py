@@ -13,11 +13,11 @@ from engine.synthesis.gates.candidate import (
     HeldOutText,
     RowCandidate,
     make_candidate,
-    standing_candidates,
 )
 from engine.synthesis.outcomes import Outcome, State
+from engine.synthesis.reviews import Review
 from engine.synthesis.source_rows import SourceRow
-from engine.worker.synthesis.all_gates import make_gates
+from engine.worker.synthesis.all_gates import make_gates, rebuild_gates
 from tests.worker.synthesis.made_duplicates import KINDS, draw_pairs
 
 HELD_OUT = [HeldOutText("e:1", "The quiet kettle leaked after a week, and then it never worked.")]
@@ -51,9 +51,8 @@ def run(rows: Sequence[RowCandidate], killed_at: int = 0) -> list[GateFindings]:
     gates, found = make_gates(RECIPE, HELD_OUT, lambda *_: "yes"), []
     for number, each in enumerate(rows):
         if number == killed_at:
-            gates = make_gates(RECIPE, HELD_OUT, lambda *_: "yes")
             sources = {one.source.id: one.source for one in rows}
-            gates.add_all(standing_candidates(RECIPE, sources, outcomes))
+            gates = rebuild_gates(RECIPE, sources, outcomes, None, HELD_OUT, lambda *_: "yes")
         found.append(gates.check(each))
         if not found[-1].reasons:
             gates.add(each)
@@ -74,9 +73,12 @@ def test_a_resumed_job_says_the_same_of_every_row() -> None:
 
 def test_an_edit_is_compared_with_all_accepted_rows_but_its_own() -> None:
     rows = made_rows()
-    gates = make_gates(RECIPE, HELD_OUT)
-    first, last = rows[0], rows[15]
-    gates.add_all([first, last])
+    first, last, rejected = rows[0], rows[15], rows[2]
+    sources = {one.source.id: one.source for one in rows}
+    outcomes = [Outcome(one.source.id, "passed", dict(one.row)) for one in (first, last, rejected)]
+    reviews = {rejected.source.id: Review(rejected.source.id, 0, "reject")}
+    gates = rebuild_gates(RECIPE, sources, outcomes, reviews)
+    assert gates.check(make_candidate(RECIPE, first.source, rejected.row)).reasons == ()
     assert gates.check(first).reasons == ()
     edited = make_candidate(RECIPE, first.source, last.row)
     (reason,) = gates.check(edited).reasons
