@@ -5,7 +5,7 @@ that texts would be sent to, the source with its columns, the templates, the eva
 the file that is to be written. An error names the key of the recipe.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,6 +71,7 @@ def launch_synthesis(
 
 def check_synthesis(recipe: SynthesizeRecipe, job: JobDirectory) -> None:
     """Raise EngineError where a job cannot be resumed as its recipe has it."""
+    _check_packages()
     arms = _list_arms(recipe)
     _check_arms(arms, job.path.name)
     find_mode(recipe.mode)
@@ -99,6 +100,7 @@ def locate_synthesis(
 
     Raises EngineError.
     """
+    _check_packages()
     with _naming(f"{where}: mode"):
         mode = find_mode(original.mode)
     with _naming(f"{where}: asking.generator"):
@@ -142,7 +144,7 @@ def locate_synthesis(
     return LocatedSynthesis(recipe, built_on, files)
 
 
-def find_held_out(ref: str, runs: list[Path]) -> Path:
+def find_held_out(ref: str, runs: Sequence[Path]) -> Path:
     """The file with the rows of the evaluation side: what a run held out, a data set, prompts.
 
     Raises EngineError.
@@ -165,6 +167,17 @@ def _check_arms(arms: list[Arm], run: str) -> None:
     endpoint_keys.check(arms, run)
     endpoint_hosts.check(arms, run)
     check_keys_are_set(arms)
+
+
+def _check_packages() -> None:
+    """Raise EngineError where the gates need a library that is not installed."""
+    missing = [name for name in ("datasketch", "py3langid") if process.lacks_package(name)]
+    if missing:
+        raise EngineError(
+            "The gates of rows need libraries that are not installed.",
+            ", ".join(missing),
+            "Install finetop[train].",
+        )
 
 
 def _check_grammar(recipe: SynthesizeRecipe, arm: Arm) -> None:
