@@ -18,18 +18,18 @@ from engine.compare import endpoint_hosts, endpoint_keys
 from engine.compare.arm_weights import locate
 from engine.compare.arms import Arm, answering_arms, parse_arm
 from engine.data.dataset_list import find_path
+from engine.jobs.directory import read_json
 from engine.jobs.store import open_store
-from engine.launching.synthesis import find_held_out
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.settings import Decode
 from engine.safe_open import read_lines
-from engine.synthesis.gates.candidate import HeldOutText, standing_candidates
+from engine.synthesis.gates.candidate import standing_candidates
 from engine.synthesis.gates.gate_set import GateSet
-from engine.synthesis.held_out_texts import read_held_out
 from engine.synthesis.outcomes import Outcome, read_outcomes
 from engine.synthesis.remaining import RemainingSource, find_remaining
 from engine.synthesis.repairs import ProposeRepair
 from engine.synthesis.reviews import read_reviews
+from engine.synthesis.row_files import write_rows
 from engine.synthesis.row_modes import RowMode, find_mode
 from engine.synthesis.row_schema import RowSchema, make_schema
 from engine.synthesis.source_reader import read_source
@@ -96,7 +96,7 @@ def run(attempt: Attempt) -> str:
             for note in notes:
                 attempt.log(note)
             _reject(attempt, outcomes)
-    return _summarise(attempt, recipe, job.reached if job else "", list(notes))
+    return _summarise(attempt, recipe, job.reached if job else "", list(notes), runs)
 
 
 def _pin_sources(
@@ -193,11 +193,11 @@ def _open_gates(
 ) -> GateSet:
     """The gates of the recipe, with nothing to compare with yet. Raises EngineError."""
     from engine.worker.synthesis.all_gates import make_gates
+    from engine.worker.synthesis.held_out import read_held_out
 
-    held_out: list[HeldOutText] = []
     if recipe.source.held_out:
         attempt.progress(0, 0, message="reading the evaluation side")
-        held_out = read_held_out(find_held_out(recipe.source.held_out, runs), read_raw)
+    held_out = read_held_out(recipe.source.held_out, runs, attempt.log)
     ask_judge: AskJudge | None = None
     if recipe.gates.judge:
         arm, decode = parse_arm(recipe.gates.judge), Decode(max_new_tokens=_JUDGE_TOKENS)
@@ -230,9 +230,14 @@ def _read_rejects(path: Path) -> list[dict[str, Any]]:
 
 
 def _summarise(
-    attempt: Attempt, recipe: SynthesizeRecipe, reached: str, notes: Sequence[str]
+    attempt: Attempt,
+    recipe: SynthesizeRecipe,
+    reached: str,
+    notes: Sequence[str],
+    runs: Sequence[Path],
 ) -> str:
-    """Write what came of it, and say it in a line."""
+    """Write what came of it, the rows as well where nobody is to review them, and say it in a
+    line. Raises EngineError where the rows cannot be written."""
     tally = read_tally(attempt.directory, recipe)
     now = measure_progress(tally, attempt.running_seconds, recipe.budget)
     left = tally.sources - tally.finished
@@ -240,10 +245,26 @@ def _summarise(
         "progress": dataclasses.asdict(now), "left": left, "reached": reached,
         "notes": list(notes),
     }  # fmt: skip
-    atomic.write_json(attempt.directory.results, table)
+    written = (read_json(attempt.directory.results) or {}).get("written", "")
+    if recipe.out and recipe.accept_all and tally.passed.count:
+        # What an attempt before this one wrote may be replaced, and nothing else.
+        _write_rows(attempt, Path(recipe.out), runs, force=written == recipe.out)
+        written = recipe.out
+    atomic.write_json(attempt.directory.results, table | {"written": written})
     words = ", ".join(f"{count:,} {state}" for state, count in tally.states.items() if count)
     parts = [f"{words or 'no rows made'} of {tally.sources:,} sources"]
     if left:
         why = f"budget of {reached} reached: " if reached else ""
         parts.append(f"{why}{left:,} left")
     return "; ".join([*parts, *notes])
+
+
+def _write_rows(attempt: Attempt, out: Path, runs: Sequence[Path], *, force: bool) -> None:
+    """The file of rows with its provenance and card. Raises EngineError."""
+    from engine.worker.synthesis.parquet_rows import encode_parquet
+
+    attempt.progress(0, 0, message="writing the rows")
+    write_rows(
+        attempt.directory, out, accept_all=True, force=force, runs=runs,
+        encode_parquet=encode_parquet,
+    )  # fmt: skip
