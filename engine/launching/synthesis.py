@@ -5,17 +5,18 @@ that texts would be sent to, the source with its columns, the templates, the eva
 the file that is to be written. An error names the key of the recipe.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from engine.compare import endpoint_hosts, endpoint_keys
-from engine.compare import prompts as prompt_files
 from engine.compare.arms import Arm, format_arm, needs_device, parse_arm
 from engine.data.dataset_list import find_path
 from engine.data.formats import holds_columns, read_raw
 from engine.errors import EngineError
+from engine.impact.suites.suite_reader import load_suite
+from engine.impact.suites.suite_specs import SuiteSpec
 from engine.jobs import launch, process
 from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import open_store
@@ -23,14 +24,13 @@ from engine.launching.generation import check_keys_are_set, find_weights
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.synthesis.outcomes import read_outcomes
 from engine.synthesis.remaining import read_remaining
+from engine.synthesis.row_files import check_files
 from engine.synthesis.row_modes import find_mode
 from engine.synthesis.row_schema import make_schema
 from engine.synthesis.source_reader import look_at_source
 from engine.synthesis.source_rows import read_sources
 from engine.synthesis.templates import check_names, split_template
 
-ENDINGS = (".jsonl", ".parquet")
-"""Of the file of accepted rows."""
 _BUNDLED = "bundled:"
 
 
@@ -54,12 +54,6 @@ def launch_synthesis(
     HostNotAllowed among them.
     """
     located = locate_synthesis(original, root, where=where)
-    if located.recipe.out and Path(located.recipe.out).exists():
-        raise EngineError(
-            "The file of rows exists already.",
-            f"{where}: out: {located.recipe.out}",
-            "Name another file: --out FILE.",
-        )
     return launch.launch(
         located.recipe,
         root,
@@ -71,6 +65,7 @@ def launch_synthesis(
 
 def check_synthesis(recipe: SynthesizeRecipe, job: JobDirectory) -> None:
     """Raise EngineError where a job cannot be resumed as its recipe has it."""
+    _check_packages()
     arms = _list_arms(recipe)
     _check_arms(arms, job.path.name)
     find_mode(recipe.mode)
@@ -99,6 +94,7 @@ def locate_synthesis(
 
     Raises EngineError.
     """
+    _check_packages()
     with _naming(f"{where}: mode"):
         mode = find_mode(original.mode)
     with _naming(f"{where}: asking.generator"):
@@ -124,10 +120,8 @@ def locate_synthesis(
         columns = None if is_columnar else look_at_source(path, original.source, read_raw)
         make_schema(original.fields, columns, one_object=mode.one_object)
         _check_templates(original, columns)
-    held_out = original.source.held_out
     with _naming(f"{where}: source.held_out"):
-        if held_out and not held_out.startswith(_BUNDLED):
-            held_out = str(find_held_out(held_out, runs).absolute())
+        held_out = _check_held_out(original.source.held_out, runs)
     source = replace(original.source, data=_anchor(original.source.data, path), held_out=held_out)
     out = _check_out(original.out, where)
     recipe = replace(
@@ -142,16 +136,16 @@ def locate_synthesis(
     return LocatedSynthesis(recipe, built_on, files)
 
 
-def find_held_out(ref: str, runs: list[Path]) -> Path:
-    """The file with the rows of the evaluation side: what a run held out, a data set, prompts.
-
-    Raises EngineError.
-    """
-    if ref.startswith(RUN):
-        return prompt_files.find(ref, runs)
-    if ref.removeprefix(_BUNDLED) in prompt_files.bundled() and ref.startswith(_BUNDLED):
-        return prompt_files.find(ref)
-    return find_path(ref, runs)
+def _check_held_out(ref: str, runs: Sequence[Path]) -> str:
+    """The evaluation side with an absolute path, which can be read. Raises EngineError."""
+    if not ref:
+        return ""
+    if not ref.startswith((_BUNDLED, RUN)) and Path(ref).expanduser().exists():
+        ref = str(Path(ref).expanduser().absolute())
+        if holds_columns(Path(ref)):
+            return ref  # Parquet and Arrow are for a worker to read
+    load_suite(SuiteSpec("held out", ref), runs)
+    return ref
 
 
 def _list_arms(recipe: SynthesizeRecipe) -> list[Arm]:
@@ -165,6 +159,17 @@ def _check_arms(arms: list[Arm], run: str) -> None:
     endpoint_keys.check(arms, run)
     endpoint_hosts.check(arms, run)
     check_keys_are_set(arms)
+
+
+def _check_packages() -> None:
+    """Raise EngineError where the gates need a library that is not installed."""
+    missing = [name for name in ("datasketch", "py3langid") if process.lacks_package(name)]
+    if missing:
+        raise EngineError(
+            "The gates of rows need libraries that are not installed.",
+            ", ".join(missing),
+            "Install finetop[train].",
+        )
 
 
 def _check_grammar(recipe: SynthesizeRecipe, arm: Arm) -> None:
@@ -191,17 +196,12 @@ def _check_templates(recipe: SynthesizeRecipe, columns: tuple[str, ...] | None) 
 
 
 def _check_out(out: str, where: str) -> str:
-    """The file of rows as an absolute path; empty where none is wanted yet."""
+    """The file of rows as an absolute path; empty where none is wanted yet. Raises EngineError."""
     if not out:
         return ""
     path = Path(out).expanduser().absolute()
-    problem = ""
-    if path.suffix.lower() not in ENDINGS:
-        problem = f"it ends in {' or '.join(ENDINGS)}"
-    elif not path.parent.is_dir():
-        problem = "its folder does not exist"
-    if problem:
-        raise EngineError("The file of rows cannot be written.", f"{where}: out: {path}: {problem}")
+    with _naming(f"{where}: out"):
+        check_files(path)
     return str(path)
 
 

@@ -152,7 +152,7 @@ def read_tally(job: JobDirectory, recipe: SynthesizeRecipe) -> Tally:
 
 def measure_progress(tally: Tally, seconds: float, budget: Budget) -> MakingProgress:
     """Rates, price and time left. `seconds`: running time of all attempts so far."""
-    price = _price(tally, budget)
+    price = find_price(tally.input_tokens, tally.output_tokens, budget)
     tokens = tally.input_tokens + tally.output_tokens
     left = tally.sources - tally.finished
     ends = [
@@ -179,10 +179,10 @@ def measure_progress(tally: Tally, seconds: float, budget: Budget) -> MakingProg
     )
 
 
-def _price(tally: Tally, budget: Budget) -> float | None:
+def find_price(read: int, written: int, budget: Budget) -> float | None:
+    """What so many tokens cost; None where the recipe names no price."""
     if not budget.input_price and not budget.output_price:
         return None
-    read, written = tally.input_tokens, tally.output_tokens
     return (read * budget.input_price + written * budget.output_price) / 1e6
 
 

@@ -6,10 +6,11 @@ a line of `outcomes.jsonl` says what became of a source. All three only grow, so
 on where it was, however it ended. One of endpoints alone imports no library of models.
 """
 
+import dataclasses
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
@@ -17,24 +18,38 @@ from engine.compare import endpoint_hosts, endpoint_keys
 from engine.compare.arm_weights import locate
 from engine.compare.arms import Arm, answering_arms, parse_arm
 from engine.data.dataset_list import find_path
+from engine.jobs.directory import read_json
 from engine.jobs.store import open_store
 from engine.recipes.recipe import SynthesizeRecipe
+from engine.recipes.settings import Decode
 from engine.safe_open import read_lines
-from engine.synthesis.outcomes import Outcome, Reason, read_outcomes
-from engine.synthesis.remaining import NO_ANSWER, RemainingSource, find_remaining
+from engine.synthesis.gates.candidate import standing_candidates
+from engine.synthesis.gates.gate_set import GateSet
+from engine.synthesis.outcomes import Outcome, read_outcomes
+from engine.synthesis.remaining import RemainingSource, find_remaining
 from engine.synthesis.repairs import ProposeRepair
 from engine.synthesis.reviews import read_reviews
+from engine.synthesis.row_files import write_rows
 from engine.synthesis.row_modes import RowMode, find_mode
 from engine.synthesis.row_schema import RowSchema, make_schema
 from engine.synthesis.source_reader import read_source
 from engine.synthesis.source_rows import SourceRow, read_sources, write_sources
+from engine.synthesis.tally import measure_progress, read_tally
 from engine.worker.attempt import Attempt
 from engine.worker.data.arrow import read_raw
 from engine.worker.synthesis.answer_log import AnswerLog
+from engine.worker.synthesis.endpoint_generator import EndpointGenerator
 from engine.worker.synthesis.generator import Generator
 from engine.worker.synthesis.row_job import RowJob
+from engine.worker.synthesis.row_judging import JudgeArm, RowJudging
 from engine.worker.synthesis.source_work import SourceWork
 
+if TYPE_CHECKING:
+    from engine.worker.inference.models import LoadedArm, ModelCache
+    from engine.worker.synthesis.judge_gate import AskJudge
+
+_JUDGE_TOKENS = 512
+"""Of its answer, which is one word; one that reasons first needs more."""
 NO_REPAIRS = "json-repair is not installed: answers that are not quite JSON are asked for again"
 
 
@@ -62,9 +77,14 @@ def run(attempt: Attempt) -> str:
     if remaining:
         log = AnswerLog(directory.samples)
         propose = _find_repairs(mode, notes)
-        generator = _open_generator(attempt, recipe, schema, mode, runs)
-        judge_row = _open_gates(outcomes)
-        job = RowJob(attempt, recipe, generator, log, judge_row, outcomes, len(sources))
+        models = ModelShelf(attempt, recipe.device, runs)
+        generator = _open_generator(models, recipe, schema, mode)
+        gates = _open_gates(attempt, recipe, models, log, runs)
+        gates.add_all(
+            standing_candidates(recipe, {one.id: one for one in sources}, outcomes.values())
+        )
+        judging = RowJudging(recipe, gates)
+        job = RowJob(attempt, recipe, generator, log, judging, outcomes, len(sources))
 
         def begin(one: RemainingSource) -> SourceWork:
             return SourceWork(recipe, schema, mode, one, generator, log, propose)
@@ -76,7 +96,7 @@ def run(attempt: Attempt) -> str:
             for note in notes:
                 attempt.log(note)
             _reject(attempt, outcomes)
-    return _summarise(attempt, outcomes, len(sources), job.reached if job else "", list(notes))
+    return _summarise(attempt, recipe, job.reached if job else "", list(notes), runs)
 
 
 def _pin_sources(
@@ -101,50 +121,55 @@ def _pin_sources(
     return sources, tuple(dict.fromkeys(name for one in sources for name in one.columns))
 
 
+class ModelShelf:
+    """The local models of a job; the first of the heavy libraries is loaded with the first one."""
+
+    def __init__(self, attempt: Attempt, device: str, runs: Sequence[Path]) -> None:
+        self._attempt = attempt
+        self._device = device
+        self._runs = runs
+        self._models: ModelCache | None = None
+
+    def load(self, arm: Arm) -> "LoadedArm":
+        """The arm, ready to answer. Raises EngineError."""
+        from engine.worker.inference.models import ModelCache
+        from engine.worker.model.loading import pick_device
+
+        self._attempt.progress(0, 0, message=f"{arm.name}: loading")
+        if self._models is None:
+            device = self._attempt.device.kind if self._attempt.device else self._device
+            self._models = ModelCache(pick_device(device))
+        loaded_arm = self._models.load_arm(arm, locate(arm, self._runs), self._attempt.log)
+        assert loaded_arm is not None, "no other arm answers"
+        return loaded_arm
+
+
 def _open_generator(
-    attempt: Attempt,
-    recipe: SynthesizeRecipe,
-    schema: RowSchema,
-    mode: RowMode,
-    runs: Sequence[Path],
+    models: ModelShelf, recipe: SynthesizeRecipe, schema: RowSchema, mode: RowMode
 ) -> Generator:
     """The arm that writes, ready to be asked. Raises EngineError."""
+    is_held = recipe.asking.grammar != "off"
     arm = parse_arm(recipe.asking.generator)
-    decode = arm.decoding(recipe.decode)
-    is_held = mode.one_object and recipe.asking.grammar != "off"
     if arm.is_endpoint:
-        from engine.worker.synthesis.endpoint_generator import EndpointGenerator
-
         return EndpointGenerator(
             arm,
-            decode,
+            arm.decoding(recipe.decode),
             recipe.asking.in_flight,
-            schema.json_schema() if is_held else None,
+            schema.json_schema() if is_held and mode.one_object else None,
             needs_schema=recipe.asking.grammar == "on",
         )
     choices = {name: schema.fields[name].choices for name in schema.asked if not mode.one_object}
-    held = {name: one for name, one in choices.items() if one and recipe.asking.grammar != "off"}
-    return _open_model(attempt, arm, recipe, runs, held)
+    held = {name: one for name, one in choices.items() if one and is_held}
+    return _open_model(models, arm, recipe.decode, held)
 
 
 def _open_model(
-    attempt: Attempt,
-    arm: Arm,
-    recipe: SynthesizeRecipe,
-    runs: Sequence[Path],
-    choices: Mapping[str, Sequence[str]],
+    models: ModelShelf, arm: Arm, decode: Decode, choices: Mapping[str, Sequence[str]]
 ) -> Generator:
     """A local model; a grammar that holds its answers to the schema belongs here."""
-    from engine.worker.inference.models import ModelCache
-    from engine.worker.model.loading import pick_device
     from engine.worker.synthesis.model_generator import ModelGenerator
 
-    attempt.progress(0, 0, message=f"{arm.name}: loading")
-    device = attempt.device.kind if attempt.device else recipe.device
-    models = ModelCache(pick_device(device), budget=0)
-    loaded_arm = models.load_arm(arm, locate(arm, runs), attempt.log)
-    assert loaded_arm is not None, "no other arm answers"
-    return ModelGenerator(arm, loaded_arm, arm.decoding(recipe.decode), choices)
+    return ModelGenerator(arm, models.load(arm), arm.decoding(decode), choices)
 
 
 def _find_repairs(mode: RowMode, notes: dict[str, None]) -> ProposeRepair | None:
@@ -159,9 +184,30 @@ def _find_repairs(mode: RowMode, notes: dict[str, None]) -> ProposeRepair | None
     return propose_repair
 
 
-def _open_gates(outcomes: Mapping[str, Outcome]) -> Callable[[SourceWork], tuple[Reason, ...]]:
-    """The gates of the recipe, with the rows that passed them already."""
-    return lambda work: ()
+def _open_gates(
+    attempt: Attempt,
+    recipe: SynthesizeRecipe,
+    models: ModelShelf,
+    log: AnswerLog,
+    runs: Sequence[Path],
+) -> GateSet:
+    """The gates of the recipe, with nothing to compare with yet. Raises EngineError."""
+    from engine.worker.synthesis.all_gates import make_gates
+    from engine.worker.synthesis.held_out import read_held_out
+
+    if recipe.source.held_out:
+        attempt.progress(0, 0, message="reading the evaluation side")
+    held_out = read_held_out(recipe.source.held_out, runs, attempt.log)
+    ask_judge: AskJudge | None = None
+    if recipe.gates.judge:
+        arm, decode = parse_arm(recipe.gates.judge), Decode(max_new_tokens=_JUDGE_TOKENS)
+        judge: Generator
+        if arm.is_endpoint:
+            judge = EndpointGenerator(arm, arm.decoding(decode), 1, None)
+        else:
+            judge = _open_model(models, arm, decode, {})
+        ask_judge = JudgeArm(attempt, judge, log).ask
+    return make_gates(recipe, held_out, ask_judge)
 
 
 def _reject(attempt: Attempt, outcomes: Mapping[str, Outcome]) -> None:
@@ -185,30 +231,40 @@ def _read_rejects(path: Path) -> list[dict[str, Any]]:
 
 def _summarise(
     attempt: Attempt,
-    outcomes: Mapping[str, Outcome],
-    total: int,
+    recipe: SynthesizeRecipe,
     reached: str,
     notes: Sequence[str],
+    runs: Sequence[Path],
 ) -> str:
-    """Write what came of it, and say it in a line."""
-    counts = {
-        state: sum(one.state == state for one in outcomes.values())
-        for state in ("passed", "held back", "set aside")
-    }
-    left = total - len(outcomes)
-    unanswered = sum(
-        NO_ANSWER in {reason.name for reason in one.reasons} for one in outcomes.values()
-    )
-    atomic.write_json(
-        attempt.directory.results,
-        {
-            "sources": total, "states": counts, "left": left, "reached": reached,
-            "unanswered": unanswered, "notes": list(notes),
-        },
-    )  # fmt: skip
-    words = ", ".join(f"{count:,} {state}" for state, count in counts.items() if count)
-    parts = [f"{words or 'no rows made'} of {total:,} sources"]
+    """Write what came of it, the rows as well where nobody is to review them, and say it in a
+    line. Raises EngineError where the rows cannot be written."""
+    tally = read_tally(attempt.directory, recipe)
+    now = measure_progress(tally, attempt.running_seconds, recipe.budget)
+    left = tally.sources - tally.finished
+    table = tally.to_table() | {
+        "progress": dataclasses.asdict(now), "left": left, "reached": reached,
+        "notes": list(notes),
+    }  # fmt: skip
+    written = (read_json(attempt.directory.results) or {}).get("written", "")
+    if recipe.out and recipe.accept_all and tally.passed.count:
+        # What an attempt before this one wrote may be replaced, and nothing else.
+        _write_rows(attempt, Path(recipe.out), runs, force=written == recipe.out)
+        written = recipe.out
+    atomic.write_json(attempt.directory.results, table | {"written": written})
+    words = ", ".join(f"{count:,} {state}" for state, count in tally.states.items() if count)
+    parts = [f"{words or 'no rows made'} of {tally.sources:,} sources"]
     if left:
         why = f"budget of {reached} reached: " if reached else ""
         parts.append(f"{why}{left:,} left")
     return "; ".join([*parts, *notes])
+
+
+def _write_rows(attempt: Attempt, out: Path, runs: Sequence[Path], *, force: bool) -> None:
+    """The file of rows with its provenance and card. Raises EngineError."""
+    from engine.worker.synthesis.parquet_rows import encode_parquet
+
+    attempt.progress(0, 0, message="writing the rows")
+    write_rows(
+        attempt.directory, out, accept_all=True, force=force, runs=runs,
+        encode_parquet=encode_parquet,
+    )  # fmt: skip

@@ -6,21 +6,22 @@ The job goes on by itself; this module starts or resumes it, follows it and prin
 import argparse
 import shutil
 import sys
-from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from engine.compare.arms import Arm, answering_arms, parse_arm
 from engine.errors import EngineError, JobFailed
-from engine.jobs import launch, status
+from engine.jobs import launch
 from engine.jobs.directory import JobDirectory, read_json
-from engine.jobs.status import State
+from engine.jobs.status import State, Status
 from engine.jobs.store import open_store
 from engine.json_output import format_json
 from engine.recipes import recipe
 from engine.recipes.recipe import Recipe, SynthesizeRecipe
-from engine.synthesis.outcomes import Outcome, read_outcomes
+from engine.synthesis.outcomes import read_outcomes
+from engine.synthesis.tally import Tally, measure_progress, read_tally
 from engine.text import one_line
 from tui.commands.endpoint_hosts import add_yes, ask_before_texts_leave
 from tui.commands.endpoint_keys import add_allow_key, allow_typed, ask_before_sending
@@ -32,7 +33,6 @@ _STOP_SECONDS = 5
 _MOST_REASONS = 8
 _EXAMPLES = 2
 """Rows shown of those that passed."""
-_LONGEST = 400
 
 
 def add_parser(deeds: argparse._SubParsersAction) -> argparse.ArgumentParser:  # type: ignore[type-arg]
@@ -42,8 +42,8 @@ def add_parser(deeds: argparse._SubParsersAction) -> argparse.ArgumentParser:  #
         help="rows to train on, made of raw texts by a model",
         usage="finetop data make RECIPE.toml [options]\n"
         "       finetop data make --resume JOB [options]",
-        epilog="The job keeps what it has when it is stopped, paused or killed; --resume "
-        "continues it. Exit code 1: it was stopped or has failed, or no row passed.",
+        epilog="The job keeps what it has when it is stopped, paused or killed; --resume continues "
+        "it. Exit code 1: it was stopped or has failed, or no row passed.",
     )
     parser.add_argument("recipe", nargs="?", metavar="RECIPE.toml")
     parser.add_argument("--resume", metavar="JOB", help="continue a job: its id, name or path")
@@ -147,64 +147,56 @@ def _follow(job: JobDirectory, *, as_json: bool) -> int:
     except JobFailed as error:
         again = f"To continue: finetop data make --resume {job.path.name}."
         raise JobFailed(error.title, error.detail, f"{error.hint} {again}".strip()) from error
-    outcomes = read_outcomes(job.outcomes)
+    made = job.recipe()
+    assert isinstance(made, SynthesizeRecipe)
+    tally = read_tally(job, made)
     if as_json:
-        print(format_json(_to_json(job, last.state, outcomes)))
+        print(format_json(_to_json(job, last, made, tally)))
     else:
-        _print(job, outcomes)
-    if last.message:
-        print(one_line(last.message), file=sys.stderr)
-    passed = any(outcome.state == "passed" for outcome in outcomes.values())
-    return 0 if last.state is State.DONE and passed else 1
+        _print(job, last, made, tally)
+    return 0 if last.state is State.DONE and tally.passed.count else 1
 
 
-def _count_reasons(outcomes: Sequence[Outcome]) -> Counter[tuple[str, str]]:
-    """How many sources have each reason, by state; one with two reasons counts for both."""
-    return Counter(
-        (outcome.state, name)
-        for outcome in outcomes
-        for name in dict.fromkeys(reason.name for reason in outcome.reasons)
-    )
-
-
-def _to_json(job: JobDirectory, state: State, outcomes: dict[str, Outcome]) -> dict[str, Any]:
-    now = status.read(job)
+def _to_json(
+    job: JobDirectory, last: Status, made: SynthesizeRecipe, tally: Tally
+) -> dict[str, Any]:
     results = read_json(job.results) or {}
-    counts = Counter(outcome.state for outcome in outcomes.values())
+    now = measure_progress(tally, last.running_seconds, made.budget)
     return {
         "id": job.path.name,
         "path": str(job.path),
-        "state": str(state),
-        "sources": now.total if now else 0,
-        "states": {name: counts[name] for name in ("passed", "held back", "set aside")},
-        "reasons": [
-            {"state": of, "name": name, "count": count}
-            for (of, name), count in _count_reasons(list(outcomes.values())).most_common()
-        ],
-        "tokens": {
-            "read": sum(outcome.input_tokens for outcome in outcomes.values()),
-            "written": sum(outcome.output_tokens for outcome in outcomes.values()),
-        },
+        "state": str(last.state),
+        "message": last.message,
+        **tally.to_table(),
+        "progress": asdict(now),
+        "left": tally.sources - tally.finished,
         "reached": results.get("reached", ""),
-        "message": now.message if now else "",
+        "notes": results.get("notes", []),
+        "out": made.out if made.out and Path(made.out).exists() else "",
     }
 
 
-def _print(job: JobDirectory, outcomes: dict[str, Outcome]) -> None:
-    rows = list(outcomes.values())
-    counts = Counter(outcome.state for outcome in rows)
+def _print(job: JobDirectory, last: Status, made: SynthesizeRecipe, tally: Tally) -> None:
     width = shutil.get_terminal_size((80, 24)).columns
-    for name in ("passed", "held back", "set aside"):
-        share = f" ({100 * counts[name] / len(rows):.0f}%)" if rows else ""
-        print(f"{name:<10} {counts[name]:>7,}{share}")
-    reasons = _count_reasons(rows).most_common()
-    for (state, name), count in reasons[:_MOST_REASONS]:
-        print(one_line(f"  {count:>6,} {state}: {name}")[:width])
-    if len(reasons) > _MOST_REASONS:
-        print(f"  {len(reasons) - _MOST_REASONS} more reasons")
-    passed = [outcome for outcome in rows if outcome.state == "passed"]
+    for name, share in (
+        ("passed", tally.passed), ("held back", tally.held_back), ("set aside", tally.set_aside),
+    ):  # fmt: skip
+        percent = f"{100 * share.value:5.0f}%" if share.value is not None else ""
+        print(f"{name:<10}{share.count:>8,}{percent}")
+        reasons = [reason for reason in tally.reasons if reason.state == name]
+        for reason in reasons[:_MOST_REASONS]:
+            print(one_line(f"  {reason.name:<28}{reason.sources:>8,}")[:width])
+        if len(reasons) > _MOST_REASONS:
+            print(f"  and {len(reasons) - _MOST_REASONS} more reasons")
+    now = measure_progress(tally, last.running_seconds, made.budget)
+    price = "" if now.price is None else f", price {now.price:.4g}"
+    print(f"{'tokens':<10}{now.tokens:>8,}{price}")
+    passed = [one for one in read_outcomes(job.outcomes).values() if one.state == "passed"]
     for outcome in passed[:_EXAMPLES]:
-        print(one_line(f"{outcome.source}:"))
+        print(one_line(f"\N{BULLET} {outcome.source}")[:width])
         for field, value in outcome.row.items():
-            print(one_line(f"  {field}: {value}")[: min(width, _LONGEST)])
-    print(one_line(f"rows: {job.outcomes}"))
+            print(one_line(f"  {field}: {value}")[:width])
+    print(one_line(last.message), file=sys.stderr)
+    if left := tally.sources - tally.finished:
+        again = f"{left:,} sources left: finetop data make --resume {job.path.name}"
+        print(one_line(again), file=sys.stderr)

@@ -12,8 +12,15 @@ from engine.jobs.status import State
 from engine.jobs.store import open_store
 from engine.launching import resume, training
 from engine.recipes import recipe
-from engine.recipes.recipe import GenerateRecipe, JudgeRecipe, Recipe, SweepRecipe
+from engine.recipes.recipe import (
+    GenerateRecipe,
+    JudgeRecipe,
+    Recipe,
+    SweepRecipe,
+    SynthesizeRecipe,
+)
 from engine.text import one_line
+from tui.commands.endpoint_hosts import add_yes, ask_before_texts_leave
 from tui.commands.endpoint_keys import add_allow_key, allow_typed, ask_before_sending
 from tui.commands.fit import announce
 from tui.commands.follow import follow
@@ -40,6 +47,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
     )
     add_changes(resume, "training.epochs=2")
     add_allow_key(resume)
+    add_yes(resume)
     for parser in (train, resume):
         parser.add_argument("--follow", action="store_true", help="wait until it ends")
     return [train, resume]
@@ -62,6 +70,9 @@ def _resume(options: argparse.Namespace) -> int:
     note = resume_rules.schedule_note(before, changed)
     resume.check_resumable(job, changed, adopt=options.adopt)  # before any key is allowed
     _ask_for_keys(before, changed, options.allowed_keys, job.path.name)
+    if isinstance(before, SynthesizeRecipe):
+        arms = [parse_arm(text) for text in answering_arms(changed or before)]
+        ask_before_texts_leave(arms, agreed=options.yes, run=job.path.name)
     resume.resume_job(job, changed, adopt=options.adopt, force=options.force)
     print(job.path.name)
     if note:

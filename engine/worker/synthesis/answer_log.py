@@ -16,6 +16,9 @@ from engine.compare.samples import Sample, from_table, to_table
 from engine.safe_open import read_lines
 from engine.worker.inference.endpoint_replies import TokenUsage
 
+JUDGE = "judge"
+"""In place of a source, in the ids of questions on rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class LoggedAnswer:
@@ -35,7 +38,7 @@ class AnswerLog:
         self._rounds: defaultdict[str, list[int]] = defaultdict(list)
         """By `SOURCE/FIELD`, the round of each answer."""
         self.spent = TokenUsage(0, 0)
-        """Of all answers in the file."""
+        """Of all answers of the generator in the file."""
         for line in read_lines(path, "The answers"):
             try:
                 table = json.loads(line)
@@ -75,6 +78,8 @@ class AnswerLog:
         question = answer.sample.prompt_id
         self._answers[question] = answer
         self._rounds[question.rpartition("#")[0]].append(answer.round)
+        if question.startswith(f"{JUDGE}/"):
+            return
         before, usage = self.spent, answer.usage
         self.spent = TokenUsage(
             before.read + usage.read,

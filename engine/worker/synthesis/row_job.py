@@ -9,18 +9,19 @@ from collections import Counter, deque
 from collections.abc import Callable, Sequence
 
 from engine.recipes.recipe import SynthesizeRecipe
+from engine.synthesis.gates.candidate import GateFindings
+from engine.synthesis.gates.pause import must_pause
 from engine.synthesis.outcomes import Outcome, Reason, append_outcomes
 from engine.synthesis.questions import SourceQuestion
 from engine.synthesis.remaining import NO_ANSWER, RemainingSource
+from engine.synthesis.tally import TallyReader, measure_progress
 from engine.text import one_line
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.synthesis.answer_log import AnswerLog, LoggedAnswer
-from engine.worker.synthesis.budgets import Pace, find_price, find_reached
+from engine.worker.synthesis.budgets import find_reached
 from engine.worker.synthesis.generator import Generator, Reply
+from engine.worker.synthesis.row_judging import RowJudging
 from engine.worker.synthesis.source_work import SourceWork
-
-JudgeRow = Callable[[SourceWork], tuple[Reason, ...]]
-"""The gates that hold a finished row back; one that none holds back counts as passed from then."""
 
 
 class RowJob:
@@ -32,7 +33,7 @@ class RowJob:
         recipe: SynthesizeRecipe,
         generator: Generator,
         log: AnswerLog,
-        judge_row: JudgeRow,
+        judging: RowJudging,
         outcomes: dict[str, Outcome],
         total: int,
     ) -> None:
@@ -43,16 +44,16 @@ class RowJob:
         self._recipe = recipe
         self._generator = generator
         self._log = log
-        self._judge_row = judge_row
+        self._judging = judging
         self._outcomes = outcomes
         self._total = total
         self._asked: dict[str, SourceWork] = {}
         """By the id of a question that is not answered yet."""
         self._ready: deque[tuple[SourceWork, SourceQuestion]] = deque()
         """What is asked next, before new sources are begun."""
-        self._pace = Pace()
-        self._first: list[Outcome] = []
-        """Of this attempt, while none has passed."""
+        self._tally = TallyReader(attempt.directory, recipe)
+        self._first: list[Outcome] | None = []
+        """Of this attempt; None once one has passed."""
         self._passed = sum(outcome.state == "passed" for outcome in outcomes.values())
 
     def run(
@@ -125,42 +126,48 @@ class RowJob:
             self._show()
 
     def _finish(self, work: SourceWork) -> None:
-        outcome = work.finish(() if work.reasons else self._judge_row(work))
+        if work.reasons:
+            self._judging.forget(work.source)
+            outcome = work.finish(GateFindings())
+        else:
+            outcome = work.finish(self._judging.judge(work.source, work.row, work.cut))
         append_outcomes(self._attempt.directory.outcomes, [outcome])
         self._outcomes[outcome.source] = outcome
-        self._pace.finished += 1
-        self._pace.passed += outcome.state == "passed"
         self._passed += outcome.state == "passed"
         self._show()
-        if not self._pace.passed:
-            self._first.append(outcome)
-            if len(self._first) == self._recipe.gates.pause_after:
-                raise Stopped(self._explain_pause())
+        if self._first is None:
+            return
+        if outcome.state == "passed":
+            self._first = None
+            return
+        self._first.append(outcome)
+        if must_pause(self._first, self._recipe.gates.pause_after):
+            raise Stopped(self._explain_pause(self._first))
 
-    def _explain_pause(self) -> str:
-        counts = Counter(reason.name for one in self._first for reason in one.reasons)
+    def _explain_pause(self, first: Sequence[Outcome]) -> str:
+        counts = Counter(reason.name for one in first for reason in one.reasons)
         common = ", ".join(f"{count} {name}" for name, count in counts.most_common(3))
         return (
-            f"paused: none of the first {len(self._first)} rows can be used ({common}); "
+            f"paused: none of the first {len(first)} rows can be used ({common}); "
             f"finetop resume {self._attempt.directory.path.name} continues anyway"
         )
 
     def _show(self) -> None:
-        budget, spent = self._recipe.budget, self._log.spent
-        done = len(self._outcomes)
-        rows = max(0, budget.rows - self._passed) if budget.rows else None
-        states = Counter(outcome.state for outcome in self._outcomes.values())
-        parts = [
-            ", ".join(f"{states[state]:,} {state}" for state in states) or "asking",
-            f"{self._pace.passed_per_minute:.3g} passed a minute" if self._pace.finished else "",
-        ]
-        if (price := find_price(spent, budget)) is not None:
-            parts.append(f"price {price:.4g}")
-        tokens = spent.read + spent.written
+        """Say how far it is, in the numbers that pages and commands read."""
+        tally = self._tally.read()
+        now = measure_progress(tally, self._attempt.running_seconds, self._recipe.budget)
+        parts = [f"{count:,} {state}" for state, count in tally.states.items() if count]
+        if tally.reasons:
+            common = tally.reasons[0]
+            parts.append(f"most often {common.name} ({common.sources:,})")
+        if now.passed_per_minute:
+            parts.append(f"{now.passed_per_minute:.3g} passed a minute")
+        if now.price is not None:
+            parts.append(f"price {now.price:.4g}")
         self._attempt.progress(
-            done,
+            tally.finished,
             self._total,
-            message=one_line("; ".join(filter(None, parts))),
-            tokens=tokens,
-            eta_seconds=self._pace.find_seconds_left(self._total - done, rows),
+            message=one_line("; ".join(parts)),
+            tokens=now.tokens,
+            eta_seconds=now.seconds_left,
         )

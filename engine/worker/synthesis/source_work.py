@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.synthesis.field_values import Value
+from engine.synthesis.gates.candidate import GateFindings
 from engine.synthesis.outcomes import AnswerRecord, BadAnswer, Fault, Outcome, Reason, Repair, State
 from engine.synthesis.questions import SourceQuestion, make_question
 from engine.synthesis.remaining import RemainingSource
@@ -136,16 +137,17 @@ class SourceWork:
         """The row, in the order of its fields."""
         return {name: self.values[name] for name in self._schema.fields if name in self.values}
 
-    def finish(self, held_back: tuple[Reason, ...]) -> Outcome:
-        """The outcome of one that is finished; `held_back`: by which gates."""
+    def finish(self, findings: GateFindings) -> Outcome:
+        """The outcome of one that is finished; `findings`: of the gates, where there is a row."""
         state: State = "passed"
-        if self.reasons or held_back:
+        if self.reasons or findings.reasons:
             state = "set aside" if self.reasons else "held back"
         return Outcome(
             source=self.source.id,
             state=state,
             row={} if self.reasons else dict(self.row),
-            reasons=self.reasons or held_back,
+            reasons=self.reasons or findings.reasons,
+            unjudged=findings.unjudged,
             repairs=tuple(self._repairs),
             answers=tuple(self._answers),
             cut=self.cut,

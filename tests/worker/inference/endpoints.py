@@ -23,6 +23,8 @@ class Server:
     """Statuses of the next answers, which say nothing else."""
     refuses: str = ""
     """What is asked with this in it gets the status 400."""
+    refusal: bytes | None = None
+    """What is said then, in place of an answer."""
     headers: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, str], Any]] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
@@ -52,6 +54,7 @@ def serving() -> Iterator[Server]:
             self.end_headers()
             try:
                 reply = made.answer(question) if made.answer else made.reply
+                reply = made.refusal if asked and made.refusal is not None else reply
                 self.wfile.write(b"" if busy else reply)
                 while made.holds and not made.hold.wait(0.01):
                     self.wfile.write(b": still here\n\n")

@@ -1,0 +1,83 @@
+"""Source rows: which column is the text, ids, groups, and rows that cannot be used."""
+
+from pathlib import Path
+
+import pytest
+
+from engine.data.formats import read_raw
+from engine.errors import EngineError
+from engine.recipes.synthesis_settings import Source
+from engine.synthesis.source_reader import SourceData, look_at_source, read_source
+
+
+def read(path: Path, **settings: object) -> SourceData:
+    return read_source(path, Source(**settings), lambda path, data: read_raw(path, data))  # type: ignore[arg-type]
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_the_one_column_of_texts_is_the_text(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"stars": 3, "review": "fine"}\n{"stars": 1}\n')
+    found = read(path)
+    assert [row.text for row in found.rows] == ["fine"]
+    assert found.columns == ("stars", "review")
+
+
+def test_columns_are_named_with_three_values_where_several_may_be_the_text(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "title,review\nA,fine\nB,bad\nC,so so\nD,never shown\n")
+    with pytest.raises(EngineError, match="Several columns") as refused:
+        read(path)
+    assert "title: A | B | C" in refused.value.detail
+    assert "review: fine | bad | so so" in refused.value.detail
+    assert "never shown" not in refused.value.detail
+    assert "source.text" in refused.value.detail
+
+
+@pytest.mark.parametrize("key", ["text", "id"])
+def test_a_column_that_is_not_there_is_refused_with_those_that_are(
+    tmp_path: Path, key: str
+) -> None:
+    path = write(tmp_path / "a.jsonl", '{"review": "fine"}\n')
+    with pytest.raises(EngineError, match="There is no column 'wrong'") as refused:
+        look_at_source(path, Source(**{key: "wrong"}), lambda path, data: read_raw(path, data))
+    assert f"source.{key}" in refused.value.detail
+    assert "review: fine" in refused.value.detail
+
+
+def test_ids_count_rows_and_lines_are_those_of_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'who,review\nann,"two\nlines"\nbob,one\nann,more\n')
+    rows = read(path, text="review", id="who").rows
+    assert [(row.id, row.line, row.group) for row in rows] == [
+        ("a.csv:1", 2, "ann"), ("a.csv:2", 4, "bob"), ("a.csv:3", 5, "ann"),
+    ]  # fmt: skip
+    assert rows[0].text == "two\nlines"
+    assert rows[0].columns == {"who": "ann", "review": "two\nlines"}
+
+
+def test_rows_of_a_list_on_one_line_have_ids_of_their_own(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.json", '[{"review": "one"}, {"review": "two"}]')
+    assert [row.id for row in read(path).rows] == ["a.json:1", "a.json:2"]
+
+
+def test_a_limit_takes_the_first_rows_and_a_shuffle_others(tmp_path: Path) -> None:
+    text = "".join(f'{{"review": "text {number}"}}\n' for number in range(50))
+    path = write(tmp_path / "a.jsonl", text)
+    assert [row.text for row in read(path, limit=2).rows] == ["text 0", "text 1"]
+    drawn = [row.id for row in read(path, limit=5, shuffle=True).rows]
+    assert drawn == [row.id for row in read(path, limit=5, shuffle=True).rows]
+    assert drawn != [row.id for row in read(path, limit=5, shuffle=True, seed=8).rows]
+    assert drawn != [f"a.jsonl:{number}" for number in range(1, 6)]
+
+
+def test_bad_rows_are_faults_and_a_file_of_nothing_else_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"review": "one"}\n{"review": \n{"review": " "}\n')
+    found = read(path)
+    assert [row.line for row in found.rows] == [1]
+    assert [fault.line for fault in found.faults] == [2, 3]
+    assert found.faults[1].reason == "review is empty"
+    path.write_text('{"review": " "}\n')
+    with pytest.raises(EngineError, match="no rows"):
+        read(path, text="review")
