@@ -138,8 +138,8 @@ def _describe(facts: DataCardFacts) -> str:
     statistics = facts.statistics
     models = ", ".join(dict.fromkeys(one.model for one in facts.generators)) or UNKNOWN
     return (
-        f"{statistics.rows:,} rows to train on, made of {statistics.sources:,} raw texts "
-        f"of {facts.source} by a language model ({models}) with finetop. Texts in them were "
+        f"Rows to train on, made of raw texts ({facts.source}) by a language model ({models}) with "
+        f"finetop. Rows: {statistics.rows:,}. Sources: {statistics.sources:,}. Texts in them were "
         "generated: what they say was not checked for being true."
     )
 
@@ -150,16 +150,16 @@ def _list_review(facts: DataCardFacts) -> Iterator[Block]:
             "No row was reviewed by a person: every row that passed the gates was accepted."
         )
         return
-    lines = [
-        f"{facts.accepted:,} rows were accepted by a reviewer as they were made",
-        f"{facts.edited:,} rows were edited by a reviewer",
-        f"{facts.overruled:,} rows were accepted by a reviewer in spite of a gate",
-        f"{facts.unreviewed:,} rows were not reviewed by a person",
-        f"{facts.tally.standings['rejected']:,} rows were rejected by a reviewer and are not here",
-    ]
+    counts = (
+        ("accepted as they were made", facts.accepted),
+        ("edited", facts.edited),
+        ("in spite of a gate, of these", facts.overruled),
+        ("not reviewed by a person", facts.unreviewed),
+        ("rejected, and not here", facts.tally.standings["rejected"]),
+    )
+    yield grid(("review", "rows"), [(name, f"{count:,}") for name, count in counts])
     if facts.unreviewed and facts.sample.words:
-        lines.append(facts.sample.words)
-    yield Bullets(tuple(lines))
+        yield Paragraph(f"{facts.sample.words[0].upper()}{facts.sample.words[1:]}.")
 
 
 def _list_terms(facts: DataCardFacts) -> Iterator[Block]:

@@ -32,6 +32,7 @@ from engine.synthesis.reviews import Review, read_reviews
 from engine.synthesis.source_rows import SourceRow, read_sources
 from engine.synthesis.tally import read_tally
 
+_HINT = "Choose another name, or use --force."
 JSONL, PARQUET = ".jsonl", ".parquet"
 Rows = Sequence[Mapping[str, Any]]
 EncodeRows = Callable[[Rows], bytes]
@@ -86,7 +87,7 @@ def check_files(out: Path, *, force: bool = False) -> None:
     work; `force` replaces files that are there."""
     files = name_files(out)
     for path in (files.rows, files.provenance, files.card):
-        output_file.check(path, force=force)
+        output_file.check(path, force=force, hint=_HINT)
 
 
 def encode_json_lines(rows: Rows) -> bytes:
@@ -135,9 +136,9 @@ def write_rows(
     }
     missing = {path: data for path, data in contents.items() if force or not _is_same(path, data)}
     for path in missing:
-        output_file.check(path, force=force)
+        output_file.check(path, force=force, hint=_HINT)
     for path, content in missing.items():
-        output_file.write(path, (content,), force=force)
+        output_file.write(path, (content,), force=force, hint=_HINT)
     return WrittenRows(files, len(made.rows), facts.unreviewed, statistics, facts.sample)
 
 

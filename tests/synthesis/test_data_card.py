@@ -92,11 +92,11 @@ def test_counts_gates_and_review_are_those_of_the_job(tmp_path: Path) -> None:
         "|  | copy | 1 | 17% [3, 56] |",
         "|  | not JSON | 1 | 17% [3, 56] |",
         "Of 6 sources; 1 more were not asked about:",
-        "- 2 rows were accepted by a reviewer as they were made",
-        "- 1 rows were edited by a reviewer",
-        "- 1 rows were accepted by a reviewer in spite of a gate",
-        "- 0 rows were not reviewed by a person",
-        "- 1 rows were rejected by a reviewer and are not here",
+        "| accepted as they were made | 2 |",
+        "| edited | 1 |",
+        "| in spite of a gate, of these | 1 |",
+        "| not reviewed by a person | 0 |",
+        "| rejected, and not here | 1 |",
         "| copy | at most 90% of the words in one run | 1 | 0 |",
         "| judge | off: not set |  |  |",
         "| trailing comma | 1 |",
@@ -116,7 +116,9 @@ def test_a_sample_of_the_rows_says_what_the_others_hold(tmp_path: Path) -> None:
     )
     written = write_rows(job, tmp_path / "rows.jsonl", accept_all=True)
     assert written.unreviewed == 30
-    assert "10 rows were reviewed and not drawn at random" in read_card(tmp_path / "rows.jsonl")
+    assert "The rows that were reviewed (10) were not drawn at random" in read_card(
+        tmp_path / "rows.jsonl"
+    )
 
 
 @pytest.mark.parametrize(
