@@ -31,6 +31,7 @@ from engine.synthesis.source_rows import SourceRow, read_sources, write_sources
 from engine.worker.attempt import Attempt
 from engine.worker.data.arrow import read_raw
 from engine.worker.synthesis.answer_log import AnswerLog
+from engine.worker.synthesis.final_rows import write_final_rows
 from engine.worker.synthesis.generator import Generator
 from engine.worker.synthesis.row_job import RowJob
 from engine.worker.synthesis.source_work import SourceWork
@@ -76,6 +77,9 @@ def run(attempt: Attempt) -> str:
             for note in notes:
                 attempt.log(note)
             _reject(attempt, outcomes)
+    if written := write_final_rows(directory, recipe, runs):
+        attempt.log(written)
+        notes[written] = None
     return _summarise(attempt, outcomes, len(sources), job.reached if job else "", list(notes))
 
 
