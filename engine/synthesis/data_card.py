@@ -40,6 +40,8 @@ class DataCardFacts:
     provenance_file: str
     source: str
     """By its short name."""
+    source_license: tuple[str, str]
+    """The license of the source and what states it, see `find_source_license`."""
     recipe: SynthesizeRecipe
     generators: Sequence[GeneratorFacts]
     gates: Sequence[GateSetting]
@@ -78,7 +80,7 @@ def write_card(facts: DataCardFacts) -> str:
 def make_metadata(facts: DataCardFacts) -> dict[str, Any]:
     """The head, in the order in which it is written."""
     rows = facts.statistics.rows
-    license_id, name, link = combine_terms(facts.recipe.source.license, facts.generators)
+    license_id, name, link = combine_terms(facts.source_license[0], facts.generators)
     language = facts.recipe.gates.language
     people = ["expert-generated"] if facts.accepted or facts.edited else []
     metadata: dict[str, Any] = {
@@ -103,7 +105,7 @@ def combine_terms(source: str, generators: Sequence[GeneratorFacts]) -> tuple[st
     That of the source where no generator asks for anything; `unknown` where either is; else
     `other`, with the card as its text.
     """
-    if not source or any(one.terms == UNKNOWN for one in generators):
+    if source == UNKNOWN or not generators or any(one.terms == UNKNOWN for one in generators):
         return UNKNOWN, "", ""
     if all(one.is_permissive for one in generators):
         try:
@@ -163,7 +165,8 @@ def _list_review(facts: DataCardFacts) -> Iterator[Block]:
 
 
 def _list_terms(facts: DataCardFacts) -> Iterator[Block]:
-    yield Paragraph(f"License of the source: {facts.recipe.source.license or UNKNOWN}.")
+    source, basis = facts.source_license
+    yield Paragraph(f"License of the source: {source}{f' ({basis})' if basis else ''}.")
     for one in facts.generators:
         what = "a hosted model, whose terms of use the rows carry" if one.is_hosted else "a model"
         yield Paragraph(f"Terms of the generator {one.model} ({what}): {one.terms}")

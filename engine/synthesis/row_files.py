@@ -23,7 +23,7 @@ from engine.report.short_names import ShortNames
 from engine.safe_open import read_bounded
 from engine.synthesis.accepted_rows import AcceptedRow, accepted, find_standing
 from engine.synthesis.data_card import DataCardFacts, write_card
-from engine.synthesis.generator_facts import read_generators
+from engine.synthesis.generator_facts import find_source_license, read_generators
 from engine.synthesis.made_statistics import MadeStatistics, measure_rows
 from engine.synthesis.outcomes import Outcome, read_outcomes
 from engine.synthesis.provenance import list_gates, make_provenance
@@ -203,7 +203,8 @@ def _collect(
         name=PurePath(files.rows.name).stem,
         rows_file=files.rows.name,
         provenance_file=files.provenance.name,
-        source=names.name_ref(recipe.source.data) or "unknown",
+        source=names.name_ref(recipe.source.data or recipe.pairs.job) or "unknown",
+        source_license=find_source_license(recipe),
         recipe=recipe,
         generators=read_generators(recipe, arms, runs, names),
         gates=list_gates(recipe, names),
