@@ -139,10 +139,13 @@ def write_page(facts: DataCardFacts) -> Iterator[str]:
 def _describe(facts: DataCardFacts) -> str:
     statistics = facts.statistics
     models = ", ".join(dict.fromkeys(one.model for one in facts.generators)) or UNKNOWN
+    made = f"made of raw texts ({facts.source}) by a language model ({models})"
+    if facts.recipe.mode == "votes":
+        made = f"preference pairs of what people voted on: answers ({facts.source}) of {models}"
     return (
-        f"Rows to train on, made of raw texts ({facts.source}) by a language model ({models}) with "
-        f"finetop. Rows: {statistics.rows:,}. Sources: {statistics.sources:,}. Texts in them were "
-        "generated: what they say was not checked for being true."
+        f"Rows to train on, {made}, with finetop. Rows: {statistics.rows:,}. Sources: "
+        f"{statistics.sources:,}. Texts in them were generated: what they say was not checked for "
+        "being true."
     )
 
 

@@ -26,7 +26,7 @@ from engine.synthesis.data_card import DataCardFacts, write_card
 from engine.synthesis.generator_facts import find_source_license, read_generators
 from engine.synthesis.made_statistics import MadeStatistics, measure_rows
 from engine.synthesis.outcomes import Outcome, read_outcomes
-from engine.synthesis.provenance import list_gates, make_provenance
+from engine.synthesis.provenance import list_arms, list_gates, make_provenance
 from engine.synthesis.review_sample import SampledReview, judge_sample
 from engine.synthesis.reviews import Review, read_reviews
 from engine.synthesis.source_rows import SourceRow, read_sources
@@ -197,7 +197,7 @@ def _collect(
     runs: Sequence[Path],
 ) -> DataCardFacts:
     rows = made.rows
-    arms = [answer.arm for one in rows for answer in one.outcome.answers if not answer.fault]
+    arms = [arm for one in rows for arm in list_arms(one, recipe)]
     reviewed = [one for one in rows if one.review is not None]
     return DataCardFacts(
         name=PurePath(files.rows.name).stem,
