@@ -80,23 +80,35 @@ def accepted(
         if outcome is None:
             continue
         review = reviews.get(source.id)
-        standing = find_standing(outcome, review)
-        if standing == "edited" and review is not None:
-            yield _make_row(source, outcome, review, review.row, groups)
-        elif standing == "accepted":
-            yield _make_row(source, outcome, review, outcome.row, groups)
-        elif standing == "undecided" and accept_all and outcome.state == "passed":
-            yield _make_row(source, outcome, None, outcome.row, groups)
+        is_decided = find_standing(outcome, review) != "undecided"
+        row = find_row(outcome, review) if is_decided or accept_all else {}
+        if row:
+            fields = {name: value for name, value in row.items() if name != GROUP}
+            group = name_group(groups[source.group])
+            yield AcceptedRow(
+                {**fields, GROUP: group}, source, outcome, review if is_decided else None
+            )
+
+
+def find_row(outcome: Outcome, review: Review | None) -> Mapping[str, Any]:
+    """The row that stands for a source: as a person accepted it, or as it passed where none has
+    decided; else empty."""
+    standing = find_standing(outcome, review)
+    if standing == "edited" and review is not None:
+        return review.row
+    is_row = standing == "accepted" or (standing == "undecided" and outcome.state == "passed")
+    return outcome.row if is_row else {}
 
 
 def unite_groups(sources: Sequence[SourceRow]) -> dict[str, str]:
     """The group of each source's group: the same for all that have a text in common, since a text
-    that was read twice is one source."""
+    that was read twice is one source. An empty one says nothing."""
     first_with: dict[str, str] = {}
     parents: dict[str, str] = {}
     for source in sources:
         parents.setdefault(source.group, source.group)
-        other = first_with.setdefault(" ".join(source.text.split()), source.group)
+        text = " ".join(source.text.split())
+        other = first_with.setdefault(text, source.group) if text else source.group
         one, other = _find_root(parents, source.group), _find_root(parents, other)
         parents[one] = other
     return {group: _find_root(parents, group) for group in parents}
@@ -106,15 +118,3 @@ def _find_root(parents: dict[str, str], group: str) -> str:
     while parents[group] != group:
         parents[group] = group = parents[parents[group]]
     return group
-
-
-def _make_row(
-    source: SourceRow,
-    outcome: Outcome,
-    review: Review | None,
-    row: Mapping[str, Any],
-    groups: Mapping[str, str],
-) -> AcceptedRow:
-    fields = {name: value for name, value in row.items() if name != GROUP}
-    group = name_group(groups[source.group])
-    return AcceptedRow({**fields, GROUP: group}, source, outcome, review)

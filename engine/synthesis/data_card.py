@@ -40,6 +40,8 @@ class DataCardFacts:
     provenance_file: str
     source: str
     """By its short name."""
+    source_license: tuple[str, str]
+    """The license of the source and what states it, see `find_source_license`."""
     recipe: SynthesizeRecipe
     generators: Sequence[GeneratorFacts]
     gates: Sequence[GateSetting]
@@ -78,7 +80,7 @@ def write_card(facts: DataCardFacts) -> str:
 def make_metadata(facts: DataCardFacts) -> dict[str, Any]:
     """The head, in the order in which it is written."""
     rows = facts.statistics.rows
-    license_id, name, link = combine_terms(facts.recipe.source.license, facts.generators)
+    license_id, name, link = combine_terms(facts.source_license[0], facts.generators)
     language = facts.recipe.gates.language
     people = ["expert-generated"] if facts.accepted or facts.edited else []
     metadata: dict[str, Any] = {
@@ -103,7 +105,7 @@ def combine_terms(source: str, generators: Sequence[GeneratorFacts]) -> tuple[st
     That of the source where no generator asks for anything; `unknown` where either is; else
     `other`, with the card as its text.
     """
-    if not source or any(one.terms == UNKNOWN for one in generators):
+    if source == UNKNOWN or not generators or any(one.terms == UNKNOWN for one in generators):
         return UNKNOWN, "", ""
     if all(one.is_permissive for one in generators):
         try:
@@ -137,10 +139,13 @@ def write_page(facts: DataCardFacts) -> Iterator[str]:
 def _describe(facts: DataCardFacts) -> str:
     statistics = facts.statistics
     models = ", ".join(dict.fromkeys(one.model for one in facts.generators)) or UNKNOWN
+    made = f"made of raw texts ({facts.source}) by a language model ({models})"
+    if facts.recipe.mode == "votes":
+        made = f"preference pairs of what people voted on: answers ({facts.source}) of {models}"
     return (
-        f"{statistics.rows:,} rows to train on, made of {statistics.sources:,} raw texts "
-        f"of {facts.source} by a language model ({models}) with finetop. Texts in them were "
-        "generated: what they say was not checked for being true."
+        f"Rows to train on, {made}, with finetop. Rows: {statistics.rows:,}. Sources: "
+        f"{statistics.sources:,}. Texts in them were generated: what they say was not checked for "
+        "being true."
     )
 
 
@@ -150,20 +155,21 @@ def _list_review(facts: DataCardFacts) -> Iterator[Block]:
             "No row was reviewed by a person: every row that passed the gates was accepted."
         )
         return
-    lines = [
-        f"{facts.accepted:,} rows were accepted by a reviewer as they were made",
-        f"{facts.edited:,} rows were edited by a reviewer",
-        f"{facts.overruled:,} rows were accepted by a reviewer in spite of a gate",
-        f"{facts.unreviewed:,} rows were not reviewed by a person",
-        f"{facts.tally.standings['rejected']:,} rows were rejected by a reviewer and are not here",
-    ]
+    counts = (
+        ("accepted as they were made", facts.accepted),
+        ("edited", facts.edited),
+        ("in spite of a gate, of these", facts.overruled),
+        ("not reviewed by a person", facts.unreviewed),
+        ("rejected, and not here", facts.tally.standings["rejected"]),
+    )
+    yield grid(("review", "rows"), [(name, f"{count:,}") for name, count in counts])
     if facts.unreviewed and facts.sample.words:
-        lines.append(facts.sample.words)
-    yield Bullets(tuple(lines))
+        yield Paragraph(f"{facts.sample.words[0].upper()}{facts.sample.words[1:]}.")
 
 
 def _list_terms(facts: DataCardFacts) -> Iterator[Block]:
-    yield Paragraph(f"License of the source: {facts.recipe.source.license or UNKNOWN}.")
+    source, basis = facts.source_license
+    yield Paragraph(f"License of the source: {source}{f' ({basis})' if basis else ''}.")
     for one in facts.generators:
         what = "a hosted model, whose terms of use the rows carry" if one.is_hosted else "a model"
         yield Paragraph(f"Terms of the generator {one.model} ({what}): {one.terms}")

@@ -1,4 +1,4 @@
-"""Who wrote the rows made, and under which terms: for provenance and the data card.
+"""Who wrote the rows made, under which terms, and the license of their source: for the data card.
 
 Rows written by a hosted model carry its terms of use, rows of a local one what the license of its
 base asks. Nothing is guessed: what nobody stated is `unknown`. Names hold no path and no host.
@@ -24,6 +24,7 @@ _PERMISSIVE = frozenset(
     ("apache-2.0", "mit", "bsd", "bsd-2-clause", "bsd-3-clause", "isc", "unlicense", "cc0-1.0")
 )
 """Licenses of models that ask nothing of what these write."""
+_SNAPSHOT = re.compile(r".*/datasets--[^/]+/snapshots/[^/]+")
 _HEAD = re.compile(r"\A---\s*\n(.*?)\n---", re.DOTALL)
 _STATED = re.compile(r"""^(license|license_name|license_link):\s*["']?([^"'\s#]+)["']?\s*$""", re.M)
 _MOST_BYTES = 1 << 20
@@ -53,6 +54,21 @@ def read_generators(
     A model that is gone by now is described by its name alone.
     """
     return tuple(_read(recipe, spec, runs, names) for spec in dict.fromkeys(arms))
+
+
+def find_source_license(recipe: SynthesizeRecipe) -> tuple[str, str]:
+    """The license of the raw texts and what states it: the recipe, the project for its own, or the
+    card beside a data set in the Hub's cache; `unknown` else."""
+    if recipe.source.license.strip():
+        return recipe.source.license.strip(), "as the recipe states"
+    if recipe.source.data.startswith("bundled:"):
+        return "apache-2.0", "as finetop's own data"
+    snapshot = _SNAPSHOT.match(recipe.source.data)
+    stated = _read_head(Path(snapshot[0])) if snapshot else {}
+    license_id = stated.get("license", "").lower()
+    if license_id == "other" and stated.get("license_name") and stated.get("license_link"):
+        license_id = f"{stated['license_name']}={stated['license_link']}"
+    return (license_id, "as its card states") if license_id else (UNKNOWN, "")
 
 
 def _read(

@@ -7,7 +7,7 @@ in the row itself is not repeated.
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 from engine.compare.arms import parse_arm
 from engine.data.source_groups import GROUP
@@ -17,6 +17,8 @@ from engine.report.short_names import ShortNames
 from engine.synthesis.accepted_rows import AcceptedRow
 from engine.synthesis.gates.light_gates import GateSetting, gate_settings
 from engine.synthesis.outcomes import AnswerRecord, Reason
+from engine.synthesis.questions import CHOSEN, REJECTED
+from engine.synthesis.vote_pairs import JOB, PROMPT_ID, count_votes
 from engine.text import clean
 
 
@@ -37,11 +39,18 @@ def make_provenance(
 ) -> dict[str, Any]:
     """The object of a row. `number`: of the row in its file, from 1. `gates`: of `list_gates`."""
     used = [answer for answer in one.outcome.answers if not answer.fault]
+    is_voted = recipe.mode == "votes"
     return {
         "row": number,
         GROUP: one.row[GROUP],
-        "source": {"file": PurePath(one.source.file).name, "row": one.source.line},
-        "answers": [_write_answer(answer, recipe, names) for answer in used],
+        **(
+            _write_vote(one, names)
+            if is_voted
+            else {
+                "source": {"file": PurePath(one.source.file).name, "row": one.source.line},
+                "answers": [_write_answer(answer, recipe, names) for answer in used],
+            }
+        ),
         "faults": [
             {"field": answer.field, "fault": answer.fault}
             for answer in one.outcome.answers
@@ -51,6 +60,31 @@ def make_provenance(
         "cut": one.outcome.cut,
         "gates": _write_gates(one, gates, names),
         "review": _write_review(one, names),
+    }
+
+
+def list_arms(one: AcceptedRow, recipe: SynthesizeRecipe) -> list[str]:
+    """The arms that wrote a row: of a voted pair those that were voted on."""
+    if recipe.mode == "votes":
+        return [answer["arm"] for answer in _voted_answers(one)]
+    return [answer.arm for answer in one.outcome.answers if not answer.fault]
+
+
+def _voted_answers(one: AcceptedRow) -> Sequence[Mapping[str, Any]]:
+    return cast(Sequence[Mapping[str, Any]], one.source.columns["answers"])
+
+
+def _write_vote(one: AcceptedRow, names: ShortNames) -> dict[str, Any]:
+    """Of a voted pair: the prompt that was voted on, the arms, how many preferred which."""
+    field_of = {one.outcome.row.get(name): name for name in (CHOSEN, REJECTED)}
+    columns = one.source.columns
+    return {
+        "source": {"job": columns[JOB], "prompt": columns[PROMPT_ID]},
+        "answers": [
+            {"field": field_of.get(answer["text"], ""), "model": names.name_arm(answer["arm"])}
+            for answer in _voted_answers(one)
+        ],
+        "votes": {names.clear_text(name): count for name, count in count_votes(columns).items()},
     }
 
 

@@ -40,11 +40,11 @@ class SampledReview:
         if not self.reviewed:
             return ""
         if not self.rest:
-            return f"all {self.reviewed:,} rows that passed were reviewed"
+            return f"all rows that passed ({self.reviewed:,}) were reviewed"
         if not self.drawn:
             return (
-                f"{self.reviewed:,} rows were reviewed and not drawn at random: they say nothing "
-                f"of the other {self.rest:,}"
+                f"the rows that were reviewed ({self.reviewed:,}) were not drawn at random: they "
+                f"say nothing of the other {self.rest:,}"
             )
         what = "rejected or edited" if self.edited else "rejected"
         low, high = (f"{100 * bound:.0f}" for bound in self.bad.interval)

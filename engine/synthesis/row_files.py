@@ -23,15 +23,16 @@ from engine.report.short_names import ShortNames
 from engine.safe_open import read_bounded
 from engine.synthesis.accepted_rows import AcceptedRow, accepted, find_standing
 from engine.synthesis.data_card import DataCardFacts, write_card
-from engine.synthesis.generator_facts import read_generators
+from engine.synthesis.generator_facts import find_source_license, read_generators
 from engine.synthesis.made_statistics import MadeStatistics, measure_rows
 from engine.synthesis.outcomes import Outcome, read_outcomes
-from engine.synthesis.provenance import list_gates, make_provenance
+from engine.synthesis.provenance import list_arms, list_gates, make_provenance
 from engine.synthesis.review_sample import SampledReview, judge_sample
 from engine.synthesis.reviews import Review, read_reviews
 from engine.synthesis.source_rows import SourceRow, read_sources
 from engine.synthesis.tally import read_tally
 
+_HINT = "Choose another name, or use --force."
 JSONL, PARQUET = ".jsonl", ".parquet"
 Rows = Sequence[Mapping[str, Any]]
 EncodeRows = Callable[[Rows], bytes]
@@ -86,7 +87,7 @@ def check_files(out: Path, *, force: bool = False) -> None:
     work; `force` replaces files that are there."""
     files = name_files(out)
     for path in (files.rows, files.provenance, files.card):
-        output_file.check(path, force=force)
+        output_file.check(path, force=force, hint=_HINT)
 
 
 def encode_json_lines(rows: Rows) -> bytes:
@@ -135,9 +136,9 @@ def write_rows(
     }
     missing = {path: data for path, data in contents.items() if force or not _is_same(path, data)}
     for path in missing:
-        output_file.check(path, force=force)
+        output_file.check(path, force=force, hint=_HINT)
     for path, content in missing.items():
-        output_file.write(path, (content,), force=force)
+        output_file.write(path, (content,), force=force, hint=_HINT)
     return WrittenRows(files, len(made.rows), facts.unreviewed, statistics, facts.sample)
 
 
@@ -196,13 +197,14 @@ def _collect(
     runs: Sequence[Path],
 ) -> DataCardFacts:
     rows = made.rows
-    arms = [answer.arm for one in rows for answer in one.outcome.answers if not answer.fault]
+    arms = [arm for one in rows for arm in list_arms(one, recipe)]
     reviewed = [one for one in rows if one.review is not None]
     return DataCardFacts(
         name=PurePath(files.rows.name).stem,
         rows_file=files.rows.name,
         provenance_file=files.provenance.name,
-        source=names.name_ref(recipe.source.data) or "unknown",
+        source=names.name_ref(recipe.source.data or recipe.pairs.job) or "unknown",
+        source_license=find_source_license(recipe),
         recipe=recipe,
         generators=read_generators(recipe, arms, runs, names),
         gates=list_gates(recipe, names),

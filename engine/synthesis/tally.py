@@ -18,7 +18,7 @@ from engine.events.growing_file import CHUNK, GrowingFile, Replaced
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.synthesis_settings import Budget
-from engine.synthesis.accepted_rows import Standing, find_standing
+from engine.synthesis.accepted_rows import Standing, find_row, find_standing
 from engine.synthesis.outcomes import Outcome, State, outcome_from_table
 from engine.synthesis.reviews import Review, review_from_table
 from engine.synthesis.shares import Share
@@ -258,29 +258,20 @@ class _Counts:
         if outcome is None:
             return
         review = self.reviews.get(source)
-        standing = find_standing(outcome, review)
         self.states[outcome.state] += sign
-        self.standings[standing] += sign
+        self.standings[find_standing(outcome, review)] += sign
         for name in {reason.name for reason in outcome.reasons}:
             self.reasons[outcome.state, name] += sign
         for kind in {repair.kind for repair in outcome.repairs}:
             self.repairs[kind] += sign
         self.cut += sign * (outcome.cut > 0 and outcome.state != "set aside")
-        for name, value in _find_row(outcome, review, standing).items():
+        for name, value in find_row(outcome, review).items():
             self.labelled[name, value] += sign
 
     def _keep_labels(self, row: Mapping[str, Any]) -> dict[str, Any]:
         """What is counted of a row; of one without labels that there is one."""
         kept = {name: str(row[name]) for name in self.labels if row.get(name) is not None}
         return kept or ({"": ""} if row else {})
-
-
-def _find_row(outcome: Outcome, review: Review | None, standing: Standing) -> Mapping[str, Any]:
-    """The row that is trained on, or will be where nobody decides otherwise; else empty."""
-    if standing == "edited" and review is not None:
-        return review.row
-    is_row = standing == "accepted" or (standing == "undecided" and outcome.state == "passed")
-    return outcome.row if is_row else {}
 
 
 def _list_counts(counts: Counter[str]) -> dict[str, int]:

@@ -18,7 +18,6 @@ from engine.compare import endpoint_hosts, endpoint_keys
 from engine.compare.arm_weights import locate
 from engine.compare.arms import Arm, answering_arms, parse_arm
 from engine.data.dataset_list import find_path
-from engine.jobs.directory import read_json
 from engine.jobs.store import open_store
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.settings import Decode
@@ -29,7 +28,6 @@ from engine.synthesis.outcomes import Outcome, read_outcomes
 from engine.synthesis.remaining import RemainingSource, find_remaining
 from engine.synthesis.repairs import ProposeRepair
 from engine.synthesis.reviews import read_reviews
-from engine.synthesis.row_files import write_rows
 from engine.synthesis.row_modes import RowMode, find_mode
 from engine.synthesis.row_schema import RowSchema, make_schema
 from engine.synthesis.source_reader import read_source
@@ -39,6 +37,7 @@ from engine.worker.attempt import Attempt
 from engine.worker.data.arrow import read_raw
 from engine.worker.synthesis.answer_log import AnswerLog
 from engine.worker.synthesis.endpoint_generator import EndpointGenerator
+from engine.worker.synthesis.final_rows import measure_made_rows, write_final_rows
 from engine.worker.synthesis.generator import Generator
 from engine.worker.synthesis.row_job import RowJob
 from engine.worker.synthesis.row_judging import JudgeArm, RowJudging
@@ -237,7 +236,7 @@ def _summarise(
     runs: Sequence[Path],
 ) -> str:
     """Write what came of it, the rows as well where nobody is to review them, and say it in a
-    line. Raises EngineError where the rows cannot be written."""
+    line. Raises OSError."""
     tally = read_tally(attempt.directory, recipe)
     now = measure_progress(tally, attempt.running_seconds, recipe.budget)
     left = tally.sources - tally.finished
@@ -245,26 +244,15 @@ def _summarise(
         "progress": dataclasses.asdict(now), "left": left, "reached": reached,
         "notes": list(notes),
     }  # fmt: skip
-    written = (read_json(attempt.directory.results) or {}).get("written", "")
-    if recipe.out and recipe.accept_all and tally.passed.count:
-        # What an attempt before this one wrote may be replaced, and nothing else.
-        _write_rows(attempt, Path(recipe.out), runs, force=written == recipe.out)
-        written = recipe.out
-    atomic.write_json(attempt.directory.results, table | {"written": written})
+    if written := write_final_rows(attempt.directory, recipe, runs):
+        attempt.log(written)
+        notes = [*notes, written]
+    if tally.passed.count:
+        table["rows"] = measure_made_rows(attempt.directory, recipe)
+    atomic.write_json(attempt.directory.results, table)
     words = ", ".join(f"{count:,} {state}" for state, count in tally.states.items() if count)
     parts = [f"{words or 'no rows made'} of {tally.sources:,} sources"]
     if left:
         why = f"budget of {reached} reached: " if reached else ""
         parts.append(f"{why}{left:,} left")
     return "; ".join([*parts, *notes])
-
-
-def _write_rows(attempt: Attempt, out: Path, runs: Sequence[Path], *, force: bool) -> None:
-    """The file of rows with its provenance and card. Raises EngineError."""
-    from engine.worker.synthesis.parquet_rows import encode_parquet
-
-    attempt.progress(0, 0, message="writing the rows")
-    write_rows(
-        attempt.directory, out, accept_all=True, force=force, runs=runs,
-        encode_parquet=encode_parquet,
-    )  # fmt: skip

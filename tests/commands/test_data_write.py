@@ -28,7 +28,7 @@ def test_accepted_rows_are_written_and_said(
     out = tmp_path / "rows.jsonl"
     assert finetop(root, job, "--out", str(out)) == 0
     printed = capsys.readouterr().out
-    assert f"{out}: 1 rows of 1 sources" in printed
+    assert f"{out}: rows 1, sources 1" in printed
     assert "not reviewed" not in printed
     assert "opinion: agree 1, disagree 0" in printed
     assert len(out.read_text().splitlines()) == 1
@@ -38,14 +38,14 @@ def test_accepted_rows_are_written_and_said(
     assert written["out"] == str(out)
     assert all(Path(written[name]).is_file() for name in ("out", "provenance", "card"))
     assert written["statistics"]["labels"]["opinion"]["disagree"]["count"] == 1
-    assert written["review"]["words"].startswith("1 rows were reviewed")
+    assert written["review"]["words"].startswith("the rows that were reviewed (1)")
 
 
 def test_rows_reviewed_by_nobody_are_called_so(
     job: str, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert finetop(root, job, "--out", str(tmp_path / "rows.jsonl"), "--accept-all") == 0
-    assert "not reviewed by a person: 2 rows" in capsys.readouterr().out
+    assert "not reviewed by a person: 2" in capsys.readouterr().out
 
 
 def test_what_is_refused(

@@ -1,5 +1,7 @@
 """Which rows are trained on, by what was made of a source and what a person decided."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.data.source_groups import GROUP, find_group_column, name_group
@@ -93,6 +95,7 @@ def test_sources_with_the_same_text_are_one_source() -> None:
         make_source(4, "b again", "c"),
         make_source(5, "alone", "d"),
     ]
+    sources += [replace(make_source(at, "x", group), text=" ") for at, group in enumerate("ef", 6)]
     united = unite_groups(sources)
     assert len({united[name] for name in "abc"}) == 1
-    assert united["d"] == "d"
+    assert [united[name] for name in "def"] == ["d", "e", "f"]

@@ -10,7 +10,7 @@ from engine.bundled import BASE
 from engine.release.card.hub_metadata import list_data_problems
 from engine.report.short_names import ShortNames
 from engine.synthesis.data_card import combine_terms
-from engine.synthesis.generator_facts import GeneratorFacts, read_generators
+from engine.synthesis.generator_facts import GeneratorFacts, find_source_license, read_generators
 from engine.synthesis.row_files import write_rows
 from tests.checkpoints.made import make_model
 from tests.synthesis.made_job import decide, make_job, make_outcome, make_source, read_recipe
@@ -44,8 +44,9 @@ def read_card(job_rows: Path) -> str:
         ("ask the owner", [OPEN], ("other", "terms-in-the-card", "README.md")),
         ("cc-by-4.0", [OPEN, HOSTED], ("other", "terms-in-the-card", "README.md")),
         ("cc-by-4.0", [OPEN, UNKNOWN], ("unknown", "", "")),
-        ("", [OPEN], ("unknown", "", "")),
-        ("", [HOSTED], ("unknown", "", "")),
+        ("unknown", [OPEN], ("unknown", "", "")),
+        ("cc-by-4.0", [], ("unknown", "", "")),
+        ("unknown", [HOSTED], ("unknown", "", "")),
     ],
 )
 def test_terms_of_source_and_generators_together(
@@ -76,6 +77,21 @@ def test_terms_of_a_local_model_are_those_of_its_base(tmp_path: Path) -> None:
     assert (terms["six"].model, terms["six"].is_hosted) == ("acme/big", True)
 
 
+def test_the_license_of_the_source_is_stated_or_unknown(tmp_path: Path) -> None:
+    snapshot = tmp_path / "datasets--acme--texts" / "snapshots" / "abc"
+    (snapshot / "data").mkdir(parents=True)
+    (snapshot / "README.md").write_text("---\nlicense: CC-BY-4.0\n---\n")
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
+    for data, stated, expected in (
+        (str(tmp_path / "rows.jsonl"), "", ("unknown", "")),
+        (str(tmp_path / "rows.jsonl"), " cc0-1.0 ", ("cc0-1.0", "as the recipe states")),
+        ("bundled:emotion", "", ("apache-2.0", "as finetop's own data")),
+        (str(snapshot / "data" / "rows.jsonl"), "", ("cc-by-4.0", "as its card states")),
+    ):
+        recipe = read_recipe(source={"data": data, "license": stated})
+        assert find_source_license(recipe) == expected
+
+
 def test_stated_terms_are_of_the_generator_that_the_recipe_names() -> None:
     spec, other = "a=https://x.example/v1?model=a", "b=https://y.example/v1?model=b"
     recipe = read_recipe(asking={"generator": spec, "terms": "X's terms"})
@@ -92,15 +108,15 @@ def test_counts_gates_and_review_are_those_of_the_job(tmp_path: Path) -> None:
         "|  | copy | 1 | 17% [3, 56] |",
         "|  | not JSON | 1 | 17% [3, 56] |",
         "Of 6 sources; 1 more were not asked about:",
-        "- 2 rows were accepted by a reviewer as they were made",
-        "- 1 rows were edited by a reviewer",
-        "- 1 rows were accepted by a reviewer in spite of a gate",
-        "- 0 rows were not reviewed by a person",
-        "- 1 rows were rejected by a reviewer and are not here",
+        "| accepted as they were made | 2 |",
+        "| edited | 1 |",
+        "| in spite of a gate, of these | 1 |",
+        "| not reviewed by a person | 0 |",
+        "| rejected, and not here | 1 |",
         "| copy | at most 90% of the words in one run | 1 | 0 |",
         "| judge | off: not set |  |  |",
         "| trailing comma | 1 |",
-        "License of the source: cc-by-4.0.",
+        "License of the source: cc-by-4.0 (as the recipe states).",
         "| not JSON | 3 |",
     ):
         assert f"\n{line}\n" in card, line
@@ -116,7 +132,9 @@ def test_a_sample_of_the_rows_says_what_the_others_hold(tmp_path: Path) -> None:
     )
     written = write_rows(job, tmp_path / "rows.jsonl", accept_all=True)
     assert written.unreviewed == 30
-    assert "10 rows were reviewed and not drawn at random" in read_card(tmp_path / "rows.jsonl")
+    assert "The rows that were reviewed (10) were not drawn at random" in read_card(
+        tmp_path / "rows.jsonl"
+    )
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,8 @@ def test_rows_that_were_picked_say_nothing() -> None:
         assert found.drawn == 0 or found.drawn > 11
     picked = judge_sample(review(SOURCES[:200], bad=20), 7)
     assert picked.words == (
-        "200 rows were reviewed and not drawn at random: they say nothing of the other 100"
+        "the rows that were reviewed (200) were not drawn at random: they say nothing of the "
+        "other 100"
     )
     another = sample_order(SOURCES, 8)[:50]
     assert judge_sample(review(another), 7).drawn == 0
@@ -59,7 +60,7 @@ def test_further_rows_that_were_picked_do_not_spoil_the_sample() -> None:
 
 
 def test_of_a_whole_review_nothing_is_estimated() -> None:
-    assert judge_sample(review(SOURCES, 20), 7).words == "all 300 rows that passed were reviewed"
+    assert judge_sample(review(SOURCES, 20), 7).words == "all rows that passed (300) were reviewed"
     assert judge_sample(review([]), 7).words == ""
     assert judge_sample({}, 7).words == ""
 

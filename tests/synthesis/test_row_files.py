@@ -15,7 +15,10 @@ from engine.synthesis import row_files
 from engine.synthesis.outcomes import Reason, append_outcomes
 from engine.synthesis.reviews import append_review
 from engine.synthesis.row_files import check_files, name_files, write_rows
+from engine.synthesis.vote_pairs import decide_pair, make_vote_sources, read_voted_pairs
+from tests.judge.judged import answered_job
 from tests.synthesis.made_job import decide, make_job, make_outcome, make_source
+from tests.synthesis.test_vote_pairs import cast
 
 EDIT = {"prompt": "p", "completion": "by hand", "opinion": "disagree"}
 
@@ -190,6 +193,25 @@ def test_an_endpoint_and_a_judge_are_named_without_their_address(tmp_path: Path)
     card = files.card.read_text()
     assert "Terms of the generator acme/big (a hosted model" in card
     assert "Acme's terms of use" in card
+
+
+def test_pairs_of_votes_name_the_arms_that_were_voted_on(tmp_path: Path) -> None:
+    voted = answered_job(tmp_path, {"a": ("base on a", "tuned on a")})
+    cast(voted, "ana", {"a": "right"})
+    sources = make_vote_sources(voted, read_voted_pairs(voted))
+    job = make_job(
+        tmp_path / "runs", sources, list(map(decide_pair, sources)), mode="votes", fields={},
+        pairs={"job": f"run:{voted.path.name}"}, asking={}, source={},
+    )  # fmt: skip
+    written = write_rows(job, tmp_path / "pairs.jsonl", accept_all=True)
+    (origin,) = read_lines(written.files.provenance)
+    assert origin["source"] == {"job": voted.path.name, "prompt": "a"}
+    assert [one["field"] for one in origin["answers"]] == ["rejected", "chosen"]
+    assert origin["answers"][0]["model"].startswith("base=")
+    assert origin["votes"] == {"tuned": 1}
+    card = written.files.card.read_text()
+    assert f"preference pairs of what people voted on: answers (run:{voted.path.name}) of" in card
+    assert "The chosen answer is longer than the rejected one" in card
 
 
 def test_a_folder_of_these_files_is_one_data_set(tmp_path: Path) -> None:

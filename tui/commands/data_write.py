@@ -68,9 +68,9 @@ def _write_rows(
 def _list_lines(written: Mapping[str, Any]) -> Iterator[str]:
     """What was written, a line each. The paths hold names of the user's own."""
     statistics = written["statistics"]
-    yield clean(f"{written['out']}: {written['rows']:,} rows of {statistics['sources']:,} sources")
+    yield clean(f"{written['out']}: rows {written['rows']:,}, sources {statistics['sources']:,}")
     if written["unreviewed"]:
-        yield f"not reviewed by a person: {written['unreviewed']:,} rows"
+        yield f"not reviewed by a person: {written['unreviewed']:,}"
     if written["unreviewed"] and written["review"]["words"]:
         yield written["review"]["words"]
     for field, labels in statistics["labels"].items():

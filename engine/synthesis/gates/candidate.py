@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from engine.recipes.recipe import SynthesizeRecipe
+from engine.synthesis.accepted_rows import find_row
 from engine.synthesis.outcomes import Outcome, Reason
 from engine.synthesis.questions import CHOSEN, REJECTED
 from engine.synthesis.reviews import Review
@@ -108,11 +109,8 @@ def standing_candidates(
     """The rows that others are compared with: those that passed, and with `reviews` those that a
     person accepted, in the form in which they were, and none that a person rejected."""
     for outcome in outcomes:
-        review = (reviews or {}).get(outcome.source)
-        decision = review.decision if review and review.round == outcome.round else ""
-        is_taken = outcome.state == "passed" or decision in ("accept", "edit")
-        row = review.row if review and decision == "edit" else outcome.row
-        if is_taken and decision not in ("reject", "ask again") and row:
+        row = find_row(outcome, (reviews or {}).get(outcome.source))
+        if row:
             yield make_candidate(recipe, sources[outcome.source], row, outcome.cut)
 
 

@@ -1,0 +1,39 @@
+"""What a job that makes data ends in: the file that its recipe names, and numbers of the rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from engine.errors import EngineError
+from engine.jobs.directory import JobDirectory
+from engine.recipes.recipe import SynthesizeRecipe
+from engine.synthesis.accepted_rows import accepted
+from engine.synthesis.made_statistics import measure_rows
+from engine.synthesis.outcomes import read_outcomes
+from engine.synthesis.reviews import read_reviews
+from engine.synthesis.row_files import write_rows
+from engine.synthesis.source_rows import read_sources
+from engine.worker.synthesis.parquet_rows import encode_parquet
+
+
+def write_final_rows(job: JobDirectory, recipe: SynthesizeRecipe, runs: Sequence[Path]) -> str:
+    """Write the rows where the recipe says that all are accepted; what came of it, in a line.
+
+    Empty where the recipe names no file, or rows are reviewed first. All that was made is kept, so
+    that a file which cannot be written is a note and not the job's failure.
+    """
+    if not recipe.out or not recipe.accept_all:
+        return ""
+    out = Path(recipe.out)
+    try:
+        written = write_rows(job, out, accept_all=True, runs=runs, encode_parquet=encode_parquet)
+    except EngineError as error:
+        return f"{out.name} was not written: {error.title.rstrip('.')}: finetop data write"
+    return f"{out.name}: rows {written.rows:,}"
+
+
+def measure_made_rows(job: JobDirectory, recipe: SynthesizeRecipe) -> dict[str, Any]:
+    """Numbers of the rows that stand, accepted or passed. Raises EngineError."""
+    outcomes, reviews = read_outcomes(job.outcomes), read_reviews(job.reviews)
+    rows = list(accepted(read_sources(job.sources), outcomes, reviews, accept_all=True))
+    return measure_rows(recipe, rows).to_table()
