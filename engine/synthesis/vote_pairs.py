@@ -19,10 +19,9 @@ from engine.data.messages import is_transcript
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.synthesis.outcomes import Outcome, Reason
-from engine.synthesis.questions import CHOSEN, REJECTED
+from engine.synthesis.questions import CHOSEN, PROMPT, REJECTED
 from engine.synthesis.source_rows import SourceRow
 
-PROMPT = "prompt"
 JOB, PROMPT_ID = "job", "prompt_id"
 """Columns of such a source that name the job that was voted on, and the prompt there."""
 TIE = "tie"
