@@ -7,16 +7,19 @@ in the row itself is not repeated.
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 from engine.compare.arms import parse_arm
 from engine.data.source_groups import GROUP
+from engine.data.voted_rows import VOTES
 from engine.errors import EngineError
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.report.short_names import ShortNames
 from engine.synthesis.accepted_rows import AcceptedRow
 from engine.synthesis.gates.light_gates import GateSetting, gate_settings
 from engine.synthesis.outcomes import AnswerRecord, Reason
+from engine.synthesis.questions import CHOSEN, REJECTED
+from engine.synthesis.vote_pairs import JOB, PROMPT_ID, count_votes
 from engine.text import clean
 
 
@@ -51,7 +54,22 @@ def make_provenance(
         "cut": one.outcome.cut,
         "gates": _write_gates(one, gates, names),
         "review": _write_review(one, names),
+        **({VOTES: _write_votes(one, names)} if recipe.mode == "votes" else {}),
     }
+
+
+def _write_votes(one: AcceptedRow, names: ShortNames) -> dict[str, Any]:
+    """Whose answers and votes the pair is made of; of an edited one before it was edited."""
+    columns, row = one.source.columns, one.outcome.row
+    answers = cast(Sequence[Mapping[str, str]], columns["answers"])
+    arms = {
+        field: names.clear_text(clean(answer["name"]))
+        for field in (CHOSEN, REJECTED)
+        for answer in answers
+        if answer["text"] == row.get(field)
+    }
+    counts = {names.clear_text(clean(name)): n for name, n in count_votes(columns).items()}
+    return {"job": columns[JOB], "prompt": columns[PROMPT_ID], **arms, "counts": counts}
 
 
 def _write_answer(

@@ -1,8 +1,8 @@
 """What the answers to a job's questions are held to: JSON of the schema, or one value of a field.
 
 Owns which of them are: a text or a list that is asked for by itself is free, a label is chosen and
-not written, and an answer whose prompt opens reasoning is free too. A grammar is of form alone, as `RowSchema.json_schema`: what it lets
-pass is checked as every other answer.
+not written, and an answer whose prompt opens reasoning is free too. A grammar is of form alone, as
+`RowSchema.json_schema`: what it lets pass is checked as every other answer.
 """
 
 from engine.answer_parts import opens_reasoning

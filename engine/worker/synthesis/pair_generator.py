@@ -1,4 +1,4 @@
-"""Two arms as one generator: one writes the chosen answers of pairs, the other the rejected ones."""
+"""Two arms as one generator: one writes the chosen answers of pairs, one the rejected ones."""
 
 from collections.abc import Sequence
 
