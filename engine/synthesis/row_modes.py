@@ -123,7 +123,7 @@ class PairsMode:
         if same_arm and pairs.chosen_instructions == pairs.rejected_instructions:
             raise EngineError(
                 "Both answers of a pair are asked for alike.",
-                "pairs.chosen_instructions and pairs.rejected_instructions: one generator, one text",
+                "pairs: one generator, and chosen_instructions as rejected_instructions",
                 "Ask for one of them in another way, or set pairs.rejected_generator.",
             )
         answer = RowField(ask=pairs.prompt, max_chars=MOST_CHARS)
