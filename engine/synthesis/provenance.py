@@ -84,6 +84,7 @@ def _write_answer(
         "model": names.name_arm(answer.arm),
         "prompt_sha256": answer.prompt_hash,
         "seed": answer.seed,
+        **({"grammar": answer.grammar} if answer.grammar else {}),
         "settings": dataclasses.asdict(dataclasses.replace(decode, seed=answer.seed)),
     }
 

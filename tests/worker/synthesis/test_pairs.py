@@ -82,11 +82,10 @@ def test_two_ways_of_asking_give_chosen_and_rejected(tmp_path: Path, server: Ser
     assert all("good curtly" in row["rejected"] for row in rows)
     assert "the chosen answer is longer than the rejected one" in message
     assert f"{COUNT} of {COUNT}: 100% [61, 100]" in message, "Wilson of 6 of 6"
-    results = read_json(job.results)
-    assert results is not None
-    assert results["pairs"]["pairs"] == COUNT
-    low, high = results["pairs"]["interval"]
-    assert low < results["pairs"]["difference"] < high
+    lengths: Any = (read_json(job.results) or {})["pairs"]
+    assert lengths["pairs"] == COUNT
+    low, high = lengths["interval"]
+    assert low < lengths["difference"] < high
     seeds = {(one["seed"], one["prompt_id"]) for one in lines(job.samples)}
     assert len({seed for seed, _ in seeds}) == 2 * COUNT, "each question has a seed of its own"
 
