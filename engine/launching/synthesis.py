@@ -175,13 +175,6 @@ def _locate_judge(recipe: SynthesizeRecipe, runs: Sequence[Path], where: str) ->
 
 
 def _check_held_out(ref: str, runs: Sequence[Path]) -> str:
-    """The evaluation side with an absolute path. Raises EngineError."""
-    if not ref or ref.startswith(_BUNDLED):
-        return ref
-    return str(find_held_out(ref, runs).absolute())
-
-
-def _check_held_out(ref: str, runs: Sequence[Path]) -> str:
     """The evaluation side with an absolute path, which can be read. Raises EngineError."""
     if not ref:
         return ""
