@@ -22,14 +22,15 @@ from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import open_store
 from engine.launching.generation import check_keys_are_set, find_weights
 from engine.recipes.recipe import SynthesizeRecipe
+from engine.recipes.synthesis_settings import Gates
 from engine.synthesis.outcomes import read_outcomes
 from engine.synthesis.remaining import read_remaining
 from engine.synthesis.row_files import check_files
 from engine.synthesis.row_modes import find_mode
-from engine.synthesis.row_schema import make_schema
 from engine.synthesis.source_reader import look_at_source
 from engine.synthesis.source_rows import read_sources
 from engine.synthesis.templates import check_names, split_template
+from engine.synthesis.vote_pairs import find_voted_job, read_voted_pairs
 
 _BUNDLED = "bundled:"
 
@@ -68,7 +69,6 @@ def check_synthesis(recipe: SynthesizeRecipe, job: JobDirectory) -> None:
     _check_packages()
     arms = _list_arms(recipe)
     _check_arms(arms, job.path.name)
-    find_mode(recipe.mode)
     if not job.sources.exists():
         locate_synthesis(recipe, job.path.parent, job.path.name)
         return
@@ -95,6 +95,8 @@ def locate_synthesis(
     Raises EngineError.
     """
     _check_packages()
+    if original.mode == "votes":
+        return _locate_votes(original, root, run, where)
     with _naming(f"{where}: mode"):
         mode = find_mode(original.mode)
     with _naming(f"{where}: asking.generator"):
@@ -106,10 +108,13 @@ def locate_synthesis(
     with _naming(f"{where}: asking.generator"):
         arm = find_weights(parse_arm(original.asking.generator), runs)
         _check_grammar(original, arm)
-    gates = original.gates
-    if gates.judge:
-        with _naming(f"{where}: gates.judge"):
-            gates = replace(gates, judge=format_arm(find_weights(parse_arm(gates.judge), runs)))
+    built_on = [arm]
+    pairs = original.pairs
+    if original.mode == "pairs" and pairs.rejected_generator:
+        with _naming(f"{where}: pairs.rejected_generator"):
+            built_on.append(find_weights(parse_arm(pairs.rejected_generator), runs))
+            pairs = replace(pairs, rejected_generator=format_arm(built_on[-1]))
+    gates = _locate_judge(original, runs, where)
     with _naming(f"{where}: source.data"):
         if not original.source.data:
             raise EngineError("No source.", "", "Name the raw texts: source.data.")
@@ -118,7 +123,7 @@ def locate_synthesis(
     with _naming(where):
         # Columns of Parquet and Arrow are for a worker to see.
         columns = None if is_columnar else look_at_source(path, original.source, read_raw)
-        make_schema(original.fields, columns, one_object=mode.one_object)
+        mode.make_schema(original, columns)
         _check_templates(original, columns)
     with _naming(f"{where}: source.held_out"):
         held_out = _check_held_out(original.source.held_out, runs)
@@ -128,12 +133,45 @@ def locate_synthesis(
         original,
         asking=replace(original.asking, generator=format_arm(arm)),
         source=source,
+        pairs=pairs,
         gates=gates,
         out=out,
     )
-    built_on = [one.adapter or one.checkpoint for one in (arm,) if not one.is_endpoint]
+    parents = [one.adapter or one.checkpoint for one in built_on if not one.is_endpoint]
     files = [one for one in (path,) if not source.data.startswith((_BUNDLED, RUN))]
-    return LocatedSynthesis(recipe, built_on, files)
+    return LocatedSynthesis(recipe, list(dict.fromkeys(parents)), files)
+
+
+def _locate_votes(original: SynthesizeRecipe, root: Path, run: str, where: str) -> LocatedSynthesis:
+    """The same of pairs made of votes, where nobody is asked but a judge."""
+    with _naming(f"{where}: gates.judge"):
+        _check_arms(_list_arms(original), run)
+    with _naming(where):
+        voted = find_voted_job(original, root)
+        read_voted_pairs(voted, original.pairs.rubric)
+    runs = [job.path for job in open_store(root).jobs()]
+    gates = _locate_judge(original, runs, where)
+    with _naming(f"{where}: source.held_out"):
+        held_out = _check_held_out(original.source.held_out, runs)
+    ref = f"{RUN}{voted.path.name}"
+    recipe = replace(
+        original,
+        asking=replace(original.asking, generator=""),
+        source=replace(original.source, held_out=held_out),
+        pairs=replace(original.pairs, job=ref),
+        gates=gates,
+        out=_check_out(original.out, where),
+    )
+    return LocatedSynthesis(recipe, [ref], [])
+
+
+def _locate_judge(recipe: SynthesizeRecipe, runs: Sequence[Path], where: str) -> Gates:
+    """The gates with the weights of their judge found. Raises EngineError."""
+    gates = recipe.gates
+    if not gates.judge:
+        return gates
+    with _naming(f"{where}: gates.judge"):
+        return replace(gates, judge=format_arm(find_weights(parse_arm(gates.judge), runs)))
 
 
 def _check_held_out(ref: str, runs: Sequence[Path]) -> str:

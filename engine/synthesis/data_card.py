@@ -273,11 +273,9 @@ def _list_statistics(found: MadeStatistics) -> Iterator[Block]:
             (field, "rows", "share [95%]"),
             [(label, f"{share.count:,}", _percent(share)) for label, share in labels.items()],
         )
-    if found.chosen_longer is not None:
-        yield Paragraph(
-            "The chosen answer is longer than the rejected one, where they differ in length: "
-            f"{found.chosen_longer.words}."
-        )
+    if found.pair_lengths is not None:
+        words = found.pair_lengths.words
+        yield Paragraph(f"{words[0].upper()}{words[1:]}.")
 
 
 def _grid_texts(texts: Sequence[TextStatistics]) -> Grid:

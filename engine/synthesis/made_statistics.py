@@ -18,6 +18,7 @@ from engine.recipes.recipe import SynthesizeRecipe
 from engine.statistics import t_quantile
 from engine.synthesis.accepted_rows import AcceptedRow
 from engine.synthesis.gates.candidate import make_candidate
+from engine.synthesis.pair_lengths import PairLengths, PairOfTexts, measure_lengths
 from engine.synthesis.questions import CHOSEN, REJECTED
 from engine.synthesis.shares import Share, count_share
 from engine.words import count_words
@@ -64,13 +65,16 @@ class MadeStatistics:
     texts: tuple[TextStatistics, ...]
     labels: Mapping[str, Mapping[str, Share]]
     """By field of labels, then label."""
-    chosen_longer: Share | None
-    """Of preference pairs whose answers differ in words, those whose chosen answer is the longer
-    one; None where the rows are none."""
+    pair_lengths: PairLengths | None
+    """Of preference pairs; None of other rows."""
+
+    @property
+    def chosen_longer(self) -> Share | None:
+        """Of the pairs whose answers differ in words, those whose chosen answer is longer."""
+        return self.pair_lengths.longer if self.pair_lengths else None
 
     def to_table(self) -> dict[str, Any]:
         """As JSON has it."""
-        longer = self.chosen_longer
         return {
             "rows": self.rows,
             "sources": self.sources,
@@ -79,7 +83,7 @@ class MadeStatistics:
                 field: {label: share.to_table() for label, share in labels.items()}
                 for field, labels in self.labels.items()
             },
-            "chosen_longer": longer.to_table() if longer is not None else None,
+            "pair_lengths": self.pair_lengths.to_table() if self.pair_lengths else None,
         }
 
 
@@ -103,7 +107,7 @@ def measure_rows(recipe: SynthesizeRecipe, rows: Sequence[AcceptedRow]) -> MadeS
             for name, field in recipe.fields.items()
             if field.type == "label"
         },
-        chosen_longer=_compare_lengths(recipe, rows, groups),
+        pair_lengths=_compare_lengths(recipe, rows, groups),
     )
 
 
@@ -163,12 +167,12 @@ def _five_numbers(values: Sequence[float]) -> tuple[float, float, float, float, 
 
 def _compare_lengths(
     recipe: SynthesizeRecipe, rows: Sequence[AcceptedRow], groups: Sequence[str]
-) -> Share | None:
+) -> PairLengths | None:
     if recipe.mode not in ("pairs", "votes"):
         return None
-    lengths = [
-        (count_words(str(one.row.get(CHOSEN, ""))), count_words(str(one.row.get(REJECTED, ""))), by)
-        for one, by in zip(rows, groups, strict=True)
-    ]
-    differing = [(chosen > other, by) for chosen, other, by in lengths if chosen != other]
-    return count_share([longer for longer, _ in differing], [by for _, by in differing])
+    return measure_lengths(
+        [
+            PairOfTexts(str(one.row.get(CHOSEN, "")), str(one.row.get(REJECTED, "")), group)
+            for one, group in zip(rows, groups, strict=True)
+        ]
+    )

@@ -76,6 +76,8 @@ class AnswerRecord:
     seed: int
     fault: str = ""
     """Name of the reason for which it was of no use; empty: it was used."""
+    grammar: str = ""
+    """What held it to its form as it was written, with its version; empty: nothing here did."""
 
 
 @dataclass(frozen=True, slots=True)

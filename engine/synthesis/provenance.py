@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from engine.compare.arms import parse_arm
 from engine.data.source_groups import GROUP
+from engine.data.voted_rows import VOTES
 from engine.errors import EngineError
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.report.short_names import ShortNames
@@ -39,18 +40,11 @@ def make_provenance(
 ) -> dict[str, Any]:
     """The object of a row. `number`: of the row in its file, from 1. `gates`: of `list_gates`."""
     used = [answer for answer in one.outcome.answers if not answer.fault]
-    is_voted = recipe.mode == "votes"
     return {
         "row": number,
         GROUP: one.row[GROUP],
-        **(
-            _write_vote(one, names)
-            if is_voted
-            else {
-                "source": {"file": PurePath(one.source.file).name, "row": one.source.line},
-                "answers": [_write_answer(answer, recipe, names) for answer in used],
-            }
-        ),
+        "source": {"file": PurePath(one.source.file).name, "row": one.source.line},
+        "answers": [_write_answer(answer, recipe, names) for answer in used],
         "faults": [
             {"field": answer.field, "fault": answer.fault}
             for answer in one.outcome.answers
@@ -60,6 +54,7 @@ def make_provenance(
         "cut": one.outcome.cut,
         "gates": _write_gates(one, gates, names),
         "review": _write_review(one, names),
+        **({VOTES: _write_votes(one, names)} if recipe.mode == "votes" else {}),
     }
 
 
@@ -74,18 +69,17 @@ def _voted_answers(one: AcceptedRow) -> Sequence[Mapping[str, Any]]:
     return cast(Sequence[Mapping[str, Any]], one.source.columns["answers"])
 
 
-def _write_vote(one: AcceptedRow, names: ShortNames) -> dict[str, Any]:
-    """Of a voted pair: the prompt that was voted on, the arms, how many preferred which."""
-    field_of = {one.outcome.row.get(name): name for name in (CHOSEN, REJECTED)}
-    columns = one.source.columns
-    return {
-        "source": {"job": columns[JOB], "prompt": columns[PROMPT_ID]},
-        "answers": [
-            {"field": field_of.get(answer["text"], ""), "model": names.name_arm(answer["arm"])}
-            for answer in _voted_answers(one)
-        ],
-        "votes": {names.clear_text(name): count for name, count in count_votes(columns).items()},
+def _write_votes(one: AcceptedRow, names: ShortNames) -> dict[str, Any]:
+    """Whose answers and votes the pair is made of; of an edited one before it was edited."""
+    columns, row = one.source.columns, one.outcome.row
+    arms = {
+        field: names.clear_text(clean(answer["name"]))
+        for field in (CHOSEN, REJECTED)
+        for answer in _voted_answers(one)
+        if answer["text"] == row.get(field)
     }
+    counts = {names.clear_text(clean(name)): n for name, n in count_votes(columns).items()}
+    return {"job": columns[JOB], "prompt": columns[PROMPT_ID], **arms, "counts": counts}
 
 
 def _write_answer(
@@ -100,6 +94,7 @@ def _write_answer(
         "model": names.name_arm(answer.arm),
         "prompt_sha256": answer.prompt_hash,
         "seed": answer.seed,
+        **({"grammar": answer.grammar} if answer.grammar else {}),
         "settings": dataclasses.asdict(dataclasses.replace(decode, seed=answer.seed)),
     }
 

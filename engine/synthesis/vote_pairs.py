@@ -9,6 +9,7 @@ voters do, and to make a pair of what is no whole answer or has calls.
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from engine.compare import votes
@@ -17,12 +18,13 @@ from engine.compare.samples import Sample
 from engine.compare.votes import Vote
 from engine.data.messages import is_transcript
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import RUN, JobDirectory
+from engine.jobs.store import open_store
+from engine.recipes.recipe import AnswersRecipe, SynthesizeRecipe
 from engine.synthesis.outcomes import Outcome, Reason
-from engine.synthesis.questions import CHOSEN, REJECTED
+from engine.synthesis.questions import CHOSEN, PROMPT, REJECTED
 from engine.synthesis.source_rows import SourceRow
 
-PROMPT = "prompt"
 JOB, PROMPT_ID = "job", "prompt_id"
 """Columns of such a source that name the job that was voted on, and the prompt there."""
 TIE = "tie"
@@ -37,6 +39,25 @@ class VotedPair:
     right: Sample
     counts: Mapping[str, int]
     """Of each label that a voter gave: an arm in the grammar, TIE, BOTH_BAD."""
+
+
+def find_voted_job(recipe: SynthesizeRecipe, root: Path) -> JobDirectory:
+    """The job whose answers were voted on, by the recipe's `pairs.job`; `root`: where jobs are.
+
+    Raises EngineError where it is not there, or has no answers.
+    """
+    if not recipe.pairs.job:
+        raise EngineError(
+            "No votes.", "pairs.job is empty", "Name the job that was voted on: run:ID."
+        )
+    job = open_store(root).find(recipe.pairs.job.removeprefix(RUN))
+    if not isinstance(job.recipe(), AnswersRecipe):
+        raise EngineError(
+            "This job has no answers to vote on.",
+            f"pairs.job: {job.path.name}",
+            "Name a job of answers: finetop generate, or finetop evaluate.",
+        )
+    return job
 
 
 def read_voted_pairs(job: JobDirectory, rubric: str = "") -> list[VotedPair]:

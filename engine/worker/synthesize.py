@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.compare import endpoint_hosts, endpoint_keys
-from engine.compare.arm_weights import locate
-from engine.compare.arms import Arm, answering_arms, parse_arm
+from engine.compare.arms import answering_arms, parse_arm
 from engine.data.dataset_list import find_path
 from engine.jobs.store import open_store
 from engine.recipes.recipe import SynthesizeRecipe
@@ -25,26 +24,27 @@ from engine.safe_open import read_lines
 from engine.synthesis.gates.candidate import standing_candidates
 from engine.synthesis.gates.gate_set import GateSet
 from engine.synthesis.outcomes import Outcome, read_outcomes
+from engine.synthesis.pair_lengths import PairLengths, PairOfTexts, measure_lengths
+from engine.synthesis.questions import CHOSEN, REJECTED
 from engine.synthesis.remaining import RemainingSource, find_remaining
 from engine.synthesis.repairs import ProposeRepair
 from engine.synthesis.reviews import read_reviews
 from engine.synthesis.row_modes import RowMode, find_mode
-from engine.synthesis.row_schema import RowSchema, make_schema
 from engine.synthesis.source_reader import read_source
 from engine.synthesis.source_rows import SourceRow, read_sources, write_sources
 from engine.synthesis.tally import measure_progress, read_tally
+from engine.synthesis.vote_pairs import find_voted_job, make_vote_sources, read_voted_pairs
 from engine.worker.attempt import Attempt
 from engine.worker.data.arrow import read_raw
 from engine.worker.synthesis.answer_log import AnswerLog
-from engine.worker.synthesis.endpoint_generator import EndpointGenerator
 from engine.worker.synthesis.final_rows import measure_made_rows, write_final_rows
-from engine.worker.synthesis.generator import Generator
+from engine.worker.synthesis.generators import ModelShelf, open_generator, open_judge
 from engine.worker.synthesis.row_job import RowJob
 from engine.worker.synthesis.row_judging import JudgeArm, RowJudging
 from engine.worker.synthesis.source_work import SourceWork
+from engine.worker.synthesis.vote_job import decide_votes
 
 if TYPE_CHECKING:
-    from engine.worker.inference.models import LoadedArm, ModelCache
     from engine.worker.synthesis.judge_gate import AskJudge
 
 _JUDGE_TOKENS = 512
@@ -61,13 +61,11 @@ def run(attempt: Attempt) -> str:
     endpoint_keys.check(arms, directory.path.name)
     endpoint_hosts.check(arms, directory.path.name)
     runs = [job.path for job in open_store(directory.path.parent).jobs()]
-    mode = find_mode(recipe.mode)
-    sources, columns = _pin_sources(attempt, recipe, runs)
-    schema = make_schema(recipe.fields, columns, one_object=mode.one_object)
+    sources = _pin_sources(attempt, recipe, runs)
     before = read_outcomes(directory.outcomes)
     remaining = find_remaining(sources, before, read_reviews(directory.reviews))
     notes: dict[str, None] = {}
-    job: RowJob | None = None
+    reached = ""
     outcomes = {
         name: outcome
         for name, outcome in before.items()
@@ -75,15 +73,52 @@ def run(attempt: Attempt) -> str:
     }
     if remaining:
         log = AnswerLog(directory.samples)
-        propose = _find_repairs(mode, notes)
         models = ModelShelf(attempt, recipe.device, runs)
-        generator = _open_generator(models, recipe, schema, mode)
         gates = _open_gates(attempt, recipe, models, log, runs)
         gates.add_all(
             standing_candidates(recipe, {one.id: one for one in sources}, outcomes.values())
         )
         judging = RowJudging(recipe, gates)
-        job = RowJob(attempt, recipe, generator, log, judging, outcomes, len(sources))
+        try:
+            if recipe.mode == "votes":
+                decide_votes(attempt, remaining, judging, outcomes)
+            else:
+                making = _Making(attempt, recipe, sources, models, log, judging)
+                reached = making.run(remaining, outcomes, notes)
+        finally:
+            for note in notes:
+                attempt.log(note)
+            _reject(attempt, outcomes)
+    lengths = _measure_pairs(recipe, sources, outcomes)
+    return _summarise(attempt, recipe, reached, list(notes), runs, lengths)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Making:
+    """What is needed to have rows written."""
+
+    attempt: Attempt
+    recipe: SynthesizeRecipe
+    sources: Sequence[SourceRow]
+    models: ModelShelf
+    log: AnswerLog
+    judging: RowJudging
+
+    def run(
+        self,
+        remaining: Sequence[RemainingSource],
+        outcomes: dict[str, Outcome],
+        notes: dict[str, None],
+    ) -> str:
+        """Ask about the sources that remain, and add their outcomes and what is to be noted; the
+        budget that ended it. Raises Stopped, EngineError and OSError."""
+        recipe, log, mode = self.recipe, self.log, find_mode(self.recipe.mode)
+        columns = dict.fromkeys(name for one in self.sources for name in one.columns)
+        schema = mode.make_schema(recipe, tuple(columns))
+        propose = _find_repairs(mode, notes)
+        generator = open_generator(self.models, recipe, schema, mode)
+        total = len(self.sources)
+        job = RowJob(self.attempt, recipe, generator, log, self.judging, outcomes, total)
 
         def begin(one: RemainingSource) -> SourceWork:
             return SourceWork(recipe, schema, mode, one, generator, log, propose)
@@ -92,19 +127,21 @@ def run(attempt: Attempt) -> str:
             job.run(remaining, begin)
         finally:
             notes |= generator.notes
-            for note in notes:
-                attempt.log(note)
-            _reject(attempt, outcomes)
-    return _summarise(attempt, recipe, job.reached if job else "", list(notes), runs)
+        return job.reached
 
 
 def _pin_sources(
     attempt: Attempt, recipe: SynthesizeRecipe, runs: Sequence[Path]
-) -> tuple[list[SourceRow], tuple[str, ...]]:
-    """The sources as they were read by the first attempt, and the names of their columns."""
+) -> list[SourceRow]:
+    """The sources as they were read by the first attempt; of votes what was voted on by then."""
     directory = attempt.directory
     sources = read_sources(directory.sources)
-    if not sources:
+    if not sources and recipe.mode == "votes":
+        attempt.progress(0, 0, message="reading the votes")
+        voted = find_voted_job(recipe, directory.path.parent)
+        sources = make_vote_sources(voted, read_voted_pairs(voted, recipe.pairs.rubric))
+        write_sources(directory.sources, sources)
+    elif not sources:
         attempt.progress(0, 0, message="reading the source")
         found = read_source(find_path(recipe.source.data, runs), recipe.source, read_raw)
         if found.faults:
@@ -117,58 +154,7 @@ def _pin_sources(
             )
         write_sources(directory.sources, found.rows)
         sources = found.rows
-    return sources, tuple(dict.fromkeys(name for one in sources for name in one.columns))
-
-
-class ModelShelf:
-    """The local models of a job; the first of the heavy libraries is loaded with the first one."""
-
-    def __init__(self, attempt: Attempt, device: str, runs: Sequence[Path]) -> None:
-        self._attempt = attempt
-        self._device = device
-        self._runs = runs
-        self._models: ModelCache | None = None
-
-    def load(self, arm: Arm) -> "LoadedArm":
-        """The arm, ready to answer. Raises EngineError."""
-        from engine.worker.inference.models import ModelCache
-        from engine.worker.model.loading import pick_device
-
-        self._attempt.progress(0, 0, message=f"{arm.name}: loading")
-        if self._models is None:
-            device = self._attempt.device.kind if self._attempt.device else self._device
-            self._models = ModelCache(pick_device(device))
-        loaded_arm = self._models.load_arm(arm, locate(arm, self._runs), self._attempt.log)
-        assert loaded_arm is not None, "no other arm answers"
-        return loaded_arm
-
-
-def _open_generator(
-    models: ModelShelf, recipe: SynthesizeRecipe, schema: RowSchema, mode: RowMode
-) -> Generator:
-    """The arm that writes, ready to be asked. Raises EngineError."""
-    is_held = recipe.asking.grammar != "off"
-    arm = parse_arm(recipe.asking.generator)
-    if arm.is_endpoint:
-        return EndpointGenerator(
-            arm,
-            arm.decoding(recipe.decode),
-            recipe.asking.in_flight,
-            schema.json_schema() if is_held and mode.one_object else None,
-            needs_schema=recipe.asking.grammar == "on",
-        )
-    choices = {name: schema.fields[name].choices for name in schema.asked if not mode.one_object}
-    held = {name: one for name, one in choices.items() if one and is_held}
-    return _open_model(models, arm, recipe.decode, held)
-
-
-def _open_model(
-    models: ModelShelf, arm: Arm, decode: Decode, choices: Mapping[str, Sequence[str]]
-) -> Generator:
-    """A local model; a grammar that holds its answers to the schema belongs here."""
-    from engine.worker.synthesis.model_generator import ModelGenerator
-
-    return ModelGenerator(arm, models.load(arm), arm.decoding(decode), choices)
+    return sources
 
 
 def _find_repairs(mode: RowMode, notes: dict[str, None]) -> ProposeRepair | None:
@@ -200,11 +186,7 @@ def _open_gates(
     ask_judge: AskJudge | None = None
     if recipe.gates.judge:
         arm, decode = parse_arm(recipe.gates.judge), Decode(max_new_tokens=_JUDGE_TOKENS)
-        judge: Generator
-        if arm.is_endpoint:
-            judge = EndpointGenerator(arm, arm.decoding(decode), 1, None)
-        else:
-            judge = _open_model(models, arm, decode, {})
+        judge = open_judge(models, arm, decode)
         ask_judge = JudgeArm(attempt, judge, log).ask
     return make_gates(recipe, held_out, ask_judge)
 
@@ -234,6 +216,7 @@ def _summarise(
     reached: str,
     notes: Sequence[str],
     runs: Sequence[Path],
+    lengths: PairLengths | None,
 ) -> str:
     """Write what came of it, the rows as well where nobody is to review them, and say it in a
     line. Raises OSError."""
@@ -242,7 +225,7 @@ def _summarise(
     left = tally.sources - tally.finished
     table = tally.to_table() | {
         "progress": dataclasses.asdict(now), "left": left, "reached": reached,
-        "notes": list(notes),
+        "notes": list(notes), "pairs": lengths.to_table() if lengths else None,
     }  # fmt: skip
     if written := write_final_rows(attempt.directory, recipe, runs):
         attempt.log(written)
@@ -255,4 +238,21 @@ def _summarise(
     if left:
         why = f"budget of {reached} reached: " if reached else ""
         parts.append(f"{why}{left:,} left")
+    parts += [lengths.words] if lengths else []
     return "; ".join([*parts, *notes])
+
+
+def _measure_pairs(
+    recipe: SynthesizeRecipe, sources: Sequence[SourceRow], outcomes: Mapping[str, Outcome]
+) -> PairLengths | None:
+    """The lengths of the pairs that passed; None of other rows."""
+    if recipe.mode not in ("pairs", "votes"):
+        return None
+    groups = {one.id: one.group for one in sources}
+    return measure_lengths(
+        [
+            PairOfTexts(str(one.row[CHOSEN]), str(one.row[REJECTED]), groups[one.source])
+            for one in outcomes.values()
+            if one.state == "passed"
+        ]
+    )

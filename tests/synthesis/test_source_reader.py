@@ -42,7 +42,7 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are(
 ) -> None:
     path = write(tmp_path / "a.jsonl", '{"review": "fine"}\n')
     with pytest.raises(EngineError, match="There is no column 'wrong'") as refused:
-        look_at_source(path, Source(**{key: "wrong"}), lambda path, data: read_raw(path, data))
+        look_at_source(path, Source(**{key: "wrong"}), lambda path, data: read_raw(path, data))  # type: ignore[arg-type]
     assert f"source.{key}" in refused.value.detail
     assert "review: fine" in refused.value.detail
 

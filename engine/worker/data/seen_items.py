@@ -14,13 +14,15 @@ from engine.checkpoints import checkpoint_list
 from engine.checkpoints.ancestry import Ancestry, trace_runs
 from engine.compare.arms import Arm
 from engine.compare.items import Item
+from engine.data.voted_rows import read_voted_prompts
 from engine.errors import EngineError
 from engine.impact.results.evaluation_results import Seen
 from engine.impact.suites.contamination import ContaminationCheck, ItemContamination
 from engine.impact.suites.suite_specs import SuiteSpec
 from engine.impact.suites.trained_suites import trained_suites
 from engine.jobs.directory import JobDirectory
-from engine.worker.data.trained_rows import read_trained_rows
+from engine.text import one_line
+from engine.worker.data.trained_rows import find_files, read_trained_rows
 
 Found = Mapping[str, Mapping[str, ItemContamination]]
 """By suite and item."""
@@ -53,6 +55,8 @@ class SeenItemsFinder:
         self._suites, self._specs, self._runs, self._tick = suites, specs, runs, tick
         self._known: dict[Path, Found | str] = {}
         """By run what was found, or why its rows are not known."""
+        self._voted: dict[Path, tuple[str, ...]] = {}
+        """By run what its pairs were made of, where people voted for them."""
 
     def find(self, arm: Arm, parent: Arm | None = None) -> SeenItems:
         """What stands in the rows of the arm's runs, of its base's and of all before these.
@@ -78,14 +82,28 @@ class SeenItemsFinder:
                 items = {} if isinstance(own, str) else own
                 trained |= dict.fromkeys(trained_suites(run, self._specs, items, self._runs))
         is_known = bool(ancestry.runs) and not gaps
-        return SeenItems(
-            seen if is_known else None, tuple(trained), self._describe(seen, gaps, ancestry.roots)
-        )
+        notes = self._describe(seen, gaps, ancestry.roots)
+        voted = tuple(note for run in ancestry.runs for note in self._find_voted(run))
+        return SeenItems(seen if is_known else None, tuple(trained), (*voted, *notes))
 
     def _read(self, run: Path) -> Found | str:
         if run not in self._known:
             self._known[run] = self._search(run)
         return self._known[run]
+
+    def _find_voted(self, run: Path) -> tuple[str, ...]:
+        """Which prompts left the evaluation side, since votes on them became the run's rows."""
+        if run not in self._voted:
+            try:
+                voted = read_voted_prompts(find_files(JobDirectory(run), self._runs))
+            except EngineError:  # the rows are gone, which is said of them
+                voted = {}
+            self._voted[run] = tuple(
+                f"{run.name} was trained on votes: {len(prompts):,} prompts of {one_line(job)} "
+                "are no longer of the evaluation side"
+                for job, prompts in voted.items()
+            )
+        return self._voted[run]
 
     def _search(self, run: Path) -> Found | str:
         # One pass for all suites: an item is known by its suite too.

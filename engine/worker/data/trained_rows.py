@@ -50,6 +50,16 @@ def read_trained_rows(
     return reader.read()
 
 
+def find_files(job: JobDirectory, runs: Sequence[Path]) -> list[Path]:
+    """The files of rows that a training run learns from, replayed ones too; folders of several
+    files as one. Raises EngineError."""
+    recipe = job.recipe()
+    if not isinstance(recipe, TrainRecipe):
+        raise EngineError(f"{job.path.name} is no training run.", str(job.path))
+    reader = _Reader(recipe, runs, set(), lambda rows: None)
+    return reader.trained_paths
+
+
 class _Reader:
     """One run's data, of which several passes are made."""
 
@@ -74,6 +84,11 @@ class _Reader:
     @property
     def paths(self) -> list[Path]:
         return [path for path in (self._train, self._eval, self._replay) if path is not None]
+
+    @property
+    def trained_paths(self) -> list[Path]:
+        """Those without the file that is held out."""
+        return [path for path in (self._train, self._replay) if path is not None]
 
     def read(self) -> Iterator[TrainedRow]:
         kept, held = self._divide()

@@ -20,7 +20,7 @@ from engine.worker.inference.grammar import AnswerMask
 from engine.worker.inference.models import LoadedArm
 from engine.worker.tokenizers.detokenize import decode_ids
 
-_PROMPT_TAIL = 16
+PROMPT_TAIL = 16
 """Tokens in which a prompt may open reasoning."""
 _PAYS = 8
 """A copy of the cache costs about this part of a step; rows that are done cost theirs at each."""
@@ -123,7 +123,7 @@ class BatchDecoder:
         answer = self.answers[index]
         assert answer.finish is not None, "an answer is a sample once it is done"
         template, text = self.loaded_arm.template, self.text(index)
-        prompt_end = decode_ids(self.loaded_arm.tokenizer, answer.prompt_ids[-_PROMPT_TAIL:])
+        prompt_end = decode_ids(self.loaded_arm.tokenizer, answer.prompt_ids[-PROMPT_TAIL:])
         parts = split_answer(text, tools, reasoning_is_open=opens_reasoning(prompt_end))
         return Sample(
             prompt_id=prompt_id,

@@ -1,8 +1,8 @@
 """What the answers to a job's questions are held to: JSON of the schema, or one value of a field.
 
-Owns which of them are: a text or a list that is asked for by itself is free, and so is an answer
-whose prompt opens reasoning. A grammar is of form alone, as `RowSchema.json_schema`: what it lets
-pass is checked as every other answer.
+Owns which of them are: a text or a list that is asked for by itself is free, a label is chosen and
+not written, and an answer whose prompt opens reasoning is free too. A grammar is of form alone, as
+`RowSchema.json_schema`: what it lets pass is checked as every other answer.
 """
 
 from engine.answer_parts import opens_reasoning
@@ -61,8 +61,6 @@ class AnswerGrammars:
             return self._compiler.compile_schema(self._schema.json_schema())
         wanted = self._schema.fields.get(field)
         match wanted.type if wanted else "":
-            case "label" if wanted:
-                return self._compiler.compile_choices(wanted.choices)
             case "boolean":
                 return self._compiler.compile_choices(_BOOLEANS)
             case "integer":

@@ -26,6 +26,8 @@ class LoggedAnswer:
     usage: TokenUsage
     round: int = 0
     """How often a reviewer had its source asked again before."""
+    grammar: str = ""
+    """As `AnswerRecord.grammar`."""
 
 
 class AnswerLog:
@@ -47,6 +49,7 @@ class AnswerLog:
                     from_table(table),
                     TokenUsage(int(usage["read"]), int(usage["written"]), bool(usage["estimated"])),
                     int(table["round"]),
+                    str(table.get("grammar", "")),
                 )
             except (ValueError, RecursionError, KeyError, TypeError):
                 continue  # cut by the death of its writer
@@ -69,6 +72,8 @@ class AnswerLog:
                 "read": usage.read, "written": usage.written, "estimated": usage.is_estimated,
             }  # fmt: skip
             table = to_table(answer.sample) | {"usage": counted, "round": answer.round}
+            if answer.grammar:
+                table["grammar"] = answer.grammar
             lines.append(json.dumps(table, ensure_ascii=False, allow_nan=False) + "\n")
             self._keep(answer)
         if lines:

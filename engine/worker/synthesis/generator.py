@@ -25,14 +25,19 @@ class Reply:
     trouble: Trouble = ""
     detail: str = ""
     """Untrusted where it quotes a server."""
+    grammar: str = ""
+    """What held the answer to its form, with its version; empty: nothing."""
 
 
 class Generator(Protocol):
     """An arm that writes."""
 
     arm: Arm
-    notes: dict[str, None]
-    """What the user should know of how it was asked, in the order in which it was found."""
+
+    @property
+    def notes(self) -> dict[str, None]:
+        """What the user should know of how it was asked, in the order in which it was found."""
+        ...
 
     @property
     def room(self) -> int:

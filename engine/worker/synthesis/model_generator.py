@@ -19,13 +19,16 @@ from engine.recipes.settings import Decode
 from engine.synthesis.questions import SourceQuestion
 from engine.worker.data.chat_template import render_prompt
 from engine.worker.inference.choice_scores import encode_choices, score_choices
-from engine.worker.inference.decoding import BatchDecoder
+from engine.worker.inference.decoding import PROMPT_TAIL, BatchDecoder
 from engine.worker.inference.endpoint_replies import TokenUsage
+from engine.worker.inference.grammar import AnswerMask
 from engine.worker.inference.model_batch import ROWS, count_fitting
 from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.shared_prefix import PrefixCase
 from engine.worker.inference.weight_files import free_on
+from engine.worker.synthesis.answer_grammars import AnswerGrammars
 from engine.worker.synthesis.generator import Reply
+from engine.worker.tokenizers.detokenize import decode_ids
 
 BY_LIKELIHOOD = "{fields}: the likeliest of the choices, not an answer that was written"
 
@@ -39,13 +42,16 @@ class ModelGenerator:
         loaded_arm: LoadedArm,
         decode: Decode,
         choices: Mapping[str, Sequence[str]] | None = None,
+        grammars: AnswerGrammars | None = None,
     ) -> None:
-        """`choices`: of the fields whose answer is the likeliest one."""
+        """`choices`: of the fields whose answer is the likeliest one. `grammars`: what others are
+        held to."""
         self.arm = arm
         self.notes: dict[str, None] = dict.fromkeys(loaded_arm.notes)
         self._choices = choices or {}
         if self._choices:
             self.notes[BY_LIKELIHOOD.format(fields=", ".join(self._choices))] = None
+        self._grammars = grammars
         self._to_choose: list[SourceQuestion] = []
         self._loaded_arm = loaded_arm
         self._decode = decode
@@ -53,6 +59,8 @@ class ModelGenerator:
         self._refused: list[Reply] = []
         self._batch: list[tuple[SourceQuestion, list[int]]] = []
         self._answers: BatchDecoder | None = None
+        self._held: list[str] = []
+        """What each answer of the batch is held by; empty: nothing."""
 
     @property
     def room(self) -> int:
@@ -81,7 +89,8 @@ class ModelGenerator:
         for at in answers.step():
             question, ids = self._batch[at]
             sample = answers.sample(at, question.id, question.messages, format_arm(self.arm))
-            replies.append(Reply(question, sample, TokenUsage(len(ids), len(sample.output_ids))))
+            usage = TokenUsage(len(ids), len(sample.output_ids))
+            replies.append(Reply(question, sample, usage, grammar=self._held[at]))
         if answers.done:
             self._answers = None
         return replies
@@ -89,6 +98,8 @@ class ModelGenerator:
     def cancel(self) -> None:
         self._answers = None
         self._waiting, self._to_choose = [], []
+        if self._grammars is not None:
+            self.notes |= dict.fromkeys(self._grammars.describe())
 
     def count(self, text: str) -> int:
         return len(self._loaded_arm.tokenizer(text, add_special_tokens=False)["input_ids"])
@@ -153,9 +164,19 @@ class ModelGenerator:
         model = self._loaded_arm.model
         count = count_fitting(model, longest, ROWS, free_on(model.device))
         self._batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        masks = [self._begin_mask(question, ids) for question, ids in self._batch]
+        grammar = self._grammars.name if self._grammars is not None else ""
+        self._held = ["" if mask is None else grammar for mask in masks]
         self._answers = BatchDecoder(
             self._loaded_arm,
             [ids for _, ids in self._batch],
             replace(self._decode, seed=self._batch[0][0].seed),
             [question.seed for question, _ in self._batch],
+            masks,
         )
+
+    def _begin_mask(self, question: SourceQuestion, ids: Sequence[int]) -> AnswerMask | None:
+        if self._grammars is None:
+            return None
+        prompt_end = decode_ids(self._loaded_arm.tokenizer, ids[-PROMPT_TAIL:])
+        return self._grammars.begin(question.field, prompt_end)

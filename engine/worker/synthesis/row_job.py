@@ -111,7 +111,9 @@ class RowJob:
         for reply in replies:
             if reply.sample is not None:
                 round = self._asked[reply.question.id].round
-                answers[reply.question.id] = LoggedAnswer(reply.sample, reply.usage, round)
+                answers[reply.question.id] = LoggedAnswer(
+                    reply.sample, reply.usage, round, reply.grammar
+                )
         self._log.add(answers.values())
         for reply in replies:
             work = self._asked.pop(reply.question.id)

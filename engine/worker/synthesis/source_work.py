@@ -112,7 +112,7 @@ class SourceWork:
         self._answers.append(
             AnswerRecord(
                 question.id, answer.sample.arm, question.field, question.prompt_hash,
-                question.seed, bad.fault if bad is not None else "",
+                question.seed, bad.fault if bad is not None else "", answer.grammar,
             )
         )  # fmt: skip
         if bad is not None:
