@@ -15,6 +15,7 @@ from engine.recipes.recipe import (
     ExportRecipe,
     GenerateRecipe,
     SweepRecipe,
+    SynthesizeRecipe,
     TrainRecipe,
 )
 from tui.snapshots import Catalogue
@@ -35,9 +36,13 @@ if TYPE_CHECKING:
     from engine.jobs.summary import UserNotes
     from engine.launching.export import PlannedExport
     from engine.recipes.settings import Decode
+    from engine.recipes.synthesis_settings import Source
+    from engine.synthesis.reviews import Review
     from tui.screens.evaluate_window import Evaluable
     from tui.screens.export_window import Exportable
     from tui.screens.sort_order import SortOrder
+    from tui.synthesis.made_feed import MadeData
+    from tui.synthesis.source_excerpt import SourceExcerpt
 
 STOP_STAGES = ("ask", "SIGTERM", "SIGKILL")
 """Each firmer than the one before; only the first lets the run save."""
@@ -201,6 +206,18 @@ class Actions:
 
         endpoint_keys.allow(uses)
 
+    def find_new_hosts(self, arms: "Sequence[Arm]") -> list[str]:
+        """The addresses beyond this machine that texts go to and the user has not agreed to."""
+        from engine.compare import endpoint_hosts
+
+        return endpoint_hosts.find_unknown(arms)
+
+    def allow_hosts(self, addresses: Sequence[str]) -> None:
+        """Remember that the user agreed to these."""
+        from engine.compare import endpoint_hosts
+
+        endpoint_hosts.allow(addresses)
+
     def prompt_sets(self, arms: "Sequence[Arm]" = ()) -> list[tuple[str, int]]:
         """The sets of prompts by their refs, and their sizes: the bundled ones, all of them
         together first, then what the runs of these arms held out."""
@@ -234,6 +251,42 @@ class Actions:
 
         located = sweep.locate_sweep(recipe, self.store.root)
         return sweep.launch_sweep(located, self.store.root).path
+
+    def make_data(self, recipe: SynthesizeRecipe) -> Path:
+        """Start making data; the job's directory, once its worker has answered."""
+        from engine.launching import synthesis
+
+        return synthesis.launch_synthesis(recipe, self.store.root).path
+
+    def read_excerpt(self, source: "Source") -> "SourceExcerpt":
+        """The columns of a source, and its first row."""
+        from tui.synthesis.source_excerpt import read_excerpt
+
+        return read_excerpt(source, [job.path for job in self.store.jobs()])
+
+    def read_source_answers(
+        self, path: Path, source: str, recipe: SynthesizeRecipe
+    ) -> "list[Sample]":
+        """The raw answers about a source of a job that makes data."""
+        from engine.synthesis.questions import CHOSEN, REJECTED
+        from tui.synthesis.source_answers import read_source_answers
+
+        fields = {"", CHOSEN, REJECTED, *recipe.fields}
+        return read_source_answers(self.store.at(path).samples, source, fields)
+
+    def describe_rows(self, path: Path, data: "MadeData") -> list[str]:
+        """Statistics of the accepted rows, and what the review says of the rest, in lines."""
+        return [f"{len(data.outcomes):,} rows"]
+
+    def write_rows(self, path: Path, out: Path) -> str:
+        """Write the accepted rows of a job; what was written, in words."""
+        return ""
+
+    def append_review(self, path: Path, review: "Review") -> None:
+        """Keep what a person decided of a row."""
+        from engine.synthesis import reviews
+
+        reviews.append_review(self.store.at(path).reviews, review)
 
     def find_evaluable(self, path: Path) -> "Evaluable":
         """What a run can be measured on, and its checkpoints, the first step first."""

@@ -25,7 +25,7 @@ from textual.timer import Timer
 
 from engine.errors import EngineError
 from engine.jobs.store import Store
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import SynthesizeRecipe, TrainRecipe
 from tui import navigation, theme
 from tui.actions import Actions
 from tui.background import run_in_background
@@ -76,6 +76,8 @@ class BaseApp(App[None]):
     ]
     # As `:` does, with the field there before the next key comes, however fast one types.
     BINDINGS.append(Binding("colon", "palette_at_once", show=False, priority=True))
+    # Where no page has a use for it, it tells for one version where it went.
+    BINDINGS.append(Binding("a", "explain_moved_key", show=False))
 
     def __init__(
         self,
@@ -287,6 +289,14 @@ class BaseApp(App[None]):
         self.selected = key
         await self.switch_mode("impact")
 
+    def show_make(self, recipe: SynthesizeRecipe) -> None:
+        """Make data, filled with a recipe."""
+        self.push_screen(navigation.make_page(recipe))
+
+    def show_made(self, path: Path) -> None:
+        """What a job has made so far, and the way to its review."""
+        self.push_screen(navigation.made_page(path))
+
     def show_browse(self, path: Path, then: str = "", arms: tuple[str, str] | None = None) -> None:
         """The answers of a job; `then` is what is done there first, note or vote."""
         self.push_screen(navigation.browse_page(path, then, arms))
@@ -345,6 +355,10 @@ class BaseApp(App[None]):
         self.glyphs = UNICODE if self.glyphs.is_ascii else ASCII
         if self.page is not None:
             self.page.redraw()
+
+    def action_explain_moved_key(self) -> None:
+        if isinstance(self.screen, Page) and not self.screen.in_field:
+            self.notify_user("ctrl+g switches between ASCII and Unicode characters.")
 
     def action_turn_theme(self) -> None:
         """Light colours or dark ones, from now on."""

@@ -143,6 +143,13 @@ class Companion:
         """
         return Stream(self, "count", {"checkpoint": checkpoint, "method": dict(method)})
 
+    def check_row(self, job: str, source: str, row: Mapping[str, Any]) -> "Stream":
+        """What the gates of a job that makes data say of an edited row of a source.
+
+        Its `done` holds `reasons` and `unjudged`, each with `name` and `detail`.
+        """
+        return Stream(self, "check_row", {"job": job, "source": source, "row": dict(row)})
+
     def tokenize(self, request: Mapping[str, Any]) -> "Stream":
         """What tokenizers make of texts and a conversation: an event `reading` for each of them.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 
 if TYPE_CHECKING:
+    from engine.recipes.recipe import SynthesizeRecipe
     from tui.snapshots import RunRow
 
 
@@ -57,6 +58,18 @@ def browse_page(path: Path, then: str, arms: tuple[str, str] | None = None) -> S
     from tui.browse.page import BrowsePage
 
     return BrowsePage(path, then, arms)
+
+
+def make_page(recipe: "SynthesizeRecipe") -> Screen[Any]:
+    from tui.synthesis.make_page import MakePage
+
+    return MakePage(recipe)
+
+
+def made_page(path: Path) -> Screen[Any]:
+    from tui.synthesis.made_page import MadePage
+
+    return MadePage(path)
 
 
 def run_log_page(row: "RunRow") -> Screen[Any]:

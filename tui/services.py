@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from engine.errors import EngineError
     from engine.jobs.hardware import HardwareSample
     from engine.jobs.store import Store
-    from engine.recipes.recipe import TrainRecipe
+    from engine.recipes.recipe import SynthesizeRecipe, TrainRecipe
     from tui.actions import Actions
     from tui.charts.view_store import ChartSettings
     from tui.companion import Companion
@@ -86,6 +86,12 @@ class Services(Protocol):
 
     async def show_impact(self, key: str) -> None:
         """Impact, with this evaluation, or with the newest one of this run."""
+
+    def show_make(self, recipe: "SynthesizeRecipe") -> None:
+        """Make data, filled with a recipe."""
+
+    def show_made(self, path: "Path") -> None:
+        """What a job that makes data has made so far, and the way to its review."""
 
     def show_browse(
         self, path: "Path", then: str = "", arms: tuple[str, str] | None = None

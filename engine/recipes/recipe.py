@@ -191,9 +191,9 @@ class ExportRecipe:
 class SynthesizeRecipe:
     """Rows to train on, made out of raw texts by a model, checked, and reviewed by a person."""
 
-    name: str = setting("synthesize")
-    device: str = setting("auto")
-    mode: str = setting("fields", choices=MODES)
+    name: str = setting("synthesize", label="Name")
+    device: str = setting("auto", label="Device")
+    mode: str = setting("fields", choices=MODES, label="Mode")
     """`fields`: a question a field; `json`: one object; `pairs`: a chosen and a rejected answer;
     `votes`: pairs out of blind votes."""
     source: Source = field(default_factory=Source)
@@ -204,9 +204,9 @@ class SynthesizeRecipe:
     gates: Gates = field(default_factory=Gates)
     budget: Budget = field(default_factory=Budget)
     decode: Decode = field(default_factory=Decode)
-    out: str = setting("")
+    out: str = setting("", label="Output file")
     """The file of accepted rows, JSONL or Parquet by its ending; empty: it is written later."""
-    accept_all: bool = setting(False)
+    accept_all: bool = setting(False, label="Accept all")
     """Whether rows that passed the gates are written without a review, which the card says."""
     kind: str = setting("synthesize", choices=("synthesize",))
 

@@ -113,7 +113,12 @@ def coerce(cls: type, dotted: str, text: str) -> Any:
         except ValueError:
             return text
     if typing.get_origin(kind) is list:
-        return [part.strip() for part in text.split(",") if part.strip()]
+        parts = [part.strip() for part in text.split(",") if part.strip()]
+        (inner,) = typing.get_args(kind)
+        try:
+            return [inner(part) for part in parts] if inner in (int, float) else parts
+        except ValueError:
+            return parts
     return text
 
 

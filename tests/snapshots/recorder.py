@@ -25,10 +25,12 @@ from tests.tui.conftest import FakeCompanion
 from tui.actions import Actions
 from tui.app import FinetopApp
 from tui.base_app import BaseApp
-from tui.browse.answers_feed import AnswersFeed, WriteQueue
+from tui.browse.answers_feed import AnswersFeed
 from tui.charts.chart import Chart
+from tui.feeds.write_queue import WriteQueue
 from tui.logs_app import LogsApp
 from tui.runs.run_log import LogPage
+from tui.synthesis.made_feed import MadeFeed
 
 FOLDER = Path(__file__).with_name("frames")
 WRITING = os.environ.get("FINETOP_SNAPSHOTS") == "write"
@@ -41,7 +43,7 @@ DIFFERENT_SECONDS = 5.0
 RESTED_SECONDS = 0.8
 """How long a frame must stay as it is before it is written."""
 _PROGRAM = Path(tui.__file__).parent
-_LASTING = frozenset({LogPage._follow, AnswersFeed.run, WriteQueue.run})
+_LASTING = frozenset({LogPage._follow, AnswersFeed.run, MadeFeed.run, WriteQueue.run})
 """What threads do as long as a page is there: they never end by themselves."""
 
 

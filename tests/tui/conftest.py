@@ -112,6 +112,9 @@ class FakeCompanion:
         self.held = False
         self.closed = False
         self.answers: Mapping[str, Sequence[str]] = {}
+        self.checked: list[tuple[str, Mapping[str, Any]]] = []
+        """Rows that were edited, with their sources."""
+        self.gates_error: EngineError | None = None
         self.ranks: Sequence[int] = (1, 3, 9)
         """Of the tokens of every tuned answer under the base; an error where it is empty."""
 
@@ -161,6 +164,15 @@ class FakeCompanion:
         told: dict[str, Any] = {"event": "done", "arms": [{"dtype": "float32"} for _ in arms],
                                 "differences": [], "warnings": [], "kl": []}  # fmt: skip
         return FakeLast(told | dict(self.differing))
+
+    def check_row(self, job: str, source: str, row: Mapping[str, Any]) -> FakeLast:
+        """The gates hold back what says so."""
+        self.checked.append((source, row))
+        if self.gates_error is not None:
+            return FakeLast(self.gates_error)
+        held = any("forbidden" in str(value) for value in row.values())
+        reasons = [{"name": "refusal", "detail": "claim: it says forbidden"}] if held else []
+        return FakeLast({"event": "done", "reasons": reasons, "unjudged": []})
 
     async def pieces(self, arm: str, ids: Sequence[int]) -> dict[str, Any]:
         return pieces_of(ids, "".join(self.words(arm)).split(" "))

@@ -25,6 +25,9 @@ from tui.runs.run_log import LogPage
 from tui.runs.run_overview import OverviewPage
 from tui.screens.hardware import HardwarePage
 from tui.screens.page import Page
+from tui.synthesis.made_page import MadePage
+from tui.synthesis.make_page import MakePage
+from tui.synthesis.review_page import ReviewPage
 from tui.tokens.page import TokensPage
 from tui.watch.page import WatchPage
 
@@ -45,6 +48,9 @@ PAGES: dict[str, type[Page]] = {
     "notes": NotesPage,
     "tradeoff": TradeoffPage,
     "vote": VotePage,
+    "make": MakePage,
+    "made": MadePage,
+    "review": ReviewPage,
     "logs": RunListPage,
     "log": LogPage,
     "overview": OverviewPage,
@@ -95,7 +101,7 @@ def test_a_key_of_both_lists_of_runs_does_the_same_on_both() -> None:
 
 
 async def test_help_shows_every_key_with_this_screens_first(app: FinetopApp) -> None:
-    async with app.run_test(size=(100, 300)) as pilot:
+    async with app.run_test(size=(100, 360)) as pilot:
         await see(pilot, "live")
         await pilot.press("3", "question_mark")
         await see(pilot, "Move the cursor to an earlier step.")

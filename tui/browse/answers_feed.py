@@ -1,10 +1,8 @@
 """The answers of a job for the screens over it: read on a thread, handed on frozen.
 
-Owns the two threads of such a page: one follows the job's samples, the other writes what a reader
-or a judge says, in the order in which it was said.
+Owns the thread of such a page that follows the job's samples.
 """
 
-import queue
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +18,7 @@ from engine.jobs.directory import JobDirectory
 from engine.judge.judge_report import JudgeReport, read_reports
 from engine.recipes.recipe import AnswersRecipe
 from engine.text import one_line
-from tui.background import file_error
+from tui.feeds.write_queue import OperationFailed
 
 POLL_SECONDS = 0.5
 
@@ -62,14 +60,6 @@ class AnswersExported(Message):
     def __init__(self, text: str) -> None:
         super().__init__()
         self.text = text
-
-
-class OperationFailed(Message):
-    """Something could not be written or read."""
-
-    def __init__(self, error: EngineError) -> None:
-        super().__init__()
-        self.error = error
 
 
 class AnswersFeed:
@@ -160,30 +150,3 @@ class AnswersFeed:
                 if {one.result.left, one.result.right} == {left, right}
             ),
         )
-
-
-class WriteQueue:
-    """Writes, one thing after the other, on a thread of its own."""
-
-    def __init__(self, post: Callable[[Message], object]) -> None:
-        self._post = post
-        self._tasks: queue.SimpleQueue[Callable[[], Message | None] | None] = queue.SimpleQueue()
-
-    def put(self, task: Callable[[], Message | None]) -> None:
-        """Run it when those before it are done; the message that it returns is posted."""
-        self._tasks.put(task)
-
-    def stop(self) -> None:
-        self._tasks.put(None)
-
-    def run(self) -> None:
-        """On a thread, until it is stopped; what was given until then is done."""
-        while (task := self._tasks.get()) is not None:
-            try:
-                message = task()
-            except EngineError as error:
-                message = OperationFailed(error)
-            except OSError as error:
-                message = OperationFailed(file_error(error))
-            if message is not None:
-                self._post(message)

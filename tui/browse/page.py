@@ -19,8 +19,6 @@ from tui.browse.answers_feed import (
     AnswersFeed,
     AnswersRead,
     JobAnswers,
-    OperationFailed,
-    WriteQueue,
 )
 from tui.browse.choices import (
     arm_options,
@@ -48,6 +46,7 @@ from tui.browse.pair_list import (
     unlike,
 )
 from tui.browse.pair_pane import PairPane
+from tui.feeds.write_queue import OperationFailed, WriteQueue
 from tui.formatting import name_of, progress, state_words
 from tui.keymap import Key
 from tui.screens.dialogs import TextWindow

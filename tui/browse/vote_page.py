@@ -17,10 +17,11 @@ from engine.compare.samples import Sample
 from engine.compare.votes import Ballot, Choice, Vote, draw, hide_names, named
 from engine.jobs.directory import JobDirectory
 from engine.text import one_line
-from tui.browse.answers_feed import JobAnswers, OperationFailed, WriteQueue
+from tui.browse.answers_feed import JobAnswers
 from tui.browse.ballots import BallotBox, RubricsChanged, VoteSaveFailed, VotesRead, names_behind
 from tui.browse.pair_list import blind_lines, prompt_lines
 from tui.browse.result_lines import outcome
+from tui.feeds.write_queue import OperationFailed, WriteQueue
 from tui.screens.dialogs import Dialog, TextWindow
 from tui.screens.judge_lines import JUDGED_APART, read_judge_lines
 from tui.screens.page import SubPage, bindings_of

@@ -1,16 +1,15 @@
 """A recipe while it is being written: text of fields to a checked recipe, and names for runs."""
 
 import dataclasses
-import math
-import typing
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from engine.checkpoints.context import explain_length
 from engine.jobs.summary import short_ref
 from engine.recipes import settings, validation
 from engine.recipes.recipe import TrainRecipe, to_table, to_toml
+from tui.screens import recipe_texts
 from tui.widgets.form import FormField, Group
 
 if TYPE_CHECKING:
@@ -36,7 +35,6 @@ TABLES: Mapping[str, type] = {
 }
 OF_ONE_SET = ("eval", "group", "schema", "columns", "separator", "label_prompt")
 """Settings of data that say nothing of another data set."""
-NO, YES = "no", "yes"
 
 SMALL = 20_000_000
 """Parameters; below that a model is small."""
@@ -59,7 +57,7 @@ class Draft:
 
 def groups() -> tuple[Group, ...]:
     """Every setting of a recipe, with its label and choices: the basic ones, then by table."""
-    made = [Group("Basics", tuple(_field(key) for key in BASICS))]
+    made = [Group("Basics", _fields(BASICS))]
     for title, tables in (
         ("Data", ("data",)),
         ("Method", ("model", "method")),
@@ -74,7 +72,7 @@ def groups() -> tuple[Group, ...]:
             f"{one}.{field.name}" for one in tables for field in dataclasses.fields(TABLES[one])
         ]
         rest = [key for key in keys if key not in BASICS and key not in PICKED]
-        made.append(Group(title, tuple(_field(key) for key in rest)))
+        made.append(Group(title, _fields(rest)))
     return tuple(made)
 
 
@@ -83,7 +81,7 @@ def draft(start: TrainRecipe, texts: Mapping[str, str], checkpoint: str, data: s
     table = to_table(start)
     table.pop("version")
     for key, text in texts.items():
-        validation.assign(table, key, _value(key, text))
+        validation.assign(table, key, recipe_texts.read_value(TrainRecipe, key, text))
     validation.assign(table, "model.checkpoint", checkpoint)
     validation.assign(table, "data.train", data)
     problems = validation.errors(TrainRecipe, table)
@@ -112,17 +110,13 @@ def with_set(recipe: TrainRecipe, data: str) -> TrainRecipe:
 
 def texts_of(recipe: TrainRecipe) -> dict[str, str]:
     """The text of each field, of all groups."""
-    table = to_table(recipe)
     keys = [field.key for group in groups() for field in group.fields]
-    return {key: _text(_at(table, key)) for key in keys}
+    return recipe_texts.texts_of(to_table(recipe), keys)
 
 
 def label_of(key: str) -> str:
     """A setting as a person calls it."""
-    table, _, name = key.rpartition(".")
-    owner = TABLES.get(table, TrainRecipe)
-    field = next((field for field in dataclasses.fields(owner) if field.name == name), None)
-    return str(field.metadata.get("label") or name) if field else key
+    return recipe_texts.label_of(TrainRecipe, key)
 
 
 def suggest(data: str, method: str, rank: str, taken: Collection[str]) -> str:
@@ -146,41 +140,5 @@ def suggest_rate(parameters: int | None, method: str) -> str:
     return rates.get(method, rates["lora"])
 
 
-def _field(key: str) -> FormField:
-    table, _, name = key.rpartition(".")
-    owner = TABLES.get(table, TrainRecipe)
-    (found,) = (one for one in dataclasses.fields(owner) if one.name == name)
-    choices = tuple(found.metadata.get("choices") or ())
-    if validation.kind_of(TrainRecipe, key) is bool:
-        choices = (NO, YES)
-    if key == "device":
-        choices = ("auto",)  # the others are found out
-    zero = found.metadata.get("zero")
-    return FormField(key, label_of(key) + (f" (0: {zero})" if zero else ""), choices)
-
-
-def _value(key: str, text: str) -> Any:
-    """What a person's text means for a setting; where it means nothing, the text itself."""
-    if typing.get_origin(validation.kind_of(TrainRecipe, key)) is not dict:
-        return validation.coerce(TrainRecipe, key, text)
-    pairs = [part.partition("=") for part in text.split(",") if part.strip()]
-    if not all(name.strip() and equals and value.strip() for name, equals, value in pairs):
-        return text
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
-def _at(table: Mapping[str, Any], dotted: str) -> Any:
-    value: Any = table
-    for part in dotted.split("."):
-        value = value[part]
-    return value
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return YES if value else NO
-    if isinstance(value, float) and math.isfinite(value):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name}={one}" for name, one in value.items())
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _fields(keys: Sequence[str]) -> tuple[FormField, ...]:
+    return tuple(recipe_texts.form_field(TrainRecipe, key) for key in keys)

@@ -10,9 +10,12 @@ from textual.events import Resize
 
 from engine.checkpoints.gguf_file import as_trained
 from engine.errors import EngineError
-from engine.recipes.recipe import TrainRecipe
+from engine.jobs.summary import short_ref
+from engine.recipes.recipe import SynthesizeRecipe, TrainRecipe
+from engine.recipes.synthesis_settings import Source
 from engine.text import one_line
 from tui.background import run_in_background
+from tui.keymap import Key
 from tui.launch.draft import (
     OF_ONE_SET,
     Draft,
@@ -103,7 +106,14 @@ class LaunchPage(Page):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "launch":
             return self._draft is not None and self._draft.recipe is not None
+        if action == "make_data":
+            return self.ready and self.dataset is not None
         return True
+
+    def label_of(self, key: Key) -> str:
+        if key.action == "make_data" and self.focused is not self.query_one("#sets"):
+            return ""  # it works all the same, and the line is full
+        return super().label_of(key)
 
     def apply_filter(self, text: str) -> None:
         self._refresh_lists()
@@ -162,6 +172,13 @@ class LaunchPage(Page):
             lambda path: self._started(str(path)),
             failed=self._failed,
         )
+
+    def action_make_data(self) -> None:
+        """Rows to train on, made of the chosen data: any columns will do."""
+        if self.dataset is not None:
+            source = Source(data=self.dataset.ref)
+            name = f"{short_ref(self.dataset.ref).partition('.')[0] or 'data'}-made"
+            self.services.show_make(SynthesizeRecipe(name=name, source=source))
 
     @property
     def model(self) -> "Checkpoint | None":

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 
 from engine.jobs.directory import RUN
 from engine.jobs.status import State
-from engine.recipes.recipe import JudgeRecipe, TrainRecipe
+from engine.recipes.recipe import JudgeRecipe, SynthesizeRecipe, TrainRecipe
 from engine.text import one_line
 from tui.formatting import FILTER_HINT, name_of
 from tui.keymap import KEYS, Key, keys_of
@@ -165,6 +165,8 @@ class RunListPage(RunActions):
             self.services.show_browse(row.path)
         elif page == "impact":
             await self.services.show_impact(row.key)
+        elif page == "made":
+            self.services.show_made(row.path)
         elif page == "judges":
             self._show_judged(row)
         else:
@@ -185,6 +187,9 @@ class RunListPage(RunActions):
 
     async def action_new(self) -> None:
         recipe = self.chosen.view.recipe if self.chosen else None
+        if isinstance(recipe, SynthesizeRecipe):
+            self.services.show_make(recipe)
+            return
         await self.services.show_launch(recipe if isinstance(recipe, TrainRecipe) else None)
 
     def action_remove(self) -> None:

@@ -9,13 +9,16 @@ from typing import Literal
 from engine.jobs.status import State
 from tui.snapshots import RunRow
 
-OpenedPage = Literal["watch", "browse", "judges", "impact", "proof", "overview"]
+OpenedPage = Literal["watch", "browse", "judges", "impact", "proof", "made", "overview"]
 _PAGES: dict[str, OpenedPage] = {
     "generate": "browse", "judge": "judges", "evaluate": "impact", "export": "proof",
+    "synthesize": "made",
 }  # fmt: skip
 """All other kinds have curves, as a watched log has."""
-LABELS: dict[OpenedPage, str] = {"browse": "browse", "judges": "browse", "impact": "impact",
-                                 "proof": "proof", "overview": "overview"}  # fmt: skip
+LABELS: dict[OpenedPage, str] = {
+    "browse": "browse", "judges": "browse", "impact": "impact", "proof": "proof", "made": "rows",
+    "overview": "overview",
+}  # fmt: skip
 """What a key is called that opens it, where that is not Watch."""
 
 

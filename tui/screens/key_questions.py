@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from textual.dom import DOMNode
 
 from engine.compare.arms import Arm
+from engine.text import one_line
 from tui.background import run_in_background
 from tui.screens.dialogs import ConfirmDialog
 
@@ -50,6 +51,33 @@ def ask_for_keys(
         node.app.push_screen(_question(use), answer)
 
     run_in_background(node, lambda: actions.find_new_keys(arms, typed, run), ask)
+
+
+def ask_for_hosts(
+    node: DOMNode, actions: "Actions", arms: Sequence[Arm], then: Callable[[], object]
+) -> None:
+    """Call `then` once the user has agreed to all addresses beyond this machine that the texts of
+    a data set go to; at once where they go to none. A no ends it."""
+    if not any(arm.is_endpoint for arm in arms):
+        then()
+        return
+
+    def ask(addresses: "list[str]") -> None:
+        if not addresses:
+            then()
+            return
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                run_in_background(node, lambda: actions.allow_hosts(addresses), lambda _: then())
+
+        names = ", ".join(map(one_line, addresses))
+        question = ConfirmDialog(
+            f"Send texts of your data to {names}?", "They leave this machine. It is asked once."
+        )
+        node.app.push_screen(question, answer)
+
+    run_in_background(node, lambda: actions.find_new_hosts(arms), ask)
 
 
 def _question(use: "KeyUse") -> ConfirmDialog:

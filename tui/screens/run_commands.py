@@ -16,6 +16,7 @@ from engine.recipes.recipe import (
     EvaluateRecipe,
     GenerateRecipe,
     JudgeRecipe,
+    SynthesizeRecipe,
     TrainRecipe,
 )
 from engine.text import one_line
@@ -77,7 +78,7 @@ def is_possible(command: str, row: RunRow) -> bool:
         return state is State.QUEUED
     if command == "resume":
         extendable = state is State.DONE and (
-            isinstance(row.view.recipe, TrainRecipe) or row.view.left_out > 0
+            isinstance(row.view.recipe, TrainRecipe | SynthesizeRecipe) or row.view.left_out > 0
         )
         return (state in _ENDED_EARLY or extendable) and not row.shipped
     if command == "remove":
@@ -137,6 +138,8 @@ class RunCommands:
             self._page.services.notify_user(
                 f"{name_of(row)} was pruned: it cannot be resumed; n starts a new run", "warning"
             )
+        elif isinstance(row.view.recipe, SynthesizeRecipe) and row.view.state is State.DONE:
+            self._resume(row)  # sources that a review wants asked again
         elif row.view.state is State.DONE and not row.view.left_out:
             self._extend(row)
         elif row.view.state is State.LOST:
@@ -297,16 +300,24 @@ class RunCommands:
         def begin() -> None:
             self.run_in_thread(resume)
 
-        if not isinstance(row.view.recipe, GenerateRecipe | JudgeRecipe):
+        recipe = row.view.recipe
+        if not isinstance(recipe, GenerateRecipe | JudgeRecipe | SynthesizeRecipe):
             begin()
             return
         from engine.compare.arms import answering_arms, parse_arms
-        from tui.screens.key_questions import ask_for_keys
+        from tui.screens.key_questions import ask_for_hosts, ask_for_keys
 
         try:
-            arms = parse_arms(answering_arms(row.view.recipe))
+            arms = parse_arms(answering_arms(recipe))
         except EngineError as error:
             self._page.services.show_error(error)
             return
-        run = row.path.name
-        ask_for_keys(self._page, self._page.services.actions, arms, begin, run=run)
+        page, actions, run = self._page, self._page.services.actions, row.path.name
+
+        def ask_hosts() -> None:
+            if isinstance(recipe, SynthesizeRecipe):
+                ask_for_hosts(page, actions, arms, begin)
+            else:
+                begin()
+
+        ask_for_keys(page, actions, arms, ask_hosts, run=run)
