@@ -157,7 +157,11 @@ def row_lines(data: MadeData, source: str, outcome: Outcome, review: Review | No
     reasons: Sequence[Reason] = outcome.reasons
     if review is not None and edited:
         reasons = review.reasons
-        words = "edited by hand, held back by a gate: a accepts it anyway" if reasons else "edited by hand"
+        words = (
+            "edited by hand, held back by a gate: a accepts it anyway"
+            if reasons
+            else "edited by hand"
+        )
         lines.append([(words, "warn" if reasons else "good")])
     for one in reasons:
         text = f"{one.name}: {one.detail}" if one.detail else one.name
