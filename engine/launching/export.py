@@ -15,6 +15,7 @@ from engine.jobs import launch, status
 from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store, open_store
+from engine.launching.export_leftovers import find_leftovers
 from engine.launching.export_source import find_source
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
@@ -42,6 +43,8 @@ class PlannedExport:
     need: DiskNeed
     free: int
     """Bytes on the disk of its folder."""
+    leftovers: tuple[Path, ...]
+    """What killed exports of this folder left beside it: the job removes it."""
 
 
 def launch_export(original: ExportRecipe, root: Path) -> JobDirectory:
@@ -98,7 +101,7 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     )
     if recipe.report:
         find_report(source, recipe.report, runs)
-    return PlannedExport(recipe, source, targets, need, free)
+    return PlannedExport(recipe, source, targets, need, free, find_leftovers(out, store))
 
 
 def check_new_folder(out: Path) -> None:
