@@ -22,7 +22,7 @@ from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
 from engine.release.adapter_stages import check_stages
 from engine.release.card.base_identity import check_hub_id, choose_base_id
 from engine.release.card.card_impact import find_report
-from engine.release.card.licenses import parse_license
+from engine.release.card.licenses import parse_license, read_license_files
 from engine.release.disk_need import DiskNeed, check_room, measure_need
 from engine.release.gguf_targets import check_gguf_targets
 from engine.release.source import ExportSource
@@ -88,7 +88,7 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
         )
     _check_out(out, source, [root, *runs])
     _check_rivals(out, store, run)
-    _check_card(original)
+    _check_card(original, source.root)
     need = measure_need(source, targets, original.dtype, original.proof_rows)
     free = check_room(need, out.parent)
     recipe = replace(
@@ -162,8 +162,9 @@ def _check_rivals(out: Path, store: Store, run: str) -> None:
             )
 
 
-def _check_card(recipe: ExportRecipe) -> None:
-    """Raise EngineError for what the model card cannot hold."""
+def _check_card(recipe: ExportRecipe, root: Path) -> None:
+    """Raise EngineError for what the model card, or the folder around it, cannot hold."""
+    read_license_files(root)
     if recipe.base_id:
         check_hub_id(recipe.base_id)
     if recipe.license:

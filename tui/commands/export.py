@@ -199,7 +199,7 @@ def _print_result(job: JobDirectory, out: Path, compare: str, *, as_json: bool) 
         _tell(f"  {one_line(compare)}")
     _tell("Nothing was uploaded. To upload:")
     for line in uploads:
-        _tell(f"  {line}")
+        _tell(f"  {one_line(line)}")
 
 
 def _verify(out: Path, *, as_json: bool) -> int:
