@@ -15,13 +15,14 @@ from engine.jobs import launch, status
 from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.status import State
 from engine.jobs.store import Store, open_store
+from engine.launching.export_leftovers import find_leftovers
 from engine.launching.export_source import find_source
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
 from engine.release.adapter_stages import check_stages
 from engine.release.card.base_identity import check_hub_id, choose_base_id
 from engine.release.card.card_impact import find_report
-from engine.release.card.licenses import parse_license
+from engine.release.card.licenses import parse_license, read_license_files
 from engine.release.disk_need import DiskNeed, check_room, measure_need
 from engine.release.gguf_targets import check_gguf_targets
 from engine.release.source import ExportSource
@@ -42,6 +43,8 @@ class PlannedExport:
     need: DiskNeed
     free: int
     """Bytes on the disk of its folder."""
+    leftovers: tuple[Path, ...]
+    """What killed exports of this folder left beside it: the job removes it."""
 
 
 def launch_export(original: ExportRecipe, root: Path) -> JobDirectory:
@@ -85,7 +88,7 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
         )
     _check_out(out, source, [root, *runs])
     _check_rivals(out, store, run)
-    _check_card(original)
+    _check_card(original, source.root)
     need = measure_need(source, targets, original.dtype, original.proof_rows)
     free = check_room(need, out.parent)
     recipe = replace(
@@ -98,7 +101,7 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     )
     if recipe.report:
         find_report(source, recipe.report, runs)
-    return PlannedExport(recipe, source, targets, need, free)
+    return PlannedExport(recipe, source, targets, need, free, find_leftovers(out, store))
 
 
 def check_new_folder(out: Path) -> None:
@@ -159,8 +162,9 @@ def _check_rivals(out: Path, store: Store, run: str) -> None:
             )
 
 
-def _check_card(recipe: ExportRecipe) -> None:
-    """Raise EngineError for what the model card cannot hold."""
+def _check_card(recipe: ExportRecipe, root: Path) -> None:
+    """Raise EngineError for what the model card, or the folder around it, cannot hold."""
+    read_license_files(root)
     if recipe.base_id:
         check_hub_id(recipe.base_id)
     if recipe.license:

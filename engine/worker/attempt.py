@@ -237,7 +237,9 @@ class Attempt:
             self._stop = True
         if self._stop and not self._stop_said:
             self._stop_said = True
-            self.update(state=State.STOPPING, message="stopping: saving a checkpoint")
+            saves = isinstance(self.recipe, TrainRecipe)
+            message = "stopping: saving a checkpoint" if saves else "stopping"
+            self.update(state=State.STOPPING, message=message)
         return self._stop
 
     def log(self, line: str) -> None:

@@ -55,6 +55,8 @@ def write_folder(out: Path, proofs: tuple[TargetProof, ...]) -> None:
         folder = out / proof.file.partition("/")[0]
         folder.mkdir(parents=True)
         (folder / "weights").write_bytes(b"1234")
+        for name in proof.file.split("/")[1:]:
+            (folder / name).write_bytes(b"GGUF")
         atomic.write_json(folder / "proof.json", encode_proofs((proof,)))
         write_sums(folder)
 

@@ -42,3 +42,12 @@ def test_an_evaluation_of_other_weights_is_refused_at_once(tmp_path: Path) -> No
     )
     with pytest.raises(EngineError, match="did not measure"):
         plan_export(make_recipe(tmp_path, source="run:child", **named), runs)
+
+
+def test_a_license_file_that_cannot_go_along_is_refused_at_once(tmp_path: Path) -> None:
+    source = write_source(tmp_path)
+    recipe = make_recipe(tmp_path, source=f"run:{source.stages[-1].name}", targets=["adapter"])
+    Path(recipe.out).parent.mkdir()
+    (source.root / "LICENSE").write_bytes(bytes(2 << 20))
+    with pytest.raises(EngineError, match="LICENSE is larger than"):
+        plan_export(recipe, tmp_path / "runs")

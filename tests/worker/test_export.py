@@ -5,6 +5,7 @@ import os
 import random
 import resource
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +16,7 @@ import pytest
 from engine.errors import EngineError
 from engine.jobs import directory, lock, status
 from engine.jobs.directory import JobDirectory, name_partial
-from engine.jobs.status import State
+from engine.jobs.status import State, Status
 from engine.recipes.recipe import ExportRecipe
 from engine.release.proof import read_proofs
 from engine.worker import export
@@ -268,6 +269,19 @@ def test_kill_9_leaves_a_hidden_folder_that_the_next_attempt_removes(
     assert now.state is State.DONE
     assert now.attempt == 4
     assert now.message.startswith(f"{out}: 4 targets, 4 checks passed, 2 checks not proven")
+
+
+def test_what_a_killed_export_of_the_same_folder_left_is_removed(
+    root: Path, out: Path, stand_ins: StandIns
+) -> None:
+    killed = make_job(root, out)
+    left = name_partial(out, killed.path.name)
+    left.mkdir()
+    (left / "model.safetensors").touch()
+    status.write(killed, Status(State.RUNNING, host=socket.gethostname()))
+    attempt = run_here(make_job(root, out))
+    assert left_beside(out) == ["mine"]
+    assert f"removed what a killed export left: {left}\n" in attempt.files.log.read_text()
 
 
 def test_a_disk_that_takes_no_large_file_ends_it_in_words(root: Path, out: Path) -> None:

@@ -14,8 +14,7 @@ from engine.number_format import write_size
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import ExportRecipe
 from engine.release.export_folder import comparison_command, upload_commands
-from engine.release.proof import PROOF_FILE, TargetProof, encode_proofs, read_proofs
-from engine.report.render import SUMS
+from engine.release.proof import TargetProof, encode_proofs, read_proofs
 from engine.safe_open import read_bounded
 from engine.text import clean, one_line
 from tui.commands.follow import follow_or_stop
@@ -108,6 +107,8 @@ def _start(options: argparse.Namespace) -> int:
     recipe, need = planned.recipe, planned.need
     _tell(f"{one_line(recipe.out)}: {need.words}")
     _tell(f"disk: {write_size(need.most)} needed, {write_size(planned.free)} free")
+    for path in planned.leftovers:
+        _tell(f"removes what a killed export left: {one_line(str(path))}")
     base_id = _settle_base_id(planned.source.root, recipe.base_id, ask=not options.yes)
     planned = replace(planned, recipe=replace(recipe, base_id=base_id))
     job = export.start_export(planned, store.root)
@@ -198,43 +199,27 @@ def _print_result(job: JobDirectory, out: Path, compare: str, *, as_json: bool) 
         _tell(f"  {one_line(compare)}")
     _tell("Nothing was uploaded. To upload:")
     for line in uploads:
-        _tell(f"  {line}")
+        _tell(f"  {one_line(line)}")
 
 
 def _verify(out: Path, *, as_json: bool) -> int:
-    from engine.release.checksums import check_sums
+    from engine.release.verification import verify_export
 
-    folders = _list_folders(out)
-    if not folders:
-        raise EngineError(
-            "This is no export.", f"{out}: no folder with SHA256SUMS", "Name the folder of --out."
-        )
-    reports: list[dict[str, object]] = []
-    passed = True
-    for folder in folders:
-        differences = check_sums(folder)
-        proofs = read_proofs(folder / PROOF_FILE)
-        passed &= not differences and bool(proofs) and all(proof.passed for proof in proofs)
-        reports.append(
-            {"folder": folder.name, "differences": list(differences), **encode_proofs(proofs)}
-        )
-        if not as_json:
-            same = "the same as its SHA256SUMS" if not differences else "not what was exported"
-            print(f"{one_line(folder.name)}: {same}")
-            for line in differences:
-                print(f"  {one_line(line)}")
-            _print_proofs(proofs)
-            print()
+    folders = verify_export(out)
+    for folder in () if as_json else folders:
+        same = "the same as its SHA256SUMS" if not folder.differences else "not what was exported"
+        print(f"{one_line(folder.name)}: {same}")
+        for line in folder.differences:
+            print(f"  {one_line(line)}")
+        _print_proofs(folder.proofs)
+        print()
     if as_json:
+        reports = [
+            {"folder": one.name, "differences": list(one.differences), **encode_proofs(one.proofs)}
+            for one in folders
+        ]
         print(format_json(reports))
-    return int(not passed)
-
-
-def _list_folders(out: Path) -> list[Path]:
-    """The folders of an export: those below it, or itself where it is one of them."""
-    if (out / SUMS).is_file():
-        return [out]
-    return sorted(path.parent for path in out.glob(f"*/{SUMS}"))
+    return int(not all(folder.passed for folder in folders))
 
 
 def _read_if_there(path: Path) -> tuple[TargetProof, ...]:

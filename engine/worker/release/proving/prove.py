@@ -22,7 +22,7 @@ from typing import Any, BinaryIO
 
 from engine import atomic
 from engine.errors import EngineError, JobFailed
-from engine.jobs import process
+from engine.jobs import oom_kills, process
 from engine.jobs.child_output import ChildOutput
 from engine.release.proof import Check, decode_check, encode_check
 from engine.text import one_line
@@ -89,6 +89,7 @@ def _end_with_parent() -> None:
 def _follow(scratch: Path, out: Path, tick: Tick) -> None:
     """Run the process to its end. Raises what `tick` raises, and EngineError where it failed."""
     errors = ChildOutput()
+    killed = oom_kills.memory_kills()
     command = process.module_command(_MODULE, str(scratch / "spec.json"), str(out))
     with tempfile.TemporaryFile(dir=scratch) as lines:
         child = subprocess.Popen(
@@ -108,7 +109,8 @@ def _follow(scratch: Path, out: Path, tick: Tick) -> None:
                 time.sleep(POLL_SECONDS)
             tick(*progress)  # a stop that was asked for ends the process too
             if child.returncode != 0 or not out.exists():
-                raise _died(child.returncode, errors.tail())
+                ran_out = killed is None or killed != oom_kills.memory_kills()
+                raise _died(child.returncode, errors.tail(), ran_out=ran_out)
         finally:
             if child.poll() is None:
                 child.kill()
@@ -138,8 +140,10 @@ def _read_checks(out: Path) -> list[Check]:
     return [decode_check(value) for value in body["checks"]]
 
 
-def _died(code: int, tail: str) -> EngineError:
-    if code == -signal.SIGKILL:
+def _died(code: int, tail: str, *, ran_out: bool) -> EngineError:
+    """`ran_out` is whether the kernel ended processes for want of memory meanwhile, as far as it is
+    known."""
+    if code == -signal.SIGKILL and ran_out:
         return JobFailed(*_no_memory(tail))
     how = f"ended with {code}" if code >= 0 else f"was ended by signal {-code}"
     return JobFailed(

@@ -105,7 +105,7 @@ def test_a_stop_ends_the_process_at_once(
 @pytest.mark.parametrize(
     ("code", "title", "detail"),
     [
-        ("os.kill(os.getpid(), 9)", "The machine has too little memory to prove the export.", ""),
+        ("os.kill(os.getpid(), 9)", "The proof of the export could not be made.", "signal 9"),
         ("os.kill(os.getpid(), 11)", "The proof of the export could not be made.", "signal 11"),
         (
             "sys.exit('it broke here')",
@@ -129,6 +129,20 @@ def test_a_process_that_dies_is_an_error_with_its_last_lines(
         run_proof(spec, tmp_path, nothing)
     assert raised.value.title == title
     assert detail in raised.value.detail
+
+
+@pytest.mark.parametrize("counts", [(3, 4), (None, None)], ids=["counted", "not counted"])
+def test_a_process_that_the_kernel_may_have_ended_for_memory(
+    spec: ProofSpec,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    counts: tuple[int | None, int | None],
+) -> None:
+    child_that(monkeypatch, "os.kill(os.getpid(), 9)")
+    moments = iter(counts)
+    monkeypatch.setattr("engine.jobs.oom_kills.memory_kills", lambda: next(moments))
+    with pytest.raises(JobFailed, match="too little memory to prove the export"):
+        run_proof(spec, tmp_path, nothing)
 
 
 def test_progress_is_what_the_process_says_last(
