@@ -209,8 +209,24 @@ def read_stage(job: JobDirectory, names: ShortNames, read_metadata: ReadMetadata
     return StageFacts(
         read_run(job, names), rows, tokens, held_out, evaluated,
         names.name_ref(data), data_set if is_hub_id(data_set) else "", terms, files,
-        data.startswith("bundled:"),
+        _is_bundled_data(data),
     )  # fmt: skip
+
+
+def trains_on_bundled(stages: Sequence[Path]) -> bool:
+    """Whether all that these runs trained on ships with finetop; not where nothing is known."""
+    sets = []
+    for stage in stages:
+        try:
+            recipe = JobDirectory(stage).recipe()
+        except EngineError:
+            return False
+        sets.append(recipe.data.train if isinstance(recipe, TrainRecipe) else "")
+    return bool(sets) and all(_is_bundled_data(one) for one in sets)
+
+
+def _is_bundled_data(data: str) -> bool:
+    return data.startswith("bundled:")
 
 
 def _read_inputs(job: JobDirectory) -> Mapping[str, str]:
