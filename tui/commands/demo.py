@@ -194,8 +194,9 @@ def _release(run: DemoRun, jobs: DemoJobs, root: Path, out: Path) -> dict[str, A
     print(f"\n{clean(str(out))}")
     for part in list_parts(out):
         print(f"  {one_line(part.name)}/README.md: what it is, how to run it, what it forgot")
-    print("To measure what left beside the run:")
-    print(f"  {one_line(comparison_command(parse_arm(plan.source), out, [trained.path]))}")
+    if compare := comparison_command(parse_arm(plan.source), out, [trained.path]):
+        print("To measure what left beside the run:")
+        print(f"  {one_line(compare)}")
     return {"job": str(job.path), "out": str(out), **encode_proofs(proofs)}
 
 
