@@ -19,7 +19,12 @@ from engine.launching.export_source import find_source
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
 from engine.release.adapter_stages import check_stages
-from engine.release.card.base_identity import check_hub_id, choose_base_id, is_hub_id
+from engine.release.card.base_identity import (
+    check_hub_id,
+    choose_base_id,
+    is_hub_id,
+    remember_base_id,
+)
 from engine.release.card.card_facts import choose_name
 from engine.release.card.card_impact import find_report
 from engine.release.card.licenses import parse_license
@@ -52,8 +57,11 @@ def launch_export(original: ExportRecipe, root: Path) -> JobDirectory:
 
 
 def start_export(planned: PlannedExport, root: Path) -> JobDirectory:
-    """Start an export that was found right."""
+    """Start an export that was found right. What the Hub calls its base is remembered from now on.
+    Raises EngineError where that cannot be its id."""
     recipe, arm = planned.recipe, planned.source.arm
+    if recipe.base_id:
+        remember_base_id(planned.source.root, recipe.base_id)
     parents = [arm.adapter, arm.checkpoint] if arm.adapter else [arm.checkpoint]
     parents += [recipe.report] if recipe.report else []
     return launch.launch(recipe, root, parents=parents, needs_device=needs_device(recipe))

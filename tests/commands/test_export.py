@@ -14,7 +14,6 @@ from engine import atomic
 from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State, Status
-from engine.launching.export import PlannedExport
 from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from engine.recipes.settings import Model
 from engine.release.card import base_identity
@@ -38,16 +37,16 @@ def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What is started ends at once: `proofs` and `error` of it may be changed."""
     facts: dict[str, Any] = {"proofs": make_proofs(), "error": None, "remarks": ["Add its text."]}
 
-    def start(planned: PlannedExport, root: Path) -> JobDirectory:
-        facts["recipe"] = planned.recipe
-        job = directory.create(root, planned.recipe)
-        write_folder(Path(planned.recipe.out), facts["proofs"])
+    def start(recipe: ExportRecipe, root: Path, **options: object) -> JobDirectory:
+        facts["recipe"] = recipe
+        job = directory.create(root, recipe)
+        write_folder(Path(recipe.out), facts["proofs"])
         atomic.write_json(job.proof, encode_proofs(facts["proofs"], facts["remarks"]))
         state = State.DONE if facts["error"] is None else State.FAILED
         status.write(job, Status(state, attempt=1, message="2 targets", error=facts["error"]))
         return job
 
-    monkeypatch.setattr("engine.launching.export.start_export", start)
+    monkeypatch.setattr("engine.launching.export.launch.launch", start)
     return facts
 
 

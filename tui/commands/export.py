@@ -74,16 +74,13 @@ def _start(options: argparse.Namespace) -> int:
 
 
 def _settle_base_id(root: Path, base_id: str, *, ask: bool) -> str:
-    """What the Hub calls the base, remembered from now on; asked for once on a terminal. Empty
-    where it stays unknown."""
-    from engine.release.card.base_identity import is_bundled, remember_base_id
+    """What the Hub calls the base; asked for on a terminal. Empty where it stays unknown."""
+    from engine.release.card.base_identity import is_bundled
 
     if not base_id and ask and not is_bundled(root) and sys.stdin.isatty() and sys.stderr.isatty():
         question = f"What does the Hub call {one_line(root.name)}? ORG/NAME, empty: not known: "
         print(question, end="", file=sys.stderr, flush=True)
         base_id = sys.stdin.readline().strip()
-    if base_id:
-        remember_base_id(root, base_id)
     return base_id
 
 
