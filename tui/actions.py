@@ -250,22 +250,30 @@ class Actions:
         return Evaluable(tuple(sorted(one.stem for one in SUITES.glob("*.jsonl"))), steps, held_out)
 
     def find_exportable(self, path: Path) -> "Exportable":
-        """In which forms a run can be exported, and what each takes of the disk."""
+        """In which forms a run can be exported, what each takes of the disk, and what its card can
+        tell."""
         from engine.launching.export_source import find_source
+        from engine.recipes.recipe import ExportRecipe
         from engine.release.card.base_identity import find_base_id, is_bundled
-        from engine.release.disk_need import measure_need
-        from engine.release.targets import parse_targets
-        from tui.screens.export_window import FORMS, Exportable
+        from engine.release.card.card_facts import choose_name, trains_on_bundled
+        from engine.release.card.card_impact import list_reports
+        from engine.release.disk_need import ExportSizes
+        from engine.release.gguf_targets import find_quantizer
+        from tui.screens.export_window import Exportable
 
-        text = f"run:{path.name}"
-        source = find_source(text, [job.path for job in self.store.jobs()])
-        needs = {
-            name: measure_need(source, parse_targets(targets), "auto")
-            for name, targets in FORMS.items()
-            if source.adapter is not None or "adapter" not in targets
-        }
-        root = source.root
-        return Exportable(text, needs, find_base_id(root), is_bundled(root))
+        text, runs = f"run:{path.name}", [job.path for job in self.store.jobs()]
+        source = find_source(text, runs)
+        return Exportable(
+            source=text,
+            model_name=choose_name(source, ExportRecipe()),
+            has_adapter=source.adapter is not None,
+            measure=ExportSizes(source).measure,
+            reports=tuple(job.path.name for job, _ in list_reports(source, runs)),
+            has_quantizer=find_quantizer() is not None,
+            base_id=find_base_id(source.root),
+            bundled=is_bundled(source.root),
+            bundled_data=trains_on_bundled(source.stages),
+        )
 
     def plan_export(self, recipe: ExportRecipe) -> "PlannedExport":
         """Find all that an export names."""

@@ -20,13 +20,20 @@ from engine.launching.export_source import find_source
 from engine.launching.generation import find_weights
 from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
 from engine.release.adapter_stages import check_stages
-from engine.release.card.base_identity import check_hub_id, choose_base_id
+from engine.release.card.base_identity import (
+    check_hub_id,
+    choose_base_id,
+    is_hub_id,
+    remember_base_id,
+)
+from engine.release.card.card_facts import choose_name
 from engine.release.card.card_impact import find_report
 from engine.release.card.licenses import parse_license, read_license_files
 from engine.release.disk_need import DiskNeed, check_room, measure_need
 from engine.release.gguf_targets import check_gguf_targets
 from engine.release.source import ExportSource
 from engine.release.targets import Target, parse_targets
+from engine.text import one_line
 
 LONGEST_TEXT = 20_000
 """Characters of a text that the user types for the model card."""
@@ -53,8 +60,11 @@ def launch_export(original: ExportRecipe, root: Path) -> JobDirectory:
 
 
 def start_export(planned: PlannedExport, root: Path) -> JobDirectory:
-    """Start an export that was found right."""
+    """Start an export that was found right. What the Hub calls its base is remembered from now on.
+    Raises EngineError where that cannot be its id."""
     recipe, arm = planned.recipe, planned.source.arm
+    if recipe.base_id:
+        remember_base_id(planned.source.root, recipe.base_id)
     parents = [arm.adapter, arm.checkpoint] if arm.adapter else [arm.checkpoint]
     parents += [recipe.report] if recipe.report else []
     return launch.launch(recipe, root, parents=parents, needs_device=needs_device(recipe))
@@ -89,10 +99,13 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     _check_out(out, source, [root, *runs])
     _check_rivals(out, store, run)
     _check_card(original, source.root)
+    model_name = choose_name(source, original)
     need = measure_need(source, targets, original.dtype, original.proof_rows)
     free = check_room(need, out.parent)
     recipe = replace(
         original,
+        name=name_job(original, model_name),
+        model_name=model_name,
         source=format_arm(find_weights(source.arm, runs)),
         targets=[target.name for target in targets],
         out=str(out),
@@ -102,6 +115,12 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     if recipe.report:
         find_report(source, recipe.report, runs)
     return PlannedExport(recipe, source, targets, need, free, find_leftovers(out, store))
+
+
+def name_job(original: ExportRecipe, model: str) -> str:
+    """What the job is called: as the user says, else after the model."""
+    usual = ExportRecipe().name
+    return original.name if original.name != usual else f"{usual}-{model}"
 
 
 def check_new_folder(out: Path) -> None:
@@ -167,6 +186,12 @@ def _check_card(recipe: ExportRecipe, root: Path) -> None:
     read_license_files(root)
     if recipe.base_id:
         check_hub_id(recipe.base_id)
+    if recipe.model_name and not is_hub_id(f"owner/{recipe.model_name}"):
+        raise EngineError(
+            "This cannot be the name of a model.",
+            one_line(recipe.model_name),
+            "Use letters, digits, dots and hyphens, as in gemma-3-270m-emotion.",
+        )
     if recipe.license:
         parse_license(recipe.license)
     for name, text in (

@@ -68,16 +68,7 @@ def measure_need(
 ) -> DiskNeed:
     """What these targets take, merged weights in `dtype` as recipes have it, and their proof on so
     many rows. Raises EngineError where the weights cannot be read."""
-    model = _Model(source, dtype)
-    sizes = {target.name: model.size_of(target) for target in targets}
-    written = {target.quantization for target in targets if target.form == "gguf"}
-    vocabulary = inspect(source.base).vocab_size or 0
-    temporary = min(MOST_KEPT, rows * PLACES * vocabulary * 4)
-    if written and not any(target.form == "merged" for target in targets):
-        temporary += model.merged
-    if written - {"", *WRITTEN_TYPES} and not written & {"", *OWN_TYPES}:
-        temporary += model.size_of(Target("gguf"))
-    return DiskNeed(sizes, temporary)
+    return ExportSizes(source).measure(targets, dtype, rows)
 
 
 def check_room(need: DiskNeed, folder: Path) -> int:
@@ -98,13 +89,14 @@ def check_room(need: DiskNeed, folder: Path) -> int:
     return free
 
 
-class _Model:
-    """The sizes of one model in its other forms."""
+class ExportSizes:
+    """The sizes of one model in its other forms; read from the disk once."""
 
-    def __init__(self, source: ExportSource, dtype: str) -> None:
+    def __init__(self, source: ExportSource) -> None:
+        """Raises EngineError where the weights cannot be read."""
         files = list_files(source.base)
         self._elements = read_weights(source.base, files).elements
-        self._dtype = dtype
+        self._vocabulary = inspect(source.base).vocab_size or 0
         self._tokenizer = _other_bytes(source.tokenizer)
         adapters = [source.adapter, source.before_adapter]
         adapters += [JobDirectory(stage).adapter for stage in source.stages]
@@ -112,18 +104,23 @@ class _Model:
         self._adapter = sum(_file_bytes(folder / WEIGHTS) for folder in folders)
         """Of a chain of adapters all: they may become one."""
 
-    @property
-    def merged(self) -> int:
-        """Weights as they are merged, with all that lies beside them."""
-        return self._weights(_BYTES.get(self._dtype)) + self._tokenizer + _CARD
+    def measure(self, targets: Sequence[Target], dtype: str, rows: int = 100) -> DiskNeed:
+        """What these targets take, as `measure_need` has it."""
+        sizes = {target.name: self._size_of(target, dtype) for target in targets}
+        written = {target.quantization for target in targets if target.form == "gguf"}
+        temporary = min(MOST_KEPT, rows * PLACES * self._vocabulary * 4)
+        if written and not any(target.form == "merged" for target in targets):
+            temporary += self._size_of(Target("merged"), dtype)
+        if written - {"", *WRITTEN_TYPES} and not written & {"", *OWN_TYPES}:
+            temporary += self._size_of(Target("gguf"), dtype)
+        return DiskNeed(sizes, temporary)
 
-    def size_of(self, target: Target) -> int:
+    def _size_of(self, target: Target, dtype: str) -> int:
+        """Weights in one form, with all that lies beside them; merged in `dtype`."""
         if target.form == "adapter":
             return self._adapter + self._tokenizer + _CARD
-        if target.form == "merged":
-            return self.merged
-        if target.quantization in ("", *OWN_TYPES):
-            width = _BYTES.get(target.quantization or self._dtype)
+        if target.form == "merged" or target.quantization in ("", *OWN_TYPES):
+            width = _BYTES.get(target.quantization or dtype)
         else:
             width = _Q8_0
         return self._weights(width) + self._tokenizer + _CARD

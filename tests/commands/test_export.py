@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 import sys
 from io import StringIO
 from pathlib import Path
@@ -13,7 +14,6 @@ from engine import atomic
 from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State, Status
-from engine.launching.export import PlannedExport
 from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from engine.recipes.settings import Model
 from engine.release.card import base_identity
@@ -21,7 +21,7 @@ from engine.release.checksums import write_sums
 from engine.release.proof import TargetProof, encode_proofs
 from tests.checkpoints.made import make_adapter, make_model
 from tests.release.made_proof import make_proofs
-from tui.cli import main
+from tui.cli import build_parser, main
 
 
 @pytest.fixture(autouse=True)
@@ -35,18 +35,18 @@ def run(root: Path, tmp_path: Path) -> JobDirectory:
 @pytest.fixture
 def started(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What is started ends at once: `proofs` and `error` of it may be changed."""
-    facts: dict[str, Any] = {"proofs": make_proofs(), "error": None}
+    facts: dict[str, Any] = {"proofs": make_proofs(), "error": None, "remarks": ["Add its text."]}
 
-    def start(planned: PlannedExport, root: Path) -> JobDirectory:
-        facts["recipe"] = planned.recipe
-        job = directory.create(root, planned.recipe)
-        write_folder(Path(planned.recipe.out), facts["proofs"])
-        atomic.write_json(job.proof, encode_proofs(facts["proofs"]))
+    def start(recipe: ExportRecipe, root: Path, **options: object) -> JobDirectory:
+        facts["recipe"] = recipe
+        job = directory.create(root, recipe)
+        write_folder(Path(recipe.out), facts["proofs"])
+        atomic.write_json(job.proof, encode_proofs(facts["proofs"], facts["remarks"]))
         state = State.DONE if facts["error"] is None else State.FAILED
         status.write(job, Status(state, attempt=1, message="2 targets", error=facts["error"]))
         return job
 
-    monkeypatch.setattr("engine.launching.export.start_export", start)
+    monkeypatch.setattr("engine.launching.export.launch.launch", start)
     return facts
 
 
@@ -79,7 +79,7 @@ def test_the_proof_is_a_table_and_nothing_is_uploaded(
     assert recipe.targets == ["adapter", "gguf:q8_0"]
     assert (recipe.limitations, recipe.intended_use) == ("Not for\nmedicine.", "Labels.")
     assert (recipe.license, recipe.proof_rows) == ("mit", 40)
-    assert recipe.name.startswith("export-mine-")
+    assert (recipe.name, recipe.model_name) == ("export-mine", "mine")
     printed = capsys.readouterr()
     assert " adapter, float16: 1 passed\n" in printed.out
     assert "   passed      weights differ from the base\n" in printed.out
@@ -88,6 +88,7 @@ def test_the_proof_is_a_table_and_nothing_is_uploaded(
     assert max(map(len, printed.out.splitlines()[:-1])) <= 80
     assert f"{out}: adapter " in printed.err, "what will be written"
     assert "needed, " in printed.err
+    assert "No check failed: 2 targets.\n\nBefore you publish:\n- Add its text.\n" in printed.err
     assert f"  hf upload ORG/NAME-gguf '{out}/gguf' . --private\n" in printed.err
 
 
@@ -102,6 +103,7 @@ def test_json_has_all_of_it(
         ("adapter", True), ("gguf:q8_0", True),
     ]  # fmt: skip
     assert len(table["upload"]) == 2
+    assert table["remarks"] == ["Add its text."]
 
 
 def test_a_failed_check_ends_with_1_and_what_differs(
@@ -123,8 +125,9 @@ def test_detached_it_prints_the_job(
     root: Path, tmp_path: Path, started: dict[str, Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["--as", "merged", "--out", str(tmp_path / "out"), "--detach", "--name", "mine-2"]
-    assert finetop(root, "mine", *arguments) == 0
+    assert finetop(root, "mine", *arguments, "--shard-gb", "0.5", "--model-name", "Mood") == 0
     assert capsys.readouterr().out.startswith("mine-2-")
+    assert (started["recipe"].shard_gb, started["recipe"].model_name) == (0.5, "Mood")
 
 
 class _Terminal(StringIO):
@@ -165,6 +168,8 @@ def test_the_base_is_asked_for_once(
         ["mine", "--as", "merged", "--out", "{tmp}/out", "--detach", "--json"],
         ["mine", "--as", "merged", "--out", "{tmp}/out", "--limits", "@{tmp}/none.txt"],
         ["mine", "--as", "merged", "--out", "{tmp}/out", "--base-id", "small"],
+        ["mine", "--as", "merged", "--out", "{tmp}/out", "--model-name", "my/mood"],
+        ["mine", "--as", "merged", "--out", "{tmp}/out", "--shard-gb", "0"],
         ["mine", "--verify", "{tmp}"], ["--verify", "{tmp}/none"], ["--verify", "{tmp}"],
     ],
 )  # fmt: skip
@@ -173,6 +178,25 @@ def test_wrong_use_ends_with_2(
 ) -> None:
     assert finetop(root, *(text.format(tmp=tmp_path) for text in arguments)) == 2
     assert "recipe" not in started
+
+
+def test_the_help_has_what_is_asked_for_and_examples(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with pytest.raises(SystemExit):
+        finetop(root, "--help")
+    text = capsys.readouterr().out
+    assert max(map(len, text.splitlines())) <= 80
+    assert "--device" not in text, "an export needs none"
+    options = ["--as", "--out", "--shard-gb", "--model-name", "--limits", "--detach", "examples:"]
+    places = [text.index(f"  {option}" if "-" in option else option) for option in options]
+    assert places == sorted(places), "first what is written, then its card, then how it runs"
+    commands = [line for line in text.splitlines() if line.startswith("  finetop export ")]
+    assert len(commands) == 4
+    parser = build_parser(["export"])
+    for command in commands:
+        parser.parse_args(shlex.split(command.rstrip("\\"))[1:])
 
 
 def test_verify_compares_every_folder(

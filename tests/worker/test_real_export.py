@@ -11,7 +11,8 @@ from engine.jobs.status import State
 from engine.launching.export import plan_export
 from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from engine.recipes.settings import Model
-from engine.release.proof import Check, read_proofs
+from engine.release.export_folder import list_parts, read_name
+from engine.release.proof import Check, read_proofs, read_remarks
 from engine.worker import export
 from engine.worker.release.proving import prove
 from engine.worker.release.proving.proof_spec import ProofSpec
@@ -71,6 +72,10 @@ def test_the_folder_is_whole_and_says_so_again(
         assert {"README.md", "SHA256SUMS", "proof.json"} <= {one.name for one in folder.iterdir()}
     assert (out / "gguf" / "Modelfile").read_text().count("FROM ./") == 1
     assert (out / "merged" / "model.safetensors").is_file()
+    assert any("--base-id" in remark for remark in read_remarks(job.proof))
+    assert not read_remarks(out / "merged" / "proof.json"), "they are for the author alone"
+    assert [read_name(folder) for folder in list_parts(out)] == ["tiny"] * 3
+    assert (out / "gguf" / "tiny-Q8_0.gguf").is_file()
     assert not [path for path in out.parent.iterdir() if path.name.startswith(".")]
     assert main(["export", "--verify", str(out), "--runs", str(job.path.parent)]) == 0
     assert capsys.readouterr().out.count("the same as its SHA256SUMS") == 3

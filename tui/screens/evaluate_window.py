@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.binding import BindingType
 
 from engine.compare.arms import parse_arm
 from engine.errors import EngineError
@@ -25,16 +24,16 @@ from tui.screens.evaluation_arms import (
     strength_arms,
     tree_arms,
 )
+from tui.screens.form_dialog import ACCEPT_KEYS, FormDialog
 from tui.screens.modal import Window
 from tui.snapshots import RunRow
 from tui.styled_text import Line
-from tui.widgets.form import Form, FormField, Group
+from tui.widgets.form import Form, FormField
 from tui.widgets.lines import Lines
 
 RUN, STAGES, TREE = "base and this run", "base and its stages", "base and the whole tree"
 CHECKPOINTS, STRENGTHS = "base and its checkpoints", "base and its strengths"
 BUNDLED, HELD_OUT, BOTH, FILE = "bundled", "held-out rows", "bundled and held-out", "a file"
-_KEYS = "ctrl+s start   h l change   tab next field   esc cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +52,7 @@ class EvaluateWindow(Window[EvaluateRecipe | None]):
     """Dismissed with what is to be started."""
 
     AUTO_FOCUS = "Choice"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "accept", show=False, priority=True),
-        Binding("enter", "accept", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = ACCEPT_KEYS
 
     def __init__(self, run: RunRow, rows: Sequence[RunRow], evaluable: Evaluable) -> None:
         super().__init__()
@@ -81,16 +77,8 @@ class EvaluateWindow(Window[EvaluateRecipe | None]):
             FormField("file", "File of items"),
             FormField("limit", "Items of each"),
         )
-        with Vertical(classes="dialog"):
-            head = Lines()
-            head.show([(f"Evaluate {one_line(self._run.view.record.name)}", "strong")])
-            yield head
-            yield Form((Group("", fields),), id="evaluation")
-            yield Lines(id="sum")
-            yield Lines(id="why")
-            keys = Lines()
-            keys.show([(_KEYS, "dim")])
-            yield keys
+        title = f"Evaluate {self._run.view.record.name}"
+        yield FormDialog(title, fields, ("sum", "why"))
 
     def on_mount(self) -> None:
         self.query_one(Form).fill({"limit": "0"})

@@ -85,6 +85,21 @@ def is_possible(command: str, row: RunRow) -> bool:
     return True
 
 
+def refuse_export(row: RunRow) -> str:
+    """Why a run cannot be exported, in one line; empty where it can."""
+    if is_possible("release", row):
+        return ""
+    name, kind = name_of(row), row.view.record.kind
+    if row.log is not None and row.view.recipe is None:
+        return f"{name} is a log: there are no weights here to export"
+    if row.shipped:
+        return f"{name} made the base that ships with finetop: tune it, then export that run"
+    if not isinstance(row.view.recipe, TrainRecipe):
+        return f"{name} is no run but a job of kind {kind}: select the run that trained the model"
+    saved = "it saved no weights" if not row.view.state.alive else "no weights are saved yet"
+    return f"{name} cannot be exported: {saved}"
+
+
 class RunCommands:
     """For one page, over which it asks, and with which its work ends."""
 

@@ -7,13 +7,13 @@ proven, is for the other files of this room. The caller removes the folder where
 import gc
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine import atomic
 from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
-from engine.jobs.directory import slugify
 from engine.recipes.recipe import ExportRecipe
 from engine.release.card.base_identity import choose_base_id
 from engine.release.disk_need import DiskNeed
@@ -23,7 +23,7 @@ from engine.release.targets import Target
 from engine.safe_open import list_files
 from engine.worker.attempt import Attempt
 from engine.worker.release.progress import ExportProgress, ExportStep
-from engine.worker.release.proving.proof_spec import ProofSpec
+from engine.worker.release.proving.proof_spec import make_spec
 
 if TYPE_CHECKING:
     import torch
@@ -65,6 +65,8 @@ class ExportBuild:
         self._dtype = ""
         """Of merged weights."""
         self._proofs: list[TargetProof] = []
+        self._remarks: list[str] = []
+        """What the user should know before publishing."""
         self.progress = ExportProgress(attempt, list_steps(targets, need))
 
     def make(self, runs: Sequence[Path]) -> tuple[TargetProof, ...]:
@@ -90,7 +92,7 @@ class ExportBuild:
     def _keep_proofs(self) -> None:
         """In the job's directory, whatever comes of it; none of an attempt before this one."""
         path = self._attempt.directory.proof
-        atomic.write_json(path, encode_proofs(tuple(self._proofs)))
+        atomic.write_json(path, encode_proofs(tuple(self._proofs), self._remarks))
 
     def _write(self) -> list[tuple[Target, Path, str]]:
         """The files of every target, and the type of their weights."""
@@ -150,7 +152,7 @@ class ExportBuild:
             self._modelfile, more = write_ollama_files(self._merged, file, self._ends)
             notes += more
         for note in dict.fromkeys(notes):
-            self._attempt.log(f"{file.name}: {note}")
+            self._remark(f"{file.name}: {note}")
         return file, target.quantization or self._dtype
 
     def _judged_type(self, target: Target, dtype: str) -> str:
@@ -164,20 +166,11 @@ class ExportBuild:
     def _prove(self, target: Target, shipped: Path, dtype: str) -> Sequence[Check]:
         from engine.worker.release.proving.prove import run_proof
 
-        source = self._source
-        spec = ProofSpec(
-            target=target.name,
-            shipped=shipped,
-            shipped_base=source.root if target.form == "adapter" else None,
-            dtype=self._judged_type(target, dtype),
-            base=source.base,
-            adapter=source.adapter,
-            quantized=source.quantized,
-            before=source.before,
-            before_adapter=source.before_adapter,
-            tokenizer=source.tokenizer,
-            held_out=source.held_out,
-            ends=self._ends,
+        made = make_spec(
+            self._source, target.name, shipped, self._judged_type(target, dtype), self._ends
+        )
+        spec = replace(
+            made,
             rows=self._recipe.proof_rows,
             checkpoint=self._merged if target.form == "gguf" else None,
             reference=self._reference,
@@ -203,18 +196,22 @@ class ExportBuild:
             private,
         )  # fmt: skip
         for note in notes:
-            self._attempt.log(note)
+            self._remark(note)
+        self._keep_proofs()
+
+    def _remark(self, note: str) -> None:
+        self._attempt.log(note)
+        self._remarks.append(note)
 
 
 def name_file(source: ExportSource, recipe: ExportRecipe) -> str:
-    """What a GGUF file is called, and the model in it: by the arm, and by the naming rule of its
-    base's license. Raises EngineError where a file of the base cannot be read."""
-    from engine.release.card.card_facts import read_license
-    from engine.release.card.licenses import obey_naming
+    """What a GGUF file is called, and the model in it: as the card calls it. Raises EngineError
+    where a file of the base cannot be read."""
+    from engine.release.card.card_facts import name_model, read_license
     from engine.worker.release.writing.card_file import read_metadata
 
     base_id = choose_base_id(source.root, recipe.base_id)
-    return obey_naming(slugify(source.name), read_license(source.root, base_id, read_metadata))
+    return name_model(source, recipe, read_license(source.root, base_id, read_metadata))
 
 
 def list_steps(targets: Sequence[Target], need: DiskNeed) -> list[ExportStep]:

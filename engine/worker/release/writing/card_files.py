@@ -26,6 +26,7 @@ from engine.release.card.model_card import CardFolder, make_metadata, write_page
 from engine.release.card.released_recipe import write_recipe
 from engine.release.card.vllm_limits import list_limits
 from engine.release.checksums import list_files, write_sums
+from engine.release.export_folder import CARD
 from engine.release.leak_search import check_leaks, find_needles
 from engine.release.proof import TargetProof, encode_proofs
 from engine.release.source import ExportSource
@@ -34,7 +35,7 @@ from engine.report.blocks import Plot
 from engine.report.plots import plot_curves
 from engine.report.render import SUMS
 from engine.report.short_names import ShortNames
-from engine.worker.release.writing.card_file import CARD, read_metadata, write_card
+from engine.worker.release.writing.card_file import read_metadata, write_card
 
 _PACKAGES = ("finetop", "torch", "transformers", "peft", "safetensors", "tokenizers", "gguf",
              "huggingface_hub")  # fmt: skip

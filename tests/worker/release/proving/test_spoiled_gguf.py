@@ -14,10 +14,10 @@ from transformers import GemmaConfig, GemmaForCausalLM
 from engine.release.proof import Check
 from engine.worker.release.gguf import write
 from engine.worker.release.gguf.families import describe
-from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.proving.proof_steps import prove
 from engine.worker.release.writing.merged_folder import write_merged
 from tests.worker.families import SIZE, save_family
+from tests.worker.release.made_exports import spec_of
 from tests.worker.release.proving.test_spoiled_weights import complaints, family_on
 from tests.worker.tiny import make_tokenizer
 
@@ -58,20 +58,12 @@ class Files:
 
     def prove(self, file: Path, quantization: str = "") -> list[Check]:
         """A GGUF file of that type, or without one a merged folder."""
-        source = self.source
-        spec = ProofSpec(
-            target=f"gguf:{quantization}" if quantization else "merged",
-            shipped=file,
-            shipped_base=None,
+        spec = spec_of(
+            self.source,
+            file,
+            f"gguf:{quantization}" if quantization else "merged",
             dtype=quantization or "float32",
-            base=source.base,
-            adapter=source.adapter,
-            quantized="none",
-            before=source.before,
-            before_adapter=None,
-            tokenizer=source.base,
-            held_out=source.held_out,
-            ends=(1,),
+            tokenizer=self.source.base,
             prompts=2,
             rows=4,
             strings=20,
