@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints.adapters import WEIGHTS
-from engine.checkpoints.describe import inspect
+from engine.checkpoints.adapter_rows import WEIGHTS, count_rows
+from engine.checkpoints.config_json import find_vocab_size, read_json
 from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
+from engine.estimates.architectures import read_dims
 from engine.jobs.directory import JobDirectory
 from engine.number_format import write_size
 from engine.release.source import ExportSource
@@ -71,7 +72,7 @@ def measure_need(
     model = _Model(source, dtype)
     sizes = {target.name: model.size_of(target) for target in targets}
     written = {target.quantization for target in targets if target.form == "gguf"}
-    vocabulary = inspect(source.base).vocab_size or 0
+    vocabulary = model.vocabulary
     temporary = min(MOST_KEPT, rows * PLACES * vocabulary * 4)
     if written and not any(target.form == "merged" for target in targets):
         temporary += model.merged
@@ -104,6 +105,11 @@ class _Model:
     def __init__(self, source: ExportSource, dtype: str) -> None:
         files = list_files(source.base)
         self._elements = read_weights(source.base, files).elements
+        config = read_json(source.base / "config.json")
+        own, dims = find_vocab_size(config) or 0, read_dims(config)
+        self.vocabulary = count_rows(config, source.adapter) or 0
+        self._added = 2 * (self.vocabulary - own) * dims.hidden if dims is not None else 0
+        """Numbers of the added tokens' rows, in embedding and head."""
         self._dtype = dtype
         self._tokenizer = _other_bytes(source.tokenizer)
         adapters = [source.adapter, source.before_adapter]
@@ -131,7 +137,8 @@ class _Model:
     def _weights(self, width: float | None) -> int:
         """Bytes at so many a number; None: as each is stored, but for what is quantised."""
         return math.ceil(
-            sum(
+            self._added * (width or max(_BYTES.values()))
+            + sum(
                 count * (width or _STORED.get(stored, _UNPACKED))
                 for stored, count in self._elements.items()
             )

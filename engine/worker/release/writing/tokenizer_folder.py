@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
-from engine.checkpoints.config_json import find_vocab_size, read_json
+from engine.checkpoints.adapter_rows import count_rows
+from engine.checkpoints.config_json import read_json
 from engine.errors import EngineError
 from engine.release.source import ExportSource
 from engine.worker.data.chat_template import choose_template, own_template
@@ -35,7 +36,7 @@ def write_tokenizer(source: ExportSource, folder: Path) -> tuple[int, ...]:
     none. Raises EngineError.
     """
     tokenizer = load_tokenizer(source.tokenizer)
-    rows = find_vocab_size(_read(source.base / "config.json"))
+    rows = count_rows(_read(source.base / "config.json"), source.adapter)
     base = _read(source.base / GENERATION)
     trained = _read(source.tokenizer / GENERATION)
     template = choose_template(tokenizer, "chat") if own_template(tokenizer) else None
