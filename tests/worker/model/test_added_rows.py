@@ -10,7 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from engine.checkpoints.adapter_rows import count_rows, explain_replaced, read_rows, shares_base
+from engine.checkpoints.adapter_rows import (
+    WEIGHTS,
+    count_rows,
+    explain_replaced,
+    read_rows,
+    shares_base,
+)
 from engine.checkpoints.config_json import read_json
 from engine.errors import EngineError
 from engine.worker.model import loading
@@ -18,7 +24,6 @@ from engine.worker.model.merging import merge
 from tests.worker.added_tokens import ATTENTION, KINDS, TIED_KINDS, save_base, save_enlarged
 
 CPU = torch.device("cpu")
-WEIGHTS = "adapter_model.safetensors"
 UNTIED, TIED = "llama", "qwen2"
 
 
