@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints.adapters import WEIGHTS
-from engine.checkpoints.describe import inspect
+from engine.checkpoints.adapter_rows import WEIGHTS, count_rows
+from engine.checkpoints.config_json import find_vocab_size, read_json
 from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
+from engine.estimates.architectures import read_dims
 from engine.jobs.directory import JobDirectory
 from engine.number_format import write_size
 from engine.release.source import ExportSource
@@ -96,7 +97,11 @@ class ExportSizes:
         """Raises EngineError where the weights cannot be read."""
         files = list_files(source.base)
         self._elements = read_weights(source.base, files).elements
-        self._vocabulary = inspect(source.base).vocab_size or 0
+        config = read_json(source.base / "config.json")
+        own, dims = find_vocab_size(config) or 0, read_dims(config)
+        self._vocabulary = count_rows(config, source.adapter) or 0
+        self._added = 2 * (self._vocabulary - own) * dims.hidden if dims is not None else 0
+        """Numbers of the added tokens' rows, in embedding and head."""
         self._tokenizer = _other_bytes(source.tokenizer)
         adapters = [source.adapter, source.before_adapter]
         adapters += [JobDirectory(stage).adapter for stage in source.stages]
@@ -128,7 +133,8 @@ class ExportSizes:
     def _weights(self, width: float | None) -> int:
         """Bytes at so many a number; None: as each is stored, but for what is quantised."""
         return math.ceil(
-            sum(
+            self._added * (width or max(_BYTES.values()))
+            + sum(
                 count * (width or _STORED.get(stored, _UNPACKED))
                 for stored, count in self._elements.items()
             )

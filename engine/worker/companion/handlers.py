@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from engine.checkpoints import config_json
+from engine.checkpoints.adapter_rows import count_rows
 from engine.checkpoints.context import check_length, find_context_length, has_position_table
 from engine.checkpoints.gguf_file import read_model_config
 from engine.compare.arms import Arm
@@ -189,7 +189,9 @@ class Handlers:
         `method` is the method table of a recipe.
         """
         weights = self._pool.locate(Arm("count", request_fields.parse_text(request, "checkpoint")))
-        yield {"event": "done"} | count_parameters.answer(weights.base, request.get("method"))
+        yield {"event": "done"} | count_parameters.answer(
+            weights.base, request.get("method"), weights.adapter
+        )
 
     def _data(self, request: Request) -> _DataRequest:
         """Raises EngineError, also where the model cannot read rows of `max_length`."""
@@ -201,6 +203,6 @@ class Handlers:
         return _DataRequest(
             data,
             self._pool.tokenizer(arm),
-            config_json.find_vocab_size(config),
+            count_rows(config, weights.adapter),
             check_length(data.max_length, length, tabled),
         )

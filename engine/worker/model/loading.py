@@ -18,6 +18,7 @@ from engine.checkpoints.adapter_config import explain_unsupported, read_adapter_
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
 from engine.worker.model import dequantize, quantize
+from engine.worker.model.added_rows import check_filled, make_room, misfit
 
 Purpose = Literal["full", "lora", "infer"]
 _OTHER_KIND = "Use an adapter that was trained to generate text, such as LoRA."
@@ -202,13 +203,15 @@ def attach_adapter(
     """`model` as a PeftModel that also holds the adapter at `path`, under `name`.
 
     A PeftModel gets one adapter more and is returned itself. The adapter's tensors must be exactly
-    those that the model has places for; anything else raises EngineError.
+    those that the model has places for; anything else raises EngineError. A model whose vocabulary
+    is smaller than that of the adapter gets rows for the added tokens, and keeps them.
     """
     set_environment()
     from peft import PeftModel, get_peft_model_state_dict
 
     _check_kind(path)
     stored = _stored_names(path)
+    first = make_room(model, path)
     try:
         if isinstance(model, PeftModel):
             model.load_adapter(str(path), adapter_name=name, is_trainable=trainable)
@@ -217,11 +220,13 @@ def attach_adapter(
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(path, model.device) from error
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
-        raise _misfit(path, _short(error)) from error
+        raise misfit(path, _short(error)) from error
     placed = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
     astray = sorted(set(placed) ^ stored)
     if any("lora_" in key for key in astray):
-        raise _misfit(path, f"{len(astray)} tensors do not match, e.g. {astray[0]}")
+        raise misfit(path, f"{len(astray)} tensors do not match, e.g. {astray[0]}")
+    if first is not None:
+        check_filled(model, name, first, path)
     return model.eval()
 
 
@@ -252,14 +257,6 @@ def _stored_names(path: Path) -> set[str]:
             return set(file.keys())
     except (OSError, SafetensorError) as error:
         raise EngineError("The adapter cannot be read.", f"{weights}: {_short(error)}") from error
-
-
-def _misfit(path: Path, detail: str) -> EngineError:
-    return EngineError(
-        "The adapter does not match this base.",
-        f"{path}: {detail}",
-        "Use the base that it was trained on: dimensions or vocabulary differ.",
-    )
 
 
 def _out_of_memory(path: Path, device: torch.device) -> EngineError:

@@ -14,6 +14,7 @@ import torch
 
 from engine.checkpoints import config_json
 from engine.checkpoints.adapter_config import explain_no_strength, read_adapter_config
+from engine.checkpoints.adapter_rows import read_rows
 from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
 from engine.safe_open import list_files
@@ -61,6 +62,10 @@ def merge(
     if dtype is torch.float32 or not _is_read_by_layer(adapter, dtype is own_dtype(base)):
         _convert(model, lambda weight, _: weight.float())
     tied = _has_tied_head(model)
+    if read_rows(adapter).values:
+        # They may be more exact than the base: rounded once, not before what is added to them.
+        for end in (model.get_input_embeddings(), model.get_output_embeddings()):
+            _convert(end or torch.nn.Module(), lambda weight, _: weight.float())
     attached = loading.attach_adapter(model, adapter)
     for weight in model.parameters():
         page_out(weight.data)  # DoRA's initial norms read all of them

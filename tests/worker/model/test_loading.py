@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from engine.checkpoints.adapter_config import explain_unsupported, shares_base
+from engine.checkpoints.adapter_config import explain_unsupported
+from engine.checkpoints.adapter_rows import shares_base
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
 from engine.worker.model import loading
@@ -160,7 +161,7 @@ def test_only_what_adds_shares_its_base(
 ) -> None:
     path = save_adapter(tmp_path / "adapter", base)
     change(path / "adapter_config.json", **settings)
-    assert shares_base(path) is shared
+    assert shares_base(base, path) is shared
 
 
 def save_kind(path: Path, base: Path, config: Any) -> Path:

@@ -146,7 +146,7 @@ def _compare(
                 count += 1
                 differing.append(f"{_near(pair, text, expected, got)}: "
                                  f"{tell_ids(read_pair, expected, got)}")  # fmt: skip
-    roles = _other_roles(pair, shipped)
+    roles, added = _other_roles(pair, shipped), _other_added(pair, shipped)
     facts = {
         "strings": texts.strings,
         "alone": len(texts.alone),
@@ -155,7 +155,7 @@ def _compare(
         "left_out": sum(len(one.strings) for one in texts.left_out),
     }
     tail = f"; {texts.note}" if texts.note else ""
-    if not count and not roles:
+    if not count and not roles and not added:
         return Check(
             name, "passed", f"Equal on {write_count(texts.strings, 'string')}{tail}.", facts
         )
@@ -163,8 +163,9 @@ def _compare(
         f"{count:,} of {write_count(len(texts.alone) + len(texts.joined), 'text')} differ"
     ] * bool(count)
     parts += [f"another id for {write_count(len(roles), 'special token')}"] * bool(roles)
+    parts += [f"{write_count(len(added), 'added token')} not as in the run"] * bool(added)
     # The shortest text shows best what it is.
-    lines = (*roles, *sorted(differing, key=len))[:MOST_SHOWN]
+    lines = (*roles, *added, *sorted(differing, key=len))[:MOST_SHOWN]
     if otherwise == "failed":
         return Check(name, otherwise, f"{'; '.join(parts)}{tail}.", facts, lines)
     shown = f" First: {lines[0]}." if lines else ""
@@ -195,6 +196,24 @@ def _other_roles(pair: TextPair, shipped: Any) -> list[str]:
         if (wanted := getattr(pair.run, f"{role}_id")) is not None
         and wanted != getattr(shipped, f"{role}_id")
     ]
+
+
+def _other_added(pair: TextPair, shipped: Any) -> list[str]:
+    """Added tokens of the run that a folder lacks, or has otherwise: strings hold some of them."""
+    if pair.gguf is not None:
+        return []  # every token is compared there: `_check_types`
+    held = shipped.added_tokens_decoder
+    return [
+        f"{at} {show(str(token))} is {'another token' if at in held else 'missing'}"
+        for at, token in sorted(pair.run.added_tokens_decoder.items())
+        if at not in held or _rules_of(held[at]) != _rules_of(token)
+    ]
+
+
+def _rules_of(token: Any) -> tuple[object, ...]:
+    """All that decides where an added token stands in a text."""
+    flags = (token.special, token.lstrip, token.rstrip, token.single_word, token.normalized)
+    return (str(token), *flags)
 
 
 def _check_reader(pair: TextPair, texts: ProbeTexts) -> Check:
