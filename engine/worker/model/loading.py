@@ -198,13 +198,14 @@ def _config_of(path: Path) -> dict[str, Any]:
 
 
 def attach_adapter(
-    model: Any, path: Path, name: str = "default", *, trainable: bool = False
+    model: Any, path: Path, name: str = "default", *, trainable: bool = False, mapped: bool = False
 ) -> Any:
     """`model` as a PeftModel that also holds the adapter at `path`, under `name`.
 
-    A PeftModel gets one adapter more and is returned itself. The adapter's tensors must be exactly
-    those that the model has places for; anything else raises EngineError. A model whose vocabulary
-    is smaller than that of the adapter gets rows for the added tokens, and keeps them.
+    A PeftModel gets one adapter more and is returned itself. `mapped` weights of the adapter are
+    its file until they change, of the types there. The adapter's tensors must be exactly those that
+    the model has places for; anything else raises EngineError. A model whose vocabulary is smaller
+    than that of the adapter gets rows for the added tokens, and keeps them.
     """
     set_environment()
     from peft import PeftModel, get_peft_model_state_dict
@@ -216,7 +217,9 @@ def attach_adapter(
         if isinstance(model, PeftModel):
             model.load_adapter(str(path), adapter_name=name, is_trainable=trainable)
         else:
-            model = PeftModel.from_pretrained(model, str(path), name, is_trainable=trainable)
+            model = PeftModel.from_pretrained(
+                model, str(path), name, is_trainable=trainable, low_cpu_mem_usage=mapped
+            )
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(path, model.device) from error
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:

@@ -6,7 +6,9 @@ would be rounded to the few values that its weights can have.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +68,8 @@ def merge(
         # They may be more exact than the base: rounded once, not before what is added to them.
         for end in (model.get_input_embeddings(), model.get_output_embeddings()):
             _convert(end or torch.nn.Module(), lambda weight, _: weight.float())
-    attached = loading.attach_adapter(model, adapter)
-    for weight in model.parameters():
+    attached = _attach(model, adapter)
+    for weight in attached.parameters():
         page_out(weight.data)  # DoRA's initial norms read all of them
     method = attached.peft_config["default"].peft_type.value
     try:
@@ -104,20 +106,53 @@ def round_weight(weight: torch.Tensor, dtype: torch.dtype, name: str) -> torch.T
     return rounded
 
 
+def _attach(model: Any, adapter: Path) -> Any:
+    if not _is_in_file(adapter):
+        return loading.attach_adapter(model, adapter)
+    with _left_in_file(model):
+        return loading.attach_adapter(model, adapter, mapped=True)
+
+
 def _is_read_by_layer(folder: Path, same_type: bool) -> bool:
     """Whether PEFT needs no more of the base in float32 than the layer that it merges.
 
-    Some initialisations compute with the base as the adapter is attached. Weights that were trained
-    whole take the type of those that they replace, which is right where that is the one asked for.
+    Some initialisations compute with the base as the adapter is attached. Rows of an embedding take
+    the type of those that they replace, which is right where that is the one asked for.
     """
     config = read_adapter_config(folder)
-    whole = ("modules_to_save", "trainable_token_indices")
     added = {**config, "bias": "none", "trainable_token_indices": None}
-    if explain_no_strength(added) is not None:
-        return False
-    return same_type or not (
-        any(config.get(name) for name in whole) or config.get("bias", "none") != "none"
-    )
+    rows = bool(config.get("trainable_token_indices"))
+    return explain_no_strength(added) is None and (same_type or not rows)
+
+
+def _is_in_file(folder: Path) -> bool:
+    """Whether all that makes the sum is in the adapter's file, and nothing of it is computed of the
+    base as it is attached."""
+    return explain_no_strength({**read_adapter_config(folder), "bias": "none"}) is None
+
+
+@contextmanager
+def _left_in_file(model: Any) -> Iterator[None]:
+    """Let PEFT attach a mapped adapter as it is: it would copy the values of each module that was
+    trained whole, which that one's own replace, and round an adapter to the type of its base."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    kind: Any = BaseTunerLayer
+    move = kind._move_adapter_to_device_of_base_layer
+    weights = list(model.parameters())
+    for weight in weights:
+        weight.__deepcopy__ = partial(_share, weight)
+    kind._move_adapter_to_device_of_base_layer = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        kind._move_adapter_to_device_of_base_layer = move
+        for weight in weights:
+            del weight.__deepcopy__
+
+
+def _share(weight: torch.nn.Parameter, memo: object) -> torch.nn.Parameter:
+    return torch.nn.Parameter(weight.data, requires_grad=False)
 
 
 def _convert(module: Any, change: Callable[[torch.Tensor, str], torch.Tensor]) -> None:
