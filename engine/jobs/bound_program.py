@@ -52,6 +52,8 @@ class ProgramEnd:
         """As in "exit code 3"."""
         if self.timed_out:
             return "it took too long"
+        if self.code == -signal.SIGKILL:
+            return "signal 9, often too little memory"
         return f"exit code {self.code}" if self.code >= 0 else f"signal {-self.code}"
 
 

@@ -24,6 +24,7 @@ from engine import atomic
 from engine.errors import EngineError, JobFailed
 from engine.jobs import process
 from engine.jobs.child_output import ChildOutput
+from engine.jobs.memory_evidence import MemoryEvidence
 from engine.release.proof import Check, decode_check, encode_check
 from engine.text import one_line
 from engine.worker.environment import set_environment
@@ -99,16 +100,18 @@ def _follow(scratch: Path, out: Path, tick: Tick) -> None:
             cwd=scratch,
             env=process.worker_environment() | {"TMPDIR": str(scratch)},
         )
+        memory = MemoryEvidence()
         try:
             progress: tuple[str, int, int] = ("loading libraries", 0, 0)
             place = 0
             while child.poll() is None:
+                memory.look(child.pid)
                 progress, place = _read_progress(lines, place, progress)
                 tick(*progress)
                 time.sleep(POLL_SECONDS)
             tick(*progress)  # a stop that was asked for ends the process too
             if child.returncode != 0 or not out.exists():
-                raise _died(child.returncode, errors.tail())
+                raise _died(child.returncode, errors.tail(), memory)
         finally:
             if child.poll() is None:
                 child.kill()
@@ -138,13 +141,16 @@ def _read_checks(out: Path) -> list[Check]:
     return [decode_check(value) for value in body["checks"]]
 
 
-def _died(code: int, tail: str) -> EngineError:
+def _died(code: int, tail: str, memory: MemoryEvidence) -> EngineError:
+    how = f"Its process ended with {code}."
+    if code < 0:
+        how = f"Its process was ended by signal {-code}."
     if code == -signal.SIGKILL:
-        return JobFailed(*_no_memory(tail))
-    how = f"ended with {code}" if code >= 0 else f"was ended by signal {-code}"
-    return JobFailed(
-        "The proof of the export could not be made.", f"Its process {how}.\n{tail}".rstrip()
-    )
+        cause = memory.explain()
+        if cause:
+            return JobFailed(*_no_memory(f"{cause}\n{tail}".rstrip()))
+        how = "Its process was killed by signal 9; often too little memory."
+    return JobFailed("The proof of the export could not be made.", f"{how}\n{tail}".rstrip())
 
 
 def _no_memory(detail: str) -> tuple[str, str, str]:
