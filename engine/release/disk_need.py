@@ -18,6 +18,7 @@ from engine.errors import EngineError
 from engine.estimates.architectures import read_dims
 from engine.jobs.directory import JobDirectory
 from engine.number_format import write_size
+from engine.release.gguf_targets import PERPLEXITY, find_program
 from engine.release.source import ExportSource
 from engine.release.targets import OWN_TYPES, WRITTEN_TYPES, Target
 from engine.safe_open import list_files
@@ -34,6 +35,10 @@ PLACES = 64
 """Of a row of the proof, at most."""
 MOST_KEPT = 4 << 30
 """Bytes of the distributions over the vocabulary that the proof keeps while it is made, float32."""
+TEXT_ROWS, TEXT_ROW, TEXT_PLACES = 4, 128, 63
+"""Of the text that llama.cpp reads: rows, tokens of each, places of each that count."""
+_KEPT_AND_READ = 4 + 2
+"""Bytes of a log-probability, as the run and as llama.cpp say it."""
 _CARD = 4_000_000
 """Bytes of model card, curves, licenses and checksums of one folder: an upper bound."""
 
@@ -114,6 +119,8 @@ class ExportSizes:
         sizes = {target.name: self._size_of(target, dtype) for target in targets}
         written = {target.quantization for target in targets if target.form == "gguf"}
         temporary = min(MOST_KEPT, rows * PLACES * self._vocabulary * 4)
+        if find_program(PERPLEXITY) is not None:
+            temporary += TEXT_ROWS * TEXT_PLACES * self._vocabulary * _KEPT_AND_READ
         if written and not any(target.form == "merged" for target in targets):
             temporary += self._size_of(Target("merged"), dtype)
         if written - {"", *WRITTEN_TYPES} and not written & {"", *OWN_TYPES}:

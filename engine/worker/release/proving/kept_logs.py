@@ -84,20 +84,29 @@ def compare(
     Tokens that one of the two has no logit for, as padding of the vocabulary, are left out of both;
     such tokens have no embedding in the other either.
     """
+    logs = distributions(model, rows, advance)
+    return [
+        compare_row(at, row, kept, next(logs))
+        for at, (row, kept) in enumerate(zip(rows, read_kept(rows, file), strict=True))
+    ]
+
+
+def read_kept(rows: Sequence[ProofRow], file: Path) -> Iterator[Tensor]:
+    """What `keep` wrote of the rows, float32 of (places, vocabulary), row by row."""
     if not rows:
-        return []
+        return
     places = sum(len(row.places) for row in rows)
     width = file.stat().st_size // (4 * places)
     kept = np.memmap(file, np.float32, "r", shape=(places, width))
-    found, start = [], 0
-    for at, logs in enumerate(distributions(model, rows, advance)):
-        stop = start + len(rows[at].places)
-        found.append(_compare_row(at, rows[at], torch.from_numpy(kept[start:stop].copy()), logs))
+    start = 0
+    for row in rows:
+        stop = start + len(row.places)
+        yield torch.from_numpy(kept[start:stop].copy())
         start = stop
-    return found
 
 
-def _compare_row(at: int, row: ProofRow, reference: Tensor, logs: Tensor) -> RowComparison:
+def compare_row(at: int, row: ProofRow, reference: Tensor, logs: Tensor) -> RowComparison:
+    """Row number `at` by what was kept of it, and by the log-probabilities of another model."""
     finite = bool(torch.isfinite(logs).all())
     width = min(logs.shape[1], reference.shape[1])
     step = max(1, _VALUES // width)

@@ -24,6 +24,11 @@ from engine.worker.release.proving.answer_checks import (
     judge_rows,
 )
 from engine.worker.release.proving.file_checks import check_files
+from engine.worker.release.proving.llama_checks import (
+    NOT_INSTALLED,
+    check_llamacpp,
+    is_installed,
+)
 from engine.worker.release.proving.open_shipped import (
     OPENED,
     add_adapter,
@@ -46,27 +51,33 @@ def prove(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
     Raises EngineError where what is shipped, or the run itself, cannot be opened at all; what
     `tick` raises; OSError, as of a full disk.
     """
-    gguf = spec.target.startswith("gguf")
-    checks = [] if gguf and not can_open(spec) else prove_weights(spec, scratch, tick)
-    if gguf:
-        assert spec.checkpoint is not None, "of a GGUF file it is known what it was written from"
-        if not checks:
-            text = "transformers opens no GGUF file of this architecture: no weight was compared"
-            checks = [Check(OPENED, "not proven", text)]
-        checks.append(check_metadata(spec.checkpoint, spec.shipped))
+    if not spec.target.startswith("gguf"):
+        checks = [*prove_weights(spec, scratch, tick), check_files(spec)]
     else:
-        checks.append(check_files(spec))
+        checks = prove_gguf(spec, scratch, tick)
     return [*checks, *check_texts(spec, advance_of(tick, "comparing prompts and tokens"))]
+
+
+def prove_gguf(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
+    """The checks of a GGUF file but for its texts. Raises as `prove` does."""
+    assert spec.checkpoint is not None, "of a GGUF file it is known what it was written from"
+    if can_open(spec):
+        checks = prove_weights(spec, scratch, tick)
+    else:
+        text = "transformers opens no GGUF file of this architecture: no weight was compared"
+        checks = [Check(OPENED, "not proven", text)]
+    checks.append(check_metadata(spec.checkpoint, spec.shipped))
+    if not is_installed():
+        return [*checks, NOT_INSTALLED]
+    reference, run = _refer(spec, scratch, tick)
+    del run
+    loading.release()
+    return [*checks, *check_llamacpp(spec, reference, scratch, tick)]
 
 
 def prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
     """The checks of weights and answers. Raises as `prove` does."""
-    folder = spec.reference or scratch
-    reference, run = RunReference.read(spec, folder), None
-    if reference is None:
-        tick("loading the run", 0, 0)
-        run = open_run(spec)
-        reference = RunReference.make(spec, run, folder, tick)
+    reference, run = _refer(spec, scratch, tick)
     if spec.shipped_base is not None:
         checks = check_adapter(spec)
     else:
@@ -80,6 +91,17 @@ def prove_weights(spec: ProofSpec, scratch: Path, tick: Tick) -> list[Check]:
     if spec.quantized != "none":
         checks.append(_state_distance(spec, reference, tick))
     return checks
+
+
+def _refer(spec: ProofSpec, scratch: Path, tick: Tick) -> tuple[RunReference, Any]:
+    """What the run answers, and the run itself where it had to be opened for that."""
+    folder = spec.reference or scratch
+    reference = RunReference.read(spec, folder)
+    if reference is not None:
+        return reference, None
+    tick("loading the run", 0, 0)
+    run = open_run(spec)
+    return RunReference.make(spec, run, folder, tick), run
 
 
 def _check_sum(spec: ProofSpec, summed: Any, reference: RunReference, tick: Tick) -> list[Check]:

@@ -22,8 +22,9 @@ from typing import Any, BinaryIO
 
 from engine import atomic
 from engine.errors import EngineError, JobFailed
-from engine.jobs import oom_kills, process
+from engine.jobs import process
 from engine.jobs.child_output import ChildOutput
+from engine.jobs.memory_evidence import MemoryEvidence
 from engine.release.proof import Check, decode_check, encode_check
 from engine.text import one_line
 from engine.worker.environment import set_environment
@@ -89,7 +90,6 @@ def _end_with_parent() -> None:
 def _follow(scratch: Path, out: Path, tick: Tick) -> None:
     """Run the process to its end. Raises what `tick` raises, and EngineError where it failed."""
     errors = ChildOutput()
-    killed = oom_kills.memory_kills()
     command = process.module_command(_MODULE, str(scratch / "spec.json"), str(out))
     with tempfile.TemporaryFile(dir=scratch) as lines:
         child = subprocess.Popen(
@@ -100,17 +100,18 @@ def _follow(scratch: Path, out: Path, tick: Tick) -> None:
             cwd=scratch,
             env=process.worker_environment() | {"TMPDIR": str(scratch)},
         )
+        memory = MemoryEvidence()
         try:
             progress: tuple[str, int, int] = ("loading libraries", 0, 0)
             place = 0
             while child.poll() is None:
+                memory.look(child.pid)
                 progress, place = _read_progress(lines, place, progress)
                 tick(*progress)
                 time.sleep(POLL_SECONDS)
             tick(*progress)  # a stop that was asked for ends the process too
             if child.returncode != 0 or not out.exists():
-                ran_out = killed is None or killed != oom_kills.memory_kills()
-                raise _died(child.returncode, errors.tail(), ran_out=ran_out)
+                raise _died(child.returncode, errors.tail(), memory)
         finally:
             if child.poll() is None:
                 child.kill()
@@ -140,15 +141,16 @@ def _read_checks(out: Path) -> list[Check]:
     return [decode_check(value) for value in body["checks"]]
 
 
-def _died(code: int, tail: str, *, ran_out: bool) -> EngineError:
-    """`ran_out` is whether the kernel ended processes for want of memory meanwhile, as far as it is
-    known."""
-    if code == -signal.SIGKILL and ran_out:
-        return JobFailed(*_no_memory(tail))
-    how = f"ended with {code}" if code >= 0 else f"was ended by signal {-code}"
-    return JobFailed(
-        "The proof of the export could not be made.", f"Its process {how}.\n{tail}".rstrip()
-    )
+def _died(code: int, tail: str, memory: MemoryEvidence) -> EngineError:
+    how = f"Its process ended with {code}."
+    if code < 0:
+        how = f"Its process was ended by signal {-code}."
+    if code == -signal.SIGKILL:
+        cause = memory.explain()
+        if cause:
+            return JobFailed(*_no_memory(f"{cause}\n{tail}".rstrip()))
+        how = "Its process was killed by signal 9; often too little memory."
+    return JobFailed("The proof of the export could not be made.", f"{how}\n{tail}".rstrip())
 
 
 def _no_memory(detail: str) -> tuple[str, str, str]:

@@ -20,6 +20,7 @@ from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import wrap_model
 from engine.worker.model import loading
 from engine.worker.release.proving import kept_logs
+from engine.worker.release.proving.llama_text import choose_text_rows
 from engine.worker.release.proving.long_prompts import Boundary, LongRow, LongRows, choose_long_rows
 from engine.worker.release.proving.proof_rows import ProofRow, choose_rows
 from engine.worker.release.proving.proof_spec import ProofSpec, Tick, advance_of
@@ -27,7 +28,7 @@ from engine.worker.release.proving.proof_spec import ProofSpec, Tick, advance_of
 ANSWER_TOKENS = 64
 """Of a greedy answer, at most."""
 _FILE = "reference.json"
-_HELD_OUT, _LONG = "held_out.f32", "long.f32"
+_HELD_OUT, _LONG, _TEXT = "held_out.f32", "long.f32", "text.f32"
 _BOUND = ("base", "adapter", "tokenizer", "held_out", "prompts", "rows", "seed")
 """What of a spec the reference follows from."""
 
@@ -49,6 +50,8 @@ class RunReference:
     rows: tuple[ProofRow, ...]
     held_out_rows: int
     long: LongRows
+    text: tuple[ProofRow, ...]
+    """Rows that llama.cpp is asked to read; none where it is not installed."""
 
     @property
     def row_file(self) -> Path:
@@ -57,6 +60,10 @@ class RunReference:
     @property
     def long_file(self) -> Path:
         return self.folder / _LONG
+
+    @property
+    def text_file(self) -> Path:
+        return self.folder / _TEXT
 
     @classmethod
     def read(cls, spec: ProofSpec, folder: Path) -> "RunReference | None":
@@ -73,9 +80,11 @@ class RunReference:
                 ),
                 tuple(body["left_out"]),
             )
+            text = tuple(_row(one) for one in body["text"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return cls(folder, greedy, body["held_out_prompts"], rows, body["held_out_rows"], long)
+        counts = body["held_out_prompts"], body["held_out_rows"]
+        return cls(folder, greedy, counts[0], rows, counts[1], long, text)
 
     @classmethod
     def make(cls, spec: ProofSpec, model: Any, folder: Path, tick: Tick) -> "RunReference":
@@ -95,14 +104,18 @@ class RunReference:
         parameters = sum(one.numel() for one in plain.parameters())
         long = choose_long_rows(plain.config, tokenizer, parameters, vocabulary)
         greedy = _answer(model, tokenizer, chosen.prompts, tick)
+        text = choose_text_rows(tokenizer, context, vocabulary)
         reference = cls(
-            folder, greedy, chosen.held_out_prompts, chosen.rows, chosen.held_out_rows, long
+            folder, greedy, chosen.held_out_prompts, chosen.rows, chosen.held_out_rows, long, text
         )
         advance = advance_of(tick, "reading rows with the run")
         kept_logs.keep(model, reference.rows, reference.row_file, advance)
         if long.rows:
             advance = advance_of(tick, "reading long prompts with the run")
             kept_logs.keep(model, [one.row for one in long.rows], reference.long_file, advance)
+        if text:
+            advance = advance_of(tick, "reading text with the run")
+            kept_logs.keep(model, text, reference.text_file, advance)
         reference._write(_digest(spec))
         return reference
 
@@ -118,6 +131,7 @@ class RunReference:
                 for one in self.long.rows
             ],
             "left_out": self.long.left_out,
+            "text": [_fields(one) for one in self.text],
         }
         atomic.write_json(self.folder / _FILE, body)
 

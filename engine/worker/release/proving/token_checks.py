@@ -276,9 +276,9 @@ def _check_llamacpp(spec: ProofSpec, pair: TextPair, texts: ProbeTexts) -> Check
     try:
         shipped_ids = llama_tokenize.token_ids(program, spec.shipped, whole)
     except EngineError as error:
-        return Check(
-            LLAMACPP, "failed", one_line(error.title), differences=(one_line(error.detail),)
-        )
+        # Of another version perhaps: what it cannot do is no fault of the file.
+        reason = one_line(error.line.replace(f"{spec.shipped.parent}/", ""))
+        return Check(LLAMACPP, "not proven", f"Not proven by llama.cpp: {reason}")
     expected = encode_all(pair.run, [whole])[0]
     facts = {"strings": texts.strings, "tokens": len(expected)}
     if expected == shipped_ids:

@@ -195,7 +195,7 @@ def test_what_was_not_read_is_not_passed(tmp_path: Path) -> None:
     row = LongRow(Boundary("a window", 8), ROWS[0])
     read = [compared(0.0)]
     for left_out, status in (((), "passed"), (("a scaled RoPE: takes too long",), "not proven")):
-        reference = RunReference(tmp_path, (), 0, (), 0, LongRows((row,), left_out))
+        reference = RunReference(tmp_path, (), 0, (), 0, LongRows((row,), left_out), ())
         check = judge_long(reference, read, "float32", exact=True)
         assert check.status == status
         assert ("takes too long" in check.summary) == bool(left_out)
