@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.compare import prompts
 from engine.compare.arms import format_arm, needs_device
 from engine.errors import EngineError
 from engine.jobs import launch, status
@@ -89,6 +90,8 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     _check_out(out, source, [root, *runs])
     _check_rivals(out, store, run)
     _check_card(original, source.root)
+    if source.held_out is not None:
+        prompts.read(source.held_out)  # else a damaged row ends it after all is written
     need = measure_need(source, targets, original.dtype, original.proof_rows)
     free = check_room(need, out.parent)
     recipe = replace(
