@@ -4,6 +4,7 @@ What can be wrong is found here and not after the queue: what is exported, the t
 that is to be made, the room on its disk, and what the model card is to tell.
 """
 
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +14,7 @@ from engine.compare import prompts
 from engine.compare.arms import format_arm, needs_device
 from engine.errors import EngineError
 from engine.jobs import launch, status
-from engine.jobs.directory import RUN, JobDirectory
+from engine.jobs.directory import RUN, JobDirectory, name_partial
 from engine.jobs.status import State
 from engine.jobs.store import Store, open_store
 from engine.launching.export_leftovers import find_leftovers
@@ -31,6 +32,10 @@ from engine.release.targets import Target, parse_targets
 
 LONGEST_TEXT = 20_000
 """Characters of a text that the user types for the model card."""
+
+
+_LONGEST_ID = "x" * 70
+"""As long as that of any job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +114,16 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
 
 def check_new_folder(out: Path) -> None:
     """Raise EngineError where a folder cannot be made: nothing that is there is ever changed."""
+    try:
+        os.lstat(name_partial(out, _LONGEST_ID))
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise EngineError(
+                "The name of the folder is too long.",
+                f"{len(os.fsencode(out.name)):,} bytes, and while it is written a hidden name has "
+                f"{len(os.fsencode(name_partial(out, _LONGEST_ID).name)):,}: {out}",
+                "Name a shorter one: --out DIR.",
+            ) from error
     if os.path.lexists(out):
         raise EngineError(
             "The folder of the export already exists.",
