@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from engine import atomic
+from engine.compare.arms import parse_arm
 from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State, Status
@@ -173,6 +174,17 @@ def test_wrong_use_ends_with_2(
 ) -> None:
     assert finetop(root, *(text.format(tmp=tmp_path) for text in arguments)) == 2
     assert "recipe" not in started
+
+
+@pytest.mark.parametrize("name", ["a+b", "a@2", "a?system=x", "x=y", "a%2Fb", "--flag", "a\nb"])
+def test_a_folder_of_any_name_is_that_folder(
+    root: Path, tmp_path: Path, started: dict[str, Any], name: str
+) -> None:
+    adapter = make_adapter(tmp_path / name, str(tmp_path / "base"))
+    out = tmp_path / "out"
+    assert finetop(root, str(adapter), "--as", "merged", "--out", str(out), "--yes") == 0
+    arm = parse_arm(started["recipe"].source)
+    assert (arm.checkpoint, arm.strength, arm.system) == (str(adapter), 1.0, None)
 
 
 def test_verify_compares_every_folder(

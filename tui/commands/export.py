@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from engine.compare.arms import Arm, format_nameless, parse_arm
 from engine.errors import EngineError, JobFailed
 from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import Store, open_store
@@ -149,12 +150,14 @@ def _name_source(text: str, store: Store) -> str:
     try:
         return f"run:{store.find(text).path.name}"
     except EngineError:
-        return str(Path(text).absolute()) if Path(text).is_dir() else text
+        if not Path(text).is_dir():
+            return text
+        # Its name may hold what has a meaning in the words of an arm, as a plus or an @.
+        folder = Path(text).absolute()
+        return format_nameless(Arm(folder.name, str(folder))).removeprefix("arm=")
 
 
 def _short_name(source: str) -> str:
-    from engine.compare.arms import parse_arm
-
     return parse_arm(source).name
 
 
