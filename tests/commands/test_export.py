@@ -187,6 +187,20 @@ def test_a_folder_of_any_name_is_that_folder(
     assert (arm.checkpoint, arm.strength, arm.system) == (str(adapter), 1.0, None)
 
 
+def test_a_name_of_several_runs_is_told_to_be_one(
+    root: Path, run: JobDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = directory.create(root, TrainRecipe(name="mine"))
+    out = tmp_path / "out"
+    assert finetop(root, "mine", "--as", "merged", "--out", str(out)) == 2
+    printed = capsys.readouterr().err
+    assert "Several runs match 'mine'." in printed
+    assert run.path.name in printed
+    assert other.path.name in printed
+    assert finetop(root, "yours", "--as", "merged", "--out", str(out)) == 2
+    assert "No run 'yours'." in capsys.readouterr().err
+
+
 def test_verify_compares_every_folder(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

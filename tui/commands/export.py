@@ -1,6 +1,7 @@
 """`finetop export`: a trained model in other forms, each proven; `--verify` checks one again."""
 
 import argparse
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,6 +24,8 @@ from tui.commands.recipe_options import add_changes
 from tui.screens.proof_lines import proof_lines
 
 WIDTH = 80
+_WORD = re.compile(r"[\w.-]+")
+"""What can be nothing but the name of a run, or the start of its id."""
 _MOST_BYTES = 1 << 20
 """Of a file with a text for the model card."""
 
@@ -146,11 +149,14 @@ def _read_recipe(options: argparse.Namespace, store: Store) -> ExportRecipe:
 
 
 def _name_source(text: str, store: Store) -> str:
-    """The arm: a run may be named by its name, the start of its id, or its path as well."""
+    """The arm: a run may be named by its name, the start of its id, or its path as well. Raises
+    EngineError for a word that names no run, or several."""
     try:
         return f"run:{store.find(text).path.name}"
     except EngineError:
         if not Path(text).is_dir():
+            if _WORD.fullmatch(text):
+                raise
             return text
         # Its name may hold what has a meaning in the words of an arm, as a plus or an @.
         folder = Path(text).absolute()
