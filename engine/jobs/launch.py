@@ -80,7 +80,7 @@ def stop(
         said(clean(f"{error.title} {error.detail}"))  # a signal needs no disk
         stages = [(SIGTERM, grace), (SIGKILL, 5.0)]
     else:
-        said("stopping after a checkpoint")
+        said("stopping after a checkpoint" if _saves(job) else "stopping")
         if _wait_for_end(job, grace, saving, said):
             return status.derive(job, status.read(job))
         stages = [(SIGTERM, 10.0), (SIGKILL, 5.0)]
@@ -90,6 +90,15 @@ def stop(
         if wait(lambda: lock.holder(job.lock_file) is None, patience):
             break
     return status.derive(job, status.read(job))
+
+
+def _saves(job: JobDirectory) -> bool:
+    """Whether a stop waits for a checkpoint: that of a run, which alone has any."""
+    try:
+        record = job.record()
+    except EngineError:
+        return False
+    return record is not None and record.kind == "train"
 
 
 def request_stop(job: JobDirectory) -> None:

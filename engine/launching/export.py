@@ -4,15 +4,17 @@ What can be wrong is found here and not after the queue: what is exported, the t
 that is to be made, the room on its disk, and what the model card is to tell.
 """
 
+import errno
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.compare import prompts
 from engine.compare.arms import format_arm, needs_device
 from engine.errors import EngineError
 from engine.jobs import launch, status
-from engine.jobs.directory import RUN, JobDirectory
+from engine.jobs.directory import RUN, JobDirectory, name_partial
 from engine.jobs.status import State
 from engine.jobs.store import Store, open_store
 from engine.launching.export_leftovers import find_leftovers
@@ -37,6 +39,10 @@ from engine.text import one_line
 
 LONGEST_TEXT = 20_000
 """Characters of a text that the user types for the model card."""
+
+
+_LONGEST_ID = "x" * 70
+"""As long as that of any job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,8 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     _check_rivals(out, store, run)
     _check_card(original, source.root)
     model_name = choose_name(source, original)
+    if source.held_out is not None:
+        prompts.read(source.held_out)  # else a damaged row ends it after all is written
     need = measure_need(source, targets, original.dtype, original.proof_rows)
     free = check_room(need, out.parent)
     recipe = replace(
@@ -125,6 +133,16 @@ def name_job(original: ExportRecipe, model: str) -> str:
 
 def check_new_folder(out: Path) -> None:
     """Raise EngineError where a folder cannot be made: nothing that is there is ever changed."""
+    try:
+        os.lstat(name_partial(out, _LONGEST_ID))
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise EngineError(
+                "The name of the folder is too long.",
+                f"{len(os.fsencode(out.name)):,} bytes, and while it is written a hidden name has "
+                f"{len(os.fsencode(name_partial(out, _LONGEST_ID).name)):,}: {out}",
+                "Name a shorter one: --out DIR.",
+            ) from error
     if os.path.lexists(out):
         raise EngineError(
             "The folder of the export already exists.",

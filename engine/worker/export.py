@@ -41,6 +41,8 @@ def run(attempt: Attempt) -> str:
         _check_free(out)
         try:
             atomic.publish_directory(partial, out)
+        except FileExistsError as error:  # since then, by another process
+            raise _refuse(out) from error
         except OSError as error:
             raise _explain(error, out, "It was to be renamed.") or error from error
     finally:
@@ -90,11 +92,15 @@ def _open_files(folder: Path) -> None:
 
 def _check_free(out: Path) -> None:
     if os.path.lexists(out):
-        raise EngineError(
-            "The folder of the export already exists.",
-            str(out),
-            "Nothing in it was changed; export into another one with --out DIR.",
-        )
+        raise _refuse(out)
+
+
+def _refuse(out: Path) -> EngineError:
+    return EngineError(
+        "The folder of the export already exists.",
+        str(out),
+        "Nothing in it was changed; export into another one with --out DIR.",
+    )
 
 
 def _explain(error: Exception, out: Path, need: str) -> EngineError | None:

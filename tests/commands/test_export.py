@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from engine import atomic
+from engine.compare.arms import parse_arm
 from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State, Status
@@ -197,6 +198,31 @@ def test_the_help_has_what_is_asked_for_and_examples(
     parser = build_parser(["export"])
     for command in commands:
         parser.parse_args(shlex.split(command.rstrip("\\"))[1:])
+
+
+@pytest.mark.parametrize("name", ["a+b", "a@2", "a?system=x", "x=y", "a%2Fb", "--flag", "a\nb"])
+def test_a_folder_of_any_name_is_that_folder(
+    root: Path, tmp_path: Path, started: dict[str, Any], name: str
+) -> None:
+    adapter = make_adapter(tmp_path / name, str(tmp_path / "base"))
+    out = tmp_path / "out"
+    assert finetop(root, str(adapter), "--as", "merged", "--out", str(out), "--yes") == 0
+    arm = parse_arm(started["recipe"].source)
+    assert (arm.checkpoint, arm.strength, arm.system) == (str(adapter), 1.0, None)
+
+
+def test_a_name_of_several_runs_is_told_to_be_one(
+    root: Path, run: JobDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = directory.create(root, TrainRecipe(name="mine"))
+    out = tmp_path / "out"
+    assert finetop(root, "mine", "--as", "merged", "--out", str(out)) == 2
+    printed = capsys.readouterr().err
+    assert "Several runs match 'mine'." in printed
+    assert run.path.name in printed
+    assert other.path.name in printed
+    assert finetop(root, "yours", "--as", "merged", "--out", str(out)) == 2
+    assert "No run 'yours'." in capsys.readouterr().err
 
 
 def test_verify_compares_every_folder(

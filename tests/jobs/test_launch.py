@@ -13,7 +13,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State, Status
 from engine.launching import resume
 from engine.recipes import recipe
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from tests import patience
 from tests.jobs.test_lock import HOLD
 
@@ -115,6 +115,24 @@ def test_a_run_that_cannot_be_asked_is_stopped_by_signal(job: JobDirectory) -> N
         assert "cannot be written" in said[0]
         assert said[1:] == ["sent SIGTERM"]
         assert lock.holder(job.lock_file) is None
+    finally:
+        child.kill()
+        child.wait()
+
+
+def test_a_job_without_checkpoints_is_told_to_stop_and_no_more(root: Path) -> None:
+    job = directory.create(root, ExportRecipe(source="x=/m", targets=["merged"], out="/out"))
+    job.attempt(1).path.mkdir()
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(job.lock_file)], stdout=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        said: list[str] = []
+        launch.stop(job, grace=0, said=said.append)
+        assert said == ["stopping", "sent SIGTERM"]
     finally:
         child.kill()
         child.wait()

@@ -160,6 +160,23 @@ def test_a_folder_that_is_there_is_never_touched(
     assert (left_beside(out), os.listdir(out)) == (["mine"], ["precious"])
 
 
+def test_a_folder_made_in_the_last_moment_is_never_touched(
+    root: Path, out: Path, stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def occupy(source: Path, place: Path) -> None:
+        if Path(place) == out:
+            out.mkdir()
+            (out / "precious").write_text("1")
+        rename(source, place)
+
+    monkeypatch.setattr("engine.atomic.os.rename", occupy)
+    with pytest.raises(EngineError, match="already exists"):
+        run_here(make_job(root, out))
+    assert (left_beside(out), os.listdir(out)) == (["mine"], ["precious"])
+
+
 def test_a_file_in_float32_is_judged_by_the_type_that_was_merged_in(
     root: Path, out: Path, stand_ins: StandIns
 ) -> None:

@@ -4,8 +4,10 @@ Owns their help, and the recipe that they come to. Starts nothing.
 """
 
 import argparse
+import re
 from pathlib import Path
 
+from engine.compare.arms import Arm, format_nameless
 from engine.errors import EngineError
 from engine.jobs.store import Store
 from engine.recipes import recipe as recipes
@@ -28,6 +30,8 @@ and what was checked is in the job's directory either way. Each folder in DIR is
 a repository of its own, with its model card. It needs no GPU. Nothing is
 uploaded: the commands that would do it are printed.
 """
+_WORD = re.compile(r"[\w.-]+")
+"""What can be nothing but the name of a run, or the start of its id."""
 _MOST_BYTES = 1 << 20
 """Of a file with a text for the model card."""
 
@@ -131,11 +135,18 @@ def read_export_recipe(options: argparse.Namespace, store: Store) -> ExportRecip
 
 
 def _name_source(text: str, store: Store) -> str:
-    """The arm: a run may be named by its name, the start of its id, or its path as well."""
+    """The arm: a run may be named by its name, the start of its id, or its path as well. Raises
+    EngineError for a word that names no run, or several."""
     try:
         return f"run:{store.find(text).path.name}"
     except EngineError:
-        return str(Path(text).absolute()) if Path(text).is_dir() else text
+        if not Path(text).is_dir():
+            if _WORD.fullmatch(text):
+                raise
+            return text
+        # Its name may hold what has a meaning in the words of an arm, as a plus or an @.
+        folder = Path(text).absolute()
+        return format_nameless(Arm(folder.name, str(folder))).removeprefix("arm=")
 
 
 def _read_text(written: str) -> str:

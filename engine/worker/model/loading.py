@@ -117,6 +117,8 @@ def load_base(
     big for the device.
     """
     set_environment()
+    if not path.is_dir():  # transformers would take the path for the name of a repository
+        raise EngineError("The folder of the checkpoint is gone.", str(path), "Put it back.")
     options: dict[str, Any] = {}
     stored = config_json.find_quantisation(_config_of(path))
     if quantized != "none":
@@ -162,7 +164,9 @@ def load_base(
         return model.to(device).eval()
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(path, device) from error
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+    except (
+        OSError, ValueError, TypeError, KeyError, ImportError, RuntimeError, SafetensorError
+    ) as error:  # fmt: skip
         raise EngineError("The checkpoint cannot be loaded.", f"{path}: {_short(error)}") from error
 
 

@@ -99,8 +99,8 @@ def round_weight(weight: torch.Tensor, dtype: torch.dtype, name: str) -> torch.T
                 "Use the type bfloat16 or float32.",
             )
         raise EngineError(
-            "The adapter cannot be merged.",
-            f"{name} has values that are not finite",
+            "A weight has values that are not finite (NaN or infinity).",
+            name,
             "Use another checkpoint of the run.",
         )
     return rounded

@@ -46,6 +46,18 @@ def test_weights_come_in_the_format_that_was_asked_for(broken: Path) -> None:
     assert not model.training
 
 
+def test_a_folder_that_is_gone_is_no_repository(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="folder of the checkpoint is gone"):
+        loading.load_base(tmp_path / "gone", CPU, torch.float32)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"pad_token_id": "x"}'])
+def test_a_generation_config_that_transformers_cannot_take(broken: Path, content: str) -> None:
+    (broken / "generation_config.json").write_text(content)
+    with pytest.raises(EngineError, match="cannot be loaded"):
+        loading.load_base(broken, CPU, torch.float32)
+
+
 def page(path: Path) -> None:
     (path / "model.safetensors").write_text("<!DOCTYPE html><title>404</title>")
 

@@ -27,10 +27,10 @@ _TOKENIZER = "tokenizer_config.json"
 _PLACES = frozenset(
     {
         "name_or_path", "tokenizer_file", "vocab_file", "merges_file", "special_tokens_map_file",
-        "added_tokens_file", "_commit_hash", "is_local", "local_files_only",
+        "added_tokens_file", "_commit_hash", "is_local", "local_files_only", "auto_map",
     }
 )  # fmt: skip
-"""Settings of a tokenizer that say where it was read."""
+"""Settings of a tokenizer that say where it was read, or ask for code."""
 _NAMES = frozenset({"base_model_name_or_path", "revision", "inference_mode", "peft_version"})
 """Settings of an adapter that say what it was made on and by."""
 _CODE = frozenset(
@@ -59,6 +59,9 @@ def check_files(spec: ProofSpec) -> Check:
 def _compare(spec: ProofSpec) -> Iterator[str]:
     yield from _compare_tokenizer(spec)
     yield from _compare_generation(spec)
+    for name in (_MODEL, _TOKENIZER):
+        if "auto_map" in _read(spec.shipped / name):
+            yield f"{name}: auto_map asks for code, and none was proven"
     if spec.shipped_base is None:
         yield from _compare_model(spec)
         yield from _find_strays(spec.shipped, "model.safetensors", _ADAPTER)

@@ -2,7 +2,7 @@
 
 Refuses what cannot be read, and tokens that were added without a row for them: the model would
 fail at the first of them. What a model asks and stops with is written as it is, and what would name
-this machine is left out.
+this machine, or ask for code, is left out.
 """
 
 import json
@@ -25,10 +25,11 @@ from engine.worker.model.loading import load_tokenizer
 
 GENERATION = "generation_config.json"
 _NAMED = 4
-_OF_THIS_MACHINE = (
-    "name_or_path", "tokenizer_file", "vocab_file", "merges_file", "special_tokens_map_file",
-    "_commit_hash", "is_local", "local_files_only", "added_tokens_file",
+_LEFT_OUT = (
+    "auto_map", "name_or_path", "tokenizer_file", "vocab_file", "merges_file",
+    "special_tokens_map_file", "_commit_hash", "is_local", "local_files_only", "added_tokens_file",
 )  # fmt: skip
+"""What asks for code that is not written with it, and what says where a tokenizer lay."""
 
 
 def write_tokenizer(source: ExportSource, folder: Path) -> tuple[int, ...]:
@@ -137,11 +138,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _make_public(path: Path) -> None:
-    """Take out of `tokenizer_config.json` what says where the tokenizer lay."""
+    """Take out of `tokenizer_config.json` what others cannot have."""
     try:
         body: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise EngineError("The tokenizer cannot be written.", f"{path.name}: {error}") from error
-    for name in _OF_THIS_MACHINE:
+    for name in _LEFT_OUT:
         body.pop(name, None)
     path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n")
