@@ -28,6 +28,8 @@ and what was checked is in the job's directory either way. Each folder in DIR is
 a repository of its own, with its model card. It needs no GPU. Nothing is
 uploaded: the commands that would do it are printed.
 """
+_OF_ARMS = frozenset("+=:/@?")
+"""What an arm or a path has, and no name of a run."""
 _MOST_BYTES = 1 << 20
 """Of a file with a text for the model card."""
 
@@ -131,11 +133,16 @@ def read_export_recipe(options: argparse.Namespace, store: Store) -> ExportRecip
 
 
 def _name_source(text: str, store: Store) -> str:
-    """The arm: a run may be named by its name, the start of its id, or its path as well."""
+    """The arm: a run may be named by its name, the start of its id, or its path as well. Raises
+    EngineError for a word that names no run, or several."""
     try:
         return f"run:{store.find(text).path.name}"
     except EngineError:
-        return str(Path(text).absolute()) if Path(text).is_dir() else text
+        if Path(text).is_dir():
+            return str(Path(text).absolute())
+        if not set(text) & _OF_ARMS:
+            raise
+        return text
 
 
 def _read_text(written: str) -> str:
