@@ -9,6 +9,7 @@ from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
+from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import Store
 from engine.recipes.recipe import (
     EvaluateRecipe,
@@ -236,18 +237,37 @@ class Actions:
         return sweep.launch_sweep(located, self.store.root).path
 
     def find_evaluable(self, path: Path) -> "Evaluable":
-        """What a run can be measured on, and its checkpoints, the first step first."""
+        """What a run can be measured on, and its checkpoints, the first step first; of an export,
+        what left beside the run. Raises EngineError where nothing of that is there."""
         from engine.bundled import SUITES
         from engine.jobs.directory import list_checkpoints, step_of
         from tui.screens.evaluate_window import Evaluable
 
         job = self.store.at(path)
+        bundled = tuple(sorted(one.stem for one in SUITES.glob("*.jsonl")))
+        recipe = job.recipe()
+        if isinstance(recipe, ExportRecipe):
+            exported, suite = self._find_exported(recipe)
+            rows = _count_rows(self.store.find(suite.removeprefix(RUN))) if suite else 0
+            return Evaluable(bundled, (), rows, suite, exported)
         steps = tuple((step_of(one), str(one)) for one in list_checkpoints(job.checkpoints))
-        held_out = 0
-        if job.held_out.is_file():
-            with job.held_out.open("rb") as file:
-                held_out = sum(1 for _ in file)
-        return Evaluable(tuple(sorted(one.stem for one in SUITES.glob("*.jsonl"))), steps, held_out)
+        return Evaluable(bundled, steps, _count_rows(job), f"{RUN}{path.name}")
+
+    def _find_exported(self, recipe: ExportRecipe) -> tuple[tuple[str, ...], str]:
+        """The arms of an export, the run first, and what its run held out."""
+        from engine.compare.arms import format_arm, parse_arm
+        from engine.release.export_folder import comparison_arms, held_out_suite
+
+        source = parse_arm(recipe.source)
+        arms = comparison_arms(source, Path(recipe.out))
+        if not arms:
+            raise EngineError(
+                "This export has no whole model to measure.",
+                recipe.out,
+                "An adapter alone is the run itself; merged and GGUF are measured beside it.",
+            )
+        runs = [job.path for job in self.store.jobs()]
+        return tuple(map(format_arm, arms)), held_out_suite(source, runs)
 
     def find_exportable(self, path: Path) -> "Exportable":
         """In which forms a run can be exported, what each takes of the disk, and what its card can
@@ -337,3 +357,11 @@ class Actions:
         except EngineError as error:
             return error.title
         return ""
+
+
+def _count_rows(job: JobDirectory) -> int:
+    """Rows that a run held out."""
+    if not job.held_out.is_file():
+        return 0
+    with job.held_out.open("rb") as file:
+        return sum(1 for _ in file)

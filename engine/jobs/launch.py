@@ -80,7 +80,7 @@ def stop(
         said(clean(f"{error.title} {error.detail}"))  # a signal needs no disk
         stages = [(SIGTERM, grace), (SIGKILL, 5.0)]
     else:
-        said("stopping after a checkpoint" if _saves(job) else "stopping")
+        said(_announce_stop(job))
         if _wait_for_end(job, grace, saving, said):
             return status.derive(job, status.read(job))
         stages = [(SIGTERM, 10.0), (SIGKILL, 5.0)]
@@ -92,13 +92,17 @@ def stop(
     return status.derive(job, status.read(job))
 
 
-def _saves(job: JobDirectory) -> bool:
-    """Whether a stop waits for a checkpoint: that of a run, which alone has any."""
+def _announce_stop(job: JobDirectory) -> str:
+    """What a job that was asked to stop does first: only a run saves a checkpoint, and an export
+    that is not whole is none."""
     try:
         record = job.record()
     except EngineError:
-        return False
-    return record is not None and record.kind == "train"
+        record = None
+    return {
+        "train": "stopping after a checkpoint",
+        "export": "stopping; nothing of the export is kept",
+    }.get(record.kind if record is not None else "", "stopping")
 
 
 def request_stop(job: JobDirectory) -> None:

@@ -62,16 +62,25 @@ def comparison_command(source: Arm, out: Path, runs: Sequence[Path]) -> str:
     """The command that measures what was exported beside what left: what merging and quantising
     cost; empty where no whole model left. Asked is what the source's run held out, which is one of
     `runs`; every bundled suite where it held out nothing."""
-    shipped = list_arms(out)
-    if not shipped:
+    arms = comparison_arms(source, out)
+    if not arms:
         return ""
-    arms = [replace(source, name="run"), *shipped]
+    held_out = held_out_suite(source, runs)
     words = [word for arm in arms for word in ("--arm", format_arm(arm))]
-    return shlex.join(["finetop", "evaluate", *words, *_ask_held_out(source, runs)])
+    suite = ["--suite", held_out] if held_out else []
+    return shlex.join(["finetop", "evaluate", *words, *suite])
 
 
-def _ask_held_out(source: Arm, runs: Sequence[Path]) -> list[str]:
+def comparison_arms(source: Arm, out: Path) -> list[Arm]:
+    """What left the box beside the run that it is of, which is the first; none where no whole model
+    left."""
+    shipped = list_arms(out)
+    return [replace(source, name="run"), *shipped] if shipped else []
+
+
+def held_out_suite(source: Arm, runs: Sequence[Path]) -> str:
+    """The suite of what the run of a source held out, `run:ID`; empty where it held out nothing."""
     run = find_producer(source.adapter or source.checkpoint, runs)
     if run is None or not JobDirectory(run).held_out.is_file():
-        return []
-    return ["--suite", f"{RUN}{run.name}"]
+        return ""
+    return f"{RUN}{run.name}"

@@ -233,14 +233,28 @@ def test_verify_compares_every_folder(
     assert finetop(root, "--verify", str(out)) == 0
     printed = capsys.readouterr().out
     assert "adapter: the same as its SHA256SUMS\n" in printed
+    assert printed.endswith("\n\n2 folders: all proven\n")
     assert " gguf:q8_0, q8_0: 1 not proven, 1 stated, 1 passed\n" in printed
     (out / "gguf" / "weights").write_bytes(b"1235")
+    assert finetop(root, "--verify", str(out)) == 1
+    printed = capsys.readouterr().out
+    assert printed.index("adapter: the same") < printed.index("gguf: not what was exported")
+    assert printed.endswith("\n\n2 folders: not as exported and proven: gguf\n")
     assert finetop(root, "--verify", str(out), "--json") == 1
     adapter, gguf = json.loads(capsys.readouterr().out)
     assert (adapter["folder"], adapter["differences"]) == ("adapter", [])
     assert len(gguf["differences"]) == 1
     assert finetop(root, "--verify", str(out / "adapter")) == 0
     assert finetop(root, "--verify", str(out / "gguf")) == 1
+
+
+def test_a_name_of_several_runs_is_said_to_be_one(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    directory.create(root, TrainRecipe(name="mine"))
+    for name, words in (("mine", "Several runs match 'mine'."), ("nine", "No run 'nine'.")):
+        assert finetop(root, name, "--as", "merged", "--out", str(tmp_path / "out")) == 2
+        assert words in capsys.readouterr().err
 
 
 def test_verify_does_not_take_a_failed_proof_for_one(root: Path, tmp_path: Path) -> None:

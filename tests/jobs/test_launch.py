@@ -13,7 +13,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State, Status
 from engine.launching import resume
 from engine.recipes import recipe
-from engine.recipes.recipe import ExportRecipe, TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, ExportRecipe, TrainRecipe
 from tests import patience
 from tests.jobs.test_lock import HOLD
 
@@ -165,3 +165,21 @@ def test_a_worker_that_could_not_even_write_its_log_has_a_reason(
         launch.start(job, "train")
     assert "exit code 3" in caught.value.detail
     assert "ulimit -f" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (TrainRecipe(), "stopping after a checkpoint"),
+        (ExportRecipe(), "stopping; nothing of the export is kept"),
+        (EvaluateRecipe(), "stopping"),
+    ],
+)
+def test_what_is_kept_of_a_job_that_stops_is_said(
+    root: Path, monkeypatch: pytest.MonkeyPatch, asked: recipe.Recipe, words: str
+) -> None:
+    job, said = directory.create(root, asked), list[str]()
+    monkeypatch.setattr(lock, "holder", lambda path: 1)
+    monkeypatch.setattr(launch, "_wait_for_end", lambda *_: True)
+    launch.stop(job, said=said.append)
+    assert said == [words]

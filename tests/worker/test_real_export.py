@@ -1,5 +1,8 @@
 """An export of a tiny run by all real parts: written, proven, described, and checked again."""
 
+import json
+import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -82,3 +85,23 @@ def test_the_folder_is_whole_and_says_so_again(
     assert str(out.parent).encode() not in b"".join(
         path.read_bytes() for path in out.rglob("*") if path.is_file()
     )
+
+
+def test_the_code_in_each_card_runs_as_it_is_printed(
+    made: tuple[JobDirectory, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    out = made[1]
+    said: dict[str, str] = {}
+    for part in list_parts(out):
+        (code,) = re.findall(r"```python\n(.*?)```", (part / "README.md").read_text(), re.DOTALL)
+        base = json.dumps(str(out.parent / "base"))  # no reader has it where we have it
+        script = tmp_path / f"{part.name}.py"
+        script.write_text(code.replace('"PATH OR ID OF THE BASE"', base))
+        monkeypatch.chdir(part)
+        runpy.run_path(str(script))
+        said[part.name] = capsys.readouterr().out
+    assert said["adapter"] == said["merged"]
+    assert all(said.values())

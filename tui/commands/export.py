@@ -114,20 +114,25 @@ def _verify(out: Path, *, as_json: bool) -> int:
     from engine.release.verification import verify_export
 
     folders = verify_export(out)
-    for folder in () if as_json else folders:
+    wrong = [folder.name for folder in folders if not folder.passed]
+    if as_json:
+        print(format_json([
+            {"folder": one.name, "differences": list(one.differences), **encode_proofs(one.proofs)}
+            for one in folders
+        ]))  # fmt: skip
+        return int(bool(wrong))
+    # What is wrong stands last, where it is read.
+    for folder in sorted(folders, key=lambda one: not one.passed):
         same = "the same as its SHA256SUMS" if not folder.differences else "not what was exported"
+        _print_proofs(folder.proofs)
         print(f"{one_line(folder.name)}: {same}")
         for line in folder.differences:
             print(f"  {one_line(line)}")
-        _print_proofs(folder.proofs)
         print()
-    if as_json:
-        reports = [
-            {"folder": one.name, "differences": list(one.differences), **encode_proofs(one.proofs)}
-            for one in folders
-        ]
-        print(format_json(reports))
-    return int(not all(folder.passed for folder in folders))
+    count = f"{len(folders)} folder{'s' * (len(folders) != 1)}"
+    names = ", ".join(map(one_line, wrong))
+    print(f"{count}: not as exported and proven: {names}" if wrong else f"{count}: all proven")
+    return int(bool(wrong))
 
 
 def _read_if_there(path: Path) -> tuple[TargetProof, ...]:

@@ -69,6 +69,8 @@ def is_possible(command: str, row: RunRow) -> bool:
         return row.log is None  # what is no job of ours has neither
     if command == "compare":
         return row.output
+    if command == "evaluate" and row.view.record.kind == "export":
+        return state is State.DONE
     if command in ("evaluate", "release"):
         return row.output and not row.shipped and isinstance(row.view.recipe, TrainRecipe)
     if command == "stop":

@@ -152,7 +152,7 @@ class ExportBuild:
             self._modelfile, more = write_ollama_files(self._merged, file, self._ends)
             notes += more
         for note in dict.fromkeys(notes):
-            self._remark(f"{file.name}: {note}")
+            self._remark(note, file.name)
         return file, target.quantization or self._dtype
 
     def _judged_type(self, target: Target, dtype: str) -> str:
@@ -199,9 +199,11 @@ class ExportBuild:
             self._remark(note)
         self._keep_proofs()
 
-    def _remark(self, note: str) -> None:
-        self._attempt.log(note)
-        self._remarks.append(note)
+    def _remark(self, note: str, file: str = "") -> None:
+        """Say it of each file, and keep it once."""
+        self._attempt.log(f"{file}: {note}" if file else note)
+        if note not in self._remarks:
+            self._remarks.append(note)
 
 
 def name_file(source: ExportSource, recipe: ExportRecipe) -> str:
