@@ -132,7 +132,7 @@ def test_a_job_without_checkpoints_is_told_to_stop_and_no_more(root: Path) -> No
         child.stdout.readline()
         said: list[str] = []
         launch.stop(job, grace=0, said=said.append)
-        assert said == ["stopping", "sent SIGTERM"]
+        assert said == ["stopping; nothing of the export is kept", "sent SIGTERM"]
     finally:
         child.kill()
         child.wait()

@@ -64,10 +64,11 @@ def merge(
     if dtype is torch.float32 or not _is_read_by_layer(adapter, dtype is own_dtype(base)):
         _convert(model, lambda weight, _: weight.float())
     tied = _has_tied_head(model)
-    if read_rows(adapter).values:
+    brings_rows = read_rows(adapter).values > 0
+    if brings_rows:
         # They may be more exact than the base: rounded once, not before what is added to them.
-        for end in (model.get_input_embeddings(), model.get_output_embeddings()):
-            _convert(end or torch.nn.Module(), lambda weight, _: weight.float())
+        for end in _ends_of(model):
+            _convert(end, lambda weight, _: weight.float())
     attached = _attach(model, adapter)
     for weight in attached.parameters():
         page_out(weight.data)  # DoRA's initial norms read all of them
@@ -81,6 +82,9 @@ def merge(
         raise EngineError(
             "The adapter cannot be merged.", f"{adapter}, of the method {method}: {error}", hint
         ) from error
+    if brings_rows:
+        for end in _ends_of(merged):
+            _round_all(end, dtype, "a row of the embedding or the head")
     if tied:
         _settle_head(merged)
     return merged.eval()
@@ -198,6 +202,12 @@ def _round_all(module: Any, dtype: torch.dtype, name: str) -> None:
 
 def _size(layer: Any) -> int:
     return sum(weight.nbytes for weight in layer.get_base_layer().parameters())
+
+
+def _ends_of(model: Any) -> list[Any]:
+    """Embedding and head, where it has one."""
+    ends = model.get_input_embeddings(), model.get_output_embeddings()
+    return [end for end in ends if end is not None]
 
 
 def _has_tied_head(model: Any) -> bool:

@@ -54,6 +54,9 @@ def judge(base: Path, folder: Path, **settings: Any) -> int:
     merged = merge(base, adapter)
     assert torch.allclose(say(merged, rows), expected, atol=1e-4)
     assert merged.config.vocab_size == rows
+    rounded = merge(base, adapter, torch.bfloat16)
+    for weight in (rounded.get_input_embeddings().weight, rounded.get_output_embeddings().weight):
+        assert weight.dtype is torch.bfloat16
     assert count_rows(read_json(base / "config.json"), adapter) == rows
     assert not shares_base(base, adapter)
     assert f"{rows:,} tokens" in str(explain_replaced(base, adapter))

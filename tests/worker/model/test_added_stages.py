@@ -23,8 +23,15 @@ from engine.release.targets import parse_targets
 from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import ModelCache
 from engine.worker.model.merging import merge
+from engine.worker.release.gguf.metadata_check import check_metadata
+from engine.worker.release.gguf.write import write_gguf
+from engine.worker.release.proving.open_shipped import add_adapter, open_run
+from engine.worker.release.proving.weight_checks import check_weights
+from engine.worker.release.writing.merged_folder import write_merged
+from engine.worker.release.writing.tokenizer_folder import write_tokenizer
 from tests.worker.added_tokens import ADDED, ATTENTION, save_base, save_enlarged
 from tests.worker.here import train_here
+from tests.worker.release.made_exports import spec_of
 from tests.worker.training.test_train import make_recipe
 
 CPU = torch.device("cpu")
@@ -111,6 +118,27 @@ def test_every_stage_knows_the_added_tokens(
         merged = merge(source.base, source.adapter)
         assert merged.get_input_embeddings().num_embeddings == 303
         assert merged.get_output_embeddings().out_features == 303
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_stage_is_exported_with_the_added_tokens(
+    stages: dict[str, JobDirectory], name: str, tmp_path: Path
+) -> None:
+    known = [job.path for job in stages.values()]
+    source = find_source(f"run:{stages[name].path.name}", known)
+    merged, file = tmp_path / "merged", tmp_path / "model.gguf"
+    write_merged(source, merged, torch.float32, 10**9, lambda done, total: None)
+    ends = write_tokenizer(source, merged)
+    assert 301 in ends
+    write_gguf(merged, file, "f32", ends, lambda done, total: None)
+    assert check_metadata(merged, file).status == "passed"
+    spec = spec_of(source, file, "gguf:f32", ends, checkpoint=merged)
+    summed = add_adapter(spec, open_run(spec))
+    for one in (spec, spec_of(source, merged, "merged", ends)):
+        checks = check_weights(one, summed, lambda done, total: None)
+        assert all(check.status == "passed" for check in checks), checks
+        # What a stage that merges began with has the tokens already.
+        assert checks[0].facts["of another shape"] == (0 if name == "merged" else 2)
 
 
 def test_a_continued_adapter_and_its_checkpoints_keep_the_rows(
