@@ -250,10 +250,12 @@ class Actions:
         return Evaluable(tuple(sorted(one.stem for one in SUITES.glob("*.jsonl"))), steps, held_out)
 
     def find_exportable(self, path: Path) -> "Exportable":
-        """In which forms a run can be exported, and what each takes of the disk."""
+        """In which forms a run can be exported, and what each takes of disk and memory."""
+        from engine.estimates import fit
         from engine.launching.export_source import find_source
         from engine.release.card.base_identity import find_base_id, is_bundled
         from engine.release.disk_need import measure_need
+        from engine.release.memory_need import estimate_memory
         from engine.release.targets import parse_targets
         from tui.screens.export_window import FORMS, Exportable
 
@@ -265,7 +267,12 @@ class Actions:
             if source.adapter is not None or "adapter" not in targets
         }
         root = source.root
-        return Exportable(text, needs, find_base_id(root), is_bundled(root))
+        memory = {
+            name: estimate_memory(source, parse_targets(FORMS[name]), "auto") for name in needs
+        }
+        return Exportable(
+            text, needs, memory, fit.free_main_memory(), find_base_id(root), is_bundled(root)
+        )
 
     def plan_export(self, recipe: ExportRecipe) -> "PlannedExport":
         """Find all that an export names."""

@@ -1,7 +1,7 @@
 """Starting an export; its names are resolved first.
 
 What can be wrong is found here and not after the queue: what is exported, the targets, the folder
-that is to be made, the room on its disk, and what the model card is to tell.
+that is to be made, the room on its disk and in memory, and what the model card is to tell.
 """
 
 import os
@@ -24,6 +24,7 @@ from engine.release.card.card_impact import find_report
 from engine.release.card.licenses import parse_license
 from engine.release.disk_need import DiskNeed, check_room, measure_need
 from engine.release.gguf_targets import check_gguf_targets
+from engine.release.memory_need import MemoryNeed, check_machine, estimate_memory
 from engine.release.source import ExportSource
 from engine.release.targets import Target, parse_targets
 
@@ -42,6 +43,9 @@ class PlannedExport:
     need: DiskNeed
     free: int
     """Bytes on the disk of its folder."""
+    memory: MemoryNeed
+    free_memory: int
+    """Bytes that the machine has free now: it starts when that is what it needs."""
 
 
 def launch_export(original: ExportRecipe, root: Path) -> JobDirectory:
@@ -88,6 +92,8 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     _check_card(original)
     need = measure_need(source, targets, original.dtype, original.proof_rows)
     free = check_room(need, out.parent)
+    memory = estimate_memory(source, targets, original.dtype)
+    free_memory = check_machine(memory, targets)
     recipe = replace(
         original,
         source=format_arm(find_weights(source.arm, runs)),
@@ -98,7 +104,7 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     )
     if recipe.report:
         find_report(source, recipe.report, runs)
-    return PlannedExport(recipe, source, targets, need, free)
+    return PlannedExport(recipe, source, targets, need, free, memory, free_memory)
 
 
 def check_new_folder(out: Path) -> None:

@@ -16,6 +16,7 @@ from engine.errors import EngineError
 from engine.jobs import directory, lock, status
 from engine.jobs.directory import JobDirectory, name_partial
 from engine.jobs.status import State
+from engine.number_format import write_size
 from engine.recipes.recipe import ExportRecipe
 from engine.release.proof import read_proofs
 from engine.worker import export
@@ -88,6 +89,31 @@ def test_all_targets_are_written_proven_and_published_at_once(
         ("gguf", "gguf/mine-.gguf", "bfloat16"), ("gguf:q8_0", "gguf/mine-q8_0.gguf", "q8_0"),
     ]  # fmt: skip
     assert all(one.passed for one in proofs)
+
+
+def test_it_waits_in_the_queue_until_the_machine_has_room(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others use the memory at first; then half of it is free, and then all."""
+    attempt = begin_here(make_job(root, out, ["merged"]))
+    needed = attempt._needed_memory()
+    free = iter([0, 0, needed - 1, needed - 1, needed])
+    said: list[str] = []
+    monkeypatch.setattr("engine.worker.attempt.QUEUE_SECONDS", 0.0)
+    monkeypatch.setattr("engine.estimates.fit.free_main_memory", lambda: next(free))
+    monkeypatch.setattr(
+        attempt, "update", lambda **fields: said.append(f"{fields['state']} {fields['message']}")
+    )
+    assert [one.kind for one in attempt.wait_for_devices("cpu")] == ["cpu"]
+    monkeypatch.undo()
+    attempt.finish(State.STOPPED)
+    size = write_size(needed)
+    assert needed > 500e6
+    assert said == [
+        f"queued #1 in the queue for cpu and {size} of memory, 0 B free",
+        f"queued #1 in the queue for cpu and {size} of memory, {write_size(needed - 1)} free",
+        "starting loading libraries",
+    ]
 
 
 def test_gguf_alone_leaves_no_merged_model(root: Path, out: Path, stand_ins: StandIns) -> None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, JobFailed
 from engine.jobs.directory import RUN, JobDirectory
@@ -21,6 +22,9 @@ from engine.text import clean, one_line
 from tui.commands.follow import follow_or_stop
 from tui.commands.recipe_options import add_changes
 from tui.screens.proof_lines import proof_lines
+
+if TYPE_CHECKING:
+    from engine.launching.export import PlannedExport
 
 WIDTH = 80
 _MOST_BYTES = 1 << 20
@@ -108,6 +112,8 @@ def _start(options: argparse.Namespace) -> int:
     recipe, need = planned.recipe, planned.need
     _tell(f"{one_line(recipe.out)}: {need.words}")
     _tell(f"disk: {write_size(need.most)} needed, {write_size(planned.free)} free")
+    waits = "" if planned.free_memory >= planned.memory.most else ": it waits until there is room"
+    _tell(f"memory: {planned.memory.words}, {write_size(planned.free_memory)} free{waits}")
     base_id = _settle_base_id(planned.source.root, recipe.base_id, ask=not options.yes)
     planned = replace(planned, recipe=replace(recipe, base_id=base_id))
     job = export.start_export(planned, store.root)
@@ -125,7 +131,7 @@ def _start(options: argparse.Namespace) -> int:
     suite = f"{RUN}{planned.source.run.name}" if planned.source.run is not None else ""
     suite = suite if planned.source.held_out is not None else ""
     compare = comparison_command(planned.source.arm, out, suite)
-    _print_result(job, out, compare, as_json=options.json)
+    _print_result(job, planned, compare, as_json=options.json)
     return 0
 
 
@@ -182,13 +188,16 @@ def _settle_base_id(root: Path, base_id: str, *, ask: bool) -> str:
     return base_id
 
 
-def _print_result(job: JobDirectory, out: Path, compare: str, *, as_json: bool) -> None:
-    proofs = read_proofs(job.proof)
+def _print_result(
+    job: JobDirectory, planned: "PlannedExport", compare: str, *, as_json: bool
+) -> None:
+    proofs, out = read_proofs(job.proof), Path(planned.recipe.out)
     uploads = upload_commands(out)
     if as_json:
         print(format_json({
             "id": job.path.name, "out": str(out), **encode_proofs(proofs), "upload": uploads,
-            "compare": compare,
+            "compare": compare, "memory_needed": planned.memory.most,
+            "disk_needed": planned.need.most,
         }))  # fmt: skip
         return
     _print_proofs(proofs)

@@ -1,7 +1,7 @@
 """A window to export a run: in which forms, to which folder, and what the model card is to say.
 
-Owns the choices and what they take of the disk. Starts nothing: it is dismissed with an export that
-was found right, and stays open with the reason where it is not.
+Owns the choices and what they take of disk and memory. Starts nothing: it is dismissed with an
+export that was found right, and stays open with the reason where it is not.
 """
 
 import textwrap
@@ -17,6 +17,7 @@ from textual.containers import Vertical
 from engine.errors import EngineError
 from engine.recipes.recipe import ExportRecipe
 from engine.release.disk_need import DiskNeed
+from engine.release.memory_need import MemoryNeed
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.formatting import size
@@ -51,7 +52,7 @@ _HELP: Mapping[str, str] = {
 _BUNDLED = "not needed: the base ships with finetop and is not on the Hub"
 _MOST_LINES = 4
 """Of a reason why it cannot start."""
-_BESIDE = 8 + _MOST_LINES
+_BESIDE = 9 + _MOST_LINES
 """Rows of the window that are no fields."""
 _KEYS = "ctrl+s start   h l change   tab next field   esc cancel"
 
@@ -64,6 +65,10 @@ class Exportable:
     """The arm, in the grammar."""
     needs: Mapping[str, DiskNeed]
     """By choice of FORMS: those that are possible."""
+    memory: Mapping[str, MemoryNeed]
+    """By the same."""
+    free_memory: int
+    """Bytes that the machine has free."""
     base_id: str
     """What the Hub calls its root; empty where nobody knows."""
     bundled: bool
@@ -105,7 +110,8 @@ class ExportWindow(Window["PlannedExport | None"]):
             yield head
             yield Form((Group("", fields),), id="release")
             yield Lines(id="help")
-            yield Lines(id="sum")
+            yield Lines(id="disk")
+            yield Lines(id="memory")
             yield Lines(id="why")
             keys = Lines()
             keys.show([(_KEYS, "dim")])
@@ -162,15 +168,21 @@ class ExportWindow(Window["PlannedExport | None"]):
         shown.show([(one_line(text), "")])
 
     def _update(self) -> None:
-        """What the choices take of the disk, and what the model card will lack."""
+        """What the choices take of disk and memory, and what the model card will lack."""
         self._show_help()
         values = self.query_one(Form).values
         need = self._found.needs[values["forms"]]
-        line: Line = [
+        memory, free = self._found.memory[values["forms"]].most, self._found.free_memory
+        disk: Line = [
             ("disk: ", "dim"), (size(need.most), ""), (" while it works, ", "dim"),
             (size(need.kept), ""), (" when done", "dim"),
         ]  # fmt: skip
-        self.query_one("#sum", Lines).show(line)
+        room: Line = [
+            ("memory: about ", "dim"), (size(memory), ""), (" of ", "dim"), (size(free), ""),
+            (" free", "dim") if memory <= free else (" free: it waits for room", "warn"),
+        ]  # fmt: skip
+        self.query_one("#disk", Lines).show(disk)
+        self.query_one("#memory", Lines).show(room)
         unknown = []
         if not self._found.bundled and not values["base_id"].strip():
             unknown.append("the base")
