@@ -2,8 +2,8 @@
 that proves, which live at the same time.
 
 From headers, config.json and the sizes of files, with coefficients of libraries and tokenizers that
-were measured (`tests/benchmarks/bench_export.py`). It is meant as an upper bound, at most 1.3 times
-what is taken: whoever waits for so much never runs out of it. Loads nothing.
+were measured (`tests/release/test_memory_need.py`). It is meant as an upper bound, at most 1.3
+times what is taken: whoever waits for so much never runs out of it. Loads nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from engine.checkpoints.adapters import WEIGHTS
 from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
 from engine.estimates import fit
-from engine.estimates.architectures import read_dims
+from engine.estimates.architectures import ModelDims, read_dims
 from engine.number_format import write_size
 from engine.release.source import ExportSource
 from engine.release.targets import Target
@@ -32,6 +32,10 @@ _PLACES = 64
 """Of a row whose distributions are compared, at most."""
 _COPIES = 5
 """Of such distributions, in float32."""
+_PROMPTS = 20
+"""That are answered at once, each with its keys and values in float32."""
+_TOKENS = 128
+"""Of a prompt and its answer, on average."""
 _LAYER = 3
 """Copies in float32 of the layer at which a merge is: its weight, the change, and that scaled."""
 _SLACK = 1.05
@@ -72,14 +76,18 @@ def estimate_memory(source: ExportSource, targets: Sequence[Target], dtype: str)
     stored = sum(count * _STORED.get(kind, 1.0) for kind, count in elements.items())
     width = _WIDTHS.get(dtype) or max(2.0, stored / parameters)
     converted = 0.0 if stored == 4.0 * parameters else stored
-    largest, words = _find_largest(source, parameters)
+    dims = read_dims(config_json.read_json(source.base / "config.json"))
+    largest = _find_largest(dims, parameters)
     adapters = [one for one in (source.adapter, source.before_adapter) if one is not None]
     adapter = sum(_size(one / WEIGHTS) for one in adapters)
     tokenizer = _size(source.tokenizer / "tokenizer.json")
     writes_gguf = any(target.form == "gguf" for target in targets)
     worker = _WORKER + _VOCABULARY["gguf" if writes_gguf else "worker"] * tokenizer
     prover = _PROVER + _VOCABULARY["prover"] * tokenizer + 4 * parameters + 2 * adapter
-    answers = _COPIES * _PLACES * 4 * words
+    answers = 0
+    if dims is not None:
+        cached = _PROMPTS * _TOKENS * 2 * 4 * dims.layers * dims.keys
+        answers = max(cached, _COPIES * _PLACES * 4 * dims.vocabulary)
     steps: dict[str, int] = {}
     if any(target.form != "adapter" for target in targets):
         merged = width * parameters + _LAYER * 4 * largest + adapter
@@ -112,15 +120,14 @@ def check_machine(need: MemoryNeed, targets: Sequence[Target]) -> int:
     return fit.free_main_memory()
 
 
-def _find_largest(source: ExportSource, parameters: int) -> tuple[int, int]:
-    """The values of the largest tensor, and the words of the vocabulary."""
-    dims = read_dims(config_json.read_json(source.base / "config.json"))
+def _find_largest(dims: ModelDims | None, parameters: int) -> int:
+    """The values of the largest tensor; of a config without sizes all of them."""
     if dims is None:
-        return parameters, 0
+        return parameters
     largest = [dims.head_parameters, *(one.inputs * one.outputs for one in dims.linears)]
     if dims.mixture:
         largest.append(parameters // dims.layers)  # the experts of a block are one tensor
-    return min(parameters, max(largest)), dims.vocabulary
+    return min(parameters, max(largest))
 
 
 def _count_bytes(target: Target, width: float) -> float:

@@ -35,7 +35,7 @@ def run(attempt: Attempt) -> str:
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     source, targets = find_source(recipe.source, runs), parse_targets(recipe.targets)
     need = measure_need(source, targets, recipe.dtype, recipe.proof_rows)
-    check_room(need, out.parent)
+    room = check_room(need, out.parent)
     attempt.log(f"on disk: {need.words}")
     from engine.worker.release.export_build import ExportBuild
 
@@ -49,7 +49,7 @@ def run(attempt: Attempt) -> str:
     except (EngineError, Stopped):
         raise
     except Exception as error:
-        raise _explain(error, out, need) or error from error
+        raise _explain(error, out, need, room) or error from error
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     build.progress.end()
@@ -74,8 +74,9 @@ def _check_free(out: Path) -> None:
         )
 
 
-def _explain(error: Exception, out: Path, need: DiskNeed) -> EngineError | None:
-    """A disk that refuses the export, in words; None for any other error."""
+def _explain(error: Exception, out: Path, need: DiskNeed, room: int) -> EngineError | None:
+    """A disk that refuses the export, in words; None for any other error. `room` is what was free
+    when it began."""
     refusal = write_errors.find_refusal(error, out.parent)
     if refusal is None:
         return None
@@ -83,7 +84,8 @@ def _explain(error: Exception, out: Path, need: DiskNeed) -> EngineError | None:
     return EngineError(
         "The disk refused the export: nothing of it remains.",
         f"{where}: {refusal.strerror}\n"
-        f"{write_size(need.most)} are needed in {out.parent}: {need.words}",
+        f"{write_size(need.most)} are needed in {out.parent}, {write_size(room)} were free when it "
+        f"began: {need.words}",
         f"{write_errors.remedy(refusal)}, then resume: it starts from the beginning.",
     )
 
