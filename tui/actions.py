@@ -270,8 +270,9 @@ class Actions:
         return tuple(map(format_arm, arms)), held_out_suite(source, runs)
 
     def find_exportable(self, path: Path) -> "Exportable":
-        """In which forms a run can be exported, what each takes of the disk, and what its card can
-        tell."""
+        """In which forms a run can be exported, what each takes of disk and memory, and what its
+        card can tell."""
+        from engine.estimates import fit
         from engine.launching.export_source import find_source
         from engine.recipes.recipe import ExportRecipe
         from engine.release.card.base_identity import find_base_id, is_bundled
@@ -279,6 +280,7 @@ class Actions:
         from engine.release.card.card_impact import list_reports
         from engine.release.disk_need import ExportSizes
         from engine.release.gguf_targets import find_quantizer
+        from engine.release.memory_need import ExportMemory
         from tui.screens.export_window import Exportable
 
         text, runs = f"run:{path.name}", [job.path for job in self.store.jobs()]
@@ -288,6 +290,8 @@ class Actions:
             model_name=choose_name(source, ExportRecipe()),
             has_adapter=source.adapter is not None,
             measure=ExportSizes(source).measure,
+            estimate=ExportMemory(source).estimate,
+            free_memory=fit.free_main_memory(),
             reports=tuple(job.path.name for job, _ in list_reports(source, runs)),
             has_quantizer=find_quantizer() is not None,
             base_id=find_base_id(source.root),

@@ -318,6 +318,17 @@ def free_memory(chosen: Sequence[Device]) -> int | None:
     return sum(sizes) if len(sizes) == len(chosen) else None
 
 
+def machine_memory() -> int:
+    """Bytes of the machine's memory in all, or of our control group's limit."""
+    import psutil
+
+    total = int(psutil.virtual_memory().total)
+    try:
+        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no such group, or one without a limit ("max")
+        return total
+
+
 def free_main_memory() -> int:
     """Bytes of the machine that can be had without swapping, within our control group's limit."""
     import psutil

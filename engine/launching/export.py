@@ -1,7 +1,7 @@
 """Starting an export; its names are resolved first.
 
 What can be wrong is found here and not after the queue: what is exported, the targets, the folder
-that is to be made, the room on its disk, and what the model card is to tell.
+that is to be made, the room on its disk and in memory, and what the model card is to tell.
 """
 
 import errno
@@ -33,6 +33,7 @@ from engine.release.card.card_impact import find_report
 from engine.release.card.licenses import parse_license, read_license_files
 from engine.release.disk_need import DiskNeed, check_room, measure_need
 from engine.release.gguf_targets import check_gguf_targets
+from engine.release.memory_need import MemoryNeed, check_machine, estimate_memory
 from engine.release.source import ExportSource
 from engine.release.targets import Target, parse_targets
 from engine.text import one_line
@@ -58,6 +59,9 @@ class PlannedExport:
     """Bytes on the disk of its folder."""
     leftovers: tuple[Path, ...]
     """What killed exports of this folder left beside it: the job removes it."""
+    memory: MemoryNeed
+    free_memory: int
+    """Bytes that the machine has free now: it starts when that is what it needs."""
 
 
 def launch_export(original: ExportRecipe, root: Path) -> JobDirectory:
@@ -110,6 +114,8 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
         prompts.read(source.held_out)  # else a damaged row ends it after all is written
     need = measure_need(source, targets, original.dtype, original.proof_rows)
     free = check_room(need, out.parent)
+    memory = estimate_memory(source, targets, original.dtype)
+    free_memory = check_machine(memory, targets)
     recipe = replace(
         original,
         name=name_job(original, model_name),
@@ -122,7 +128,8 @@ def plan_export(original: ExportRecipe, root: Path, run: str = "") -> PlannedExp
     )
     if recipe.report:
         find_report(source, recipe.report, runs)
-    return PlannedExport(recipe, source, targets, need, free, find_leftovers(out, store))
+    left = find_leftovers(out, store)
+    return PlannedExport(recipe, source, targets, need, free, left, memory, free_memory)
 
 
 def name_job(original: ExportRecipe, model: str) -> str:

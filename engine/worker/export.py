@@ -61,7 +61,7 @@ def _make(attempt: Attempt, recipe: ExportRecipe, out: Path, partial: Path) -> s
     runs = [job.path for job in store.jobs()]
     source, targets = find_source(recipe.source, runs), parse_targets(recipe.targets)
     need = measure_need(source, targets, recipe.dtype, recipe.proof_rows)
-    check_room(need, out.parent)
+    room = check_room(need, out.parent)
     attempt.log(f"on disk: {need.words}")
     from engine.worker.release.export_build import ExportBuild
 
@@ -75,7 +75,10 @@ def _make(attempt: Attempt, recipe: ExportRecipe, out: Path, partial: Path) -> s
     except (EngineError, Stopped):
         raise
     except Exception as error:
-        words = f"{write_size(need.most)} are needed in {out.parent}: {need.words}"
+        words = (
+            f"{write_size(need.most)} are needed in {out.parent}, {write_size(room)} were free when it"
+            f" began: {need.words}"
+        )
         raise _explain(error, out, words) or error from error
     build.progress.end()
     return f"{out}: {_count(proofs)}"

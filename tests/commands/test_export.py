@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import shlex
 import sys
 from io import StringIO
@@ -12,6 +13,7 @@ import pytest
 
 from engine import atomic
 from engine.compare.arms import parse_arm
+from engine.estimates import fit
 from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import Failure, State, Status
@@ -88,7 +90,8 @@ def test_the_proof_is_a_table_and_nothing_is_uploaded(
     assert f"\n{out}\n" in printed.out
     assert max(map(len, printed.out.splitlines()[:-1])) <= 80
     assert f"{out}: adapter " in printed.err, "what will be written"
-    assert "needed, " in printed.err
+    assert "\ndisk: " in printed.err
+    assert re.search(r"\nmemory: about [\d.]+ [MG]B needed \(proving .*\), .* free", printed.err)
     assert "No check failed: 2 targets.\n\nBefore you publish:\n- Add its text.\n" in printed.err
     assert f"  hf upload ORG/NAME-gguf '{out}/gguf' . --private\n" in printed.err
 
@@ -105,6 +108,22 @@ def test_json_has_all_of_it(
     ]  # fmt: skip
     assert len(table["upload"]) == 2
     assert table["remarks"] == ["Add its text."]
+    assert table["memory_needed"] > table["disk_needed"] > 0
+
+
+def test_who_has_to_wait_for_memory_reads_so_before(
+    root: Path,
+    tmp_path: Path,
+    started: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(fit, "free_main_memory", lambda: 1000)
+    assert finetop(root, "mine", "--as", "adapter", "--out", str(tmp_path / "out")) == 0
+    assert ", 1 kB free: it waits until there is room\n" in capsys.readouterr().err
+    monkeypatch.setattr(fit, "machine_memory", lambda: 1000)
+    assert finetop(root, "mine", "--as", "adapter", "--out", str(tmp_path / "more")) == 2
+    assert "does not fit in the memory of this machine" in capsys.readouterr().err
 
 
 def test_a_failed_check_ends_with_1_and_what_differs(

@@ -3,6 +3,7 @@
 import errno
 import os
 import random
+import re
 import resource
 import shutil
 import socket
@@ -17,6 +18,7 @@ from engine.errors import EngineError
 from engine.jobs import directory, lock, status
 from engine.jobs.directory import JobDirectory, name_partial
 from engine.jobs.status import State, Status
+from engine.number_format import write_size
 from engine.recipes.recipe import ExportRecipe
 from engine.release.proof import read_proofs
 from engine.worker import export
@@ -89,6 +91,31 @@ def test_all_targets_are_written_proven_and_published_at_once(
         ("gguf", "gguf/mine-.gguf", "bfloat16"), ("gguf:q8_0", "gguf/mine-q8_0.gguf", "q8_0"),
     ]  # fmt: skip
     assert all(one.passed for one in proofs)
+
+
+def test_it_waits_in_the_queue_until_the_machine_has_room(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others use the memory at first; then half of it is free, and then all."""
+    attempt = begin_here(make_job(root, out, ["merged"]))
+    needed = attempt._needed_memory()
+    free = iter([0, 0, needed - 1, needed - 1, needed])
+    said: list[str] = []
+    monkeypatch.setattr("engine.worker.attempt.QUEUE_SECONDS", 0.0)
+    monkeypatch.setattr("engine.estimates.fit.free_main_memory", lambda: next(free))
+    monkeypatch.setattr(
+        attempt, "update", lambda **fields: said.append(f"{fields['state']} {fields['message']}")
+    )
+    assert [one.kind for one in attempt.wait_for_devices("cpu")] == ["cpu"]
+    monkeypatch.undo()
+    attempt.finish(State.STOPPED)
+    size = write_size(needed)
+    assert needed > 500e6
+    assert said == [
+        f"queued #1 in the queue for cpu and {size} of memory, 0 B free",
+        f"queued #1 in the queue for cpu and {size} of memory, {write_size(needed - 1)} free",
+        "starting loading libraries",
+    ]
 
 
 def test_gguf_alone_leaves_no_merged_model(root: Path, out: Path, stand_ins: StandIns) -> None:
@@ -228,7 +255,8 @@ def test_a_disk_that_refuses_is_left_as_it_was(
     with pytest.raises(EngineError) as failed:
         run_here(make_job(root, out))
     assert failed.value.title == "The disk refused the export: nothing of it remains."
-    assert f"are needed in {out.parent}: adapter" in failed.value.detail
+    detail = failed.value.detail
+    assert re.search(rf"are needed in {out.parent}, .+ were free when it began: adapter", detail)
     assert left_beside(out) == []
 
 

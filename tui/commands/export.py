@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, JobFailed
 from engine.jobs.directory import JobDirectory
@@ -18,6 +19,9 @@ from engine.text import clean, one_line
 from tui.commands.export_options import add_export_parser, read_export_recipe
 from tui.commands.follow import follow_or_stop
 from tui.screens.proof_lines import proof_lines
+
+if TYPE_CHECKING:
+    from engine.launching.export import PlannedExport
 
 WIDTH = 80
 
@@ -51,6 +55,8 @@ def _start(options: argparse.Namespace) -> int:
     _tell(f"{one_line(recipe.out)}: {need.words}")
     _tell(f"the model is called {one_line(recipe.model_name)} (--model-name changes it)")
     _tell(f"disk: {write_size(need.most)} needed, {write_size(planned.free)} free")
+    waits = "" if planned.free_memory >= planned.memory.most else ": it waits until there is room"
+    _tell(f"memory: {planned.memory.words}, {write_size(planned.free_memory)} free{waits}")
     for path in planned.leftovers:
         _tell(f"removes what a killed export left: {one_line(str(path))}")
     base_id = _settle_base_id(planned.source.root, recipe.base_id, ask=not options.yes)
@@ -68,7 +74,7 @@ def _start(options: argparse.Namespace) -> int:
     out = Path(recipe.out)
     compare = comparison_command(planned.source.arm, out, [one.path for one in store.jobs()])
     if options.json:
-        _print_json(job, out, compare)
+        _print_json(job, planned, compare)
     else:
         _print_result(job, out, compare, last.message.removeprefix(f"{out}: "))
     return 0
@@ -85,11 +91,12 @@ def _settle_base_id(root: Path, base_id: str, *, ask: bool) -> str:
     return base_id
 
 
-def _print_json(job: JobDirectory, out: Path, compare: str) -> None:
+def _print_json(job: JobDirectory, planned: "PlannedExport", compare: str) -> None:
+    out = planned.recipe.out
     table = encode_proofs(read_proofs(job.proof)) | {"remarks": read_remarks(job.proof)}
     print(format_json({
-        "id": job.path.name, "out": str(out), **table, "upload": upload_commands(out),
-        "compare": compare,
+        "id": job.path.name, "out": out, **table, "upload": upload_commands(Path(out)),
+        "compare": compare, "memory_needed": planned.memory.most, "disk_needed": planned.need.most,
     }))  # fmt: skip
 
 

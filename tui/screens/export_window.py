@@ -1,7 +1,7 @@
 """A window to export a run: in which forms, to which folder, and what the model card is to say.
 
-Owns the choices and what they take of the disk. Starts nothing: it is dismissed with an export that
-was found right, and stays open with the reason where it is not.
+Owns the choices and what they take of disk and memory. Starts nothing: it is dismissed with an
+export that was found right, and stays open with the reason where it is not.
 """
 
 import re
@@ -20,13 +20,13 @@ from engine.recipes import recipe as recipes
 from engine.recipes.recipe import ExportRecipe
 from engine.release.disk_need import DiskNeed
 from engine.release.gguf_targets import QUANTIZE
+from engine.release.memory_need import MemoryNeed
 from engine.release.targets import Target, parse_targets
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.formatting import size
 from tui.screens.form_dialog import ACCEPT_KEYS, FormDialog
 from tui.screens.modal import Window
-from tui.styled_text import Line
 from tui.widgets.form import Form, FormField
 from tui.widgets.lines import Lines
 
@@ -66,7 +66,7 @@ _WITH_QUANTIZER = f"{_TYPES}, f16, bf16, f32; by {QUANTIZE}: Q4_K_M, Q5_K_M, Q6_
 _WITHOUT_QUANTIZER = f"{_TYPES}, f16, bf16, f32; Q4_K_M ... need {QUANTIZE} (llama.cpp)"
 _MOST_LINES = 5
 """Of a reason why it cannot start."""
-_BESIDE = 8 + _MOST_LINES
+_BESIDE = 9 + _MOST_LINES
 """Rows of the window that are no fields."""
 
 
@@ -81,6 +81,10 @@ class Exportable:
     has_adapter: bool
     measure: Callable[[Sequence[Target], str], DiskNeed]
     """What targets take, merged weights in a type as recipes have it; reads no disk."""
+    estimate: Callable[[Sequence[Target], str], MemoryNeed]
+    """The same of memory."""
+    free_memory: int
+    """Bytes that the machine has free."""
     reports: tuple[str, ...]
     """Ids of evaluations that measured it, the newest first."""
     has_quantizer: bool
@@ -128,7 +132,7 @@ class ExportWindow(Window["PlannedExport | None"]):
             FormField("dtype", "Merged in", DTYPES),
             FormField("shard_gb", "Largest file"),
         )
-        yield FormDialog(f"Export {self._name_of_run}", fields, ("help", "sum", "why"))
+        yield FormDialog(f"Export {self._name_of_run}", fields, ("help", "disk", "memory", "why"))
 
     def on_mount(self) -> None:
         self.query_one(Form).fill({
@@ -215,10 +219,10 @@ class ExportWindow(Window["PlannedExport | None"]):
         self._dialog.show("help", [(one_line(text), "")])
 
     def _update(self) -> None:
-        """What the choices take of the disk, and what the model card will lack."""
+        """What the choices take of disk and memory, and what the model card will lack."""
         self._show_help()
         values = self._dialog.values
-        self._dialog.show("sum", self._sum(values["dtype"]))
+        self._show_needs(values["dtype"])
         unknown = []
         if not self._found.bundled and not values["base_id"]:
             unknown.append("the base")
@@ -230,15 +234,24 @@ class ExportWindow(Window["PlannedExport | None"]):
         self.query_one("#why", Lines).styles.height = 1
         self._dialog.show("why", [(note, "dim")])
 
-    def _sum(self, dtype: str) -> Line:
+    def _show_needs(self, dtype: str) -> None:
+        """What the targets take of disk and memory; what is wrong of them, where something is."""
         try:
-            need = self._found.measure(parse_targets(self._targets), dtype)
+            targets = parse_targets(self._targets)
         except EngineError as error:
-            return [(one_line(error.title), "warn")]
-        return [
+            self._dialog.show("disk", [(one_line(error.title), "warn")])
+            self._dialog.show("memory", [])
+            return
+        need, free = self._found.measure(targets, dtype), self._found.free_memory
+        memory = self._found.estimate(targets, dtype).most
+        self._dialog.show("disk", [
             ("disk: ", "dim"), (size(need.most), ""), (" while it works, ", "dim"),
             (size(need.kept), ""), (" when done", "dim"),
-        ]  # fmt: skip
+        ])  # fmt: skip
+        self._dialog.show("memory", [
+            ("memory: about ", "dim"), (size(memory), ""), (" of ", "dim"), (size(free), ""),
+            (" free", "dim") if memory <= free else (" free: it waits for room", "warn"),
+        ])  # fmt: skip
 
     def _refuse(self, error: EngineError) -> None:
         """The reason: what is wrong, where, and what to do."""

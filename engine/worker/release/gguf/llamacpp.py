@@ -12,6 +12,7 @@ from pathlib import Path
 
 from engine.errors import EngineError
 from engine.jobs.bound_program import NOT_STARTED, run_program
+from engine.jobs.write_errors import refusals_of_child
 from engine.release.gguf_targets import (
     CONVERT,
     QUANTIZE,
@@ -28,20 +29,22 @@ _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_
 
 def quantize(own: Path, file: Path, quantization: str, tick: Tick) -> None:
     """Make `file` of `own`. k-quants share scales among 256 weights: a tensor whose rows are no
-    multiple of that gets a larger type from the program. Raises EngineError."""
+    multiple of that gets a larger type from the program. Raises EngineError, and OSError where the
+    disk refuses the program."""
     check_type(quantization)
     program = find_quantizer()
     assert program is not None, "check_type found it"
     with aside(file) as beside:
         watch = _follow(beside, own.stat().st_size, tick)
         command = [str(program), str(own), str(beside), quantization.upper()]
-        output = _run(command, QUANTIZE, watch)
-        _publish(beside, file, QUANTIZE, output)
+        with refusals_of_child(beside.parent):
+            output = _run(command, QUANTIZE, watch)
+            _publish(beside, file, QUANTIZE, output)
 
 
 def convert(checkpoint: Path, file: Path, quantization: str, name: str, tick: Tick) -> None:
     """The file as llama.cpp's converter writes it; `name` is the model's in it. Raises EngineError
-    with the last lines that the converter printed."""
+    with the last lines that the converter printed, OSError where the disk refuses it."""
     checkout = find_checkout()
     if checkout is None:
         raise EngineError(f"{VARIABLE} is not set.")
@@ -54,8 +57,9 @@ def convert(checkpoint: Path, file: Path, quantization: str, name: str, tick: Ti
         command = [sys.executable, str(checkout / CONVERT), str(checkpoint)]
         command += ["--outfile", str(beside), "--outtype", quantization, "--model-name", name]
         size = sum(path.stat().st_size for path in checkpoint.glob("*.safetensors"))
-        output = _run(command, CONVERT, _follow(beside, size, tick), environment)
-        _publish(beside, file, CONVERT, output)
+        with refusals_of_child(beside.parent):
+            output = _run(command, CONVERT, _follow(beside, size, tick), environment)
+            _publish(beside, file, CONVERT, output)
 
 
 def _publish(beside: Path, file: Path, program: str, output: str) -> None:

@@ -19,6 +19,7 @@ from engine.release.proof import Check
 from engine.text import one_line
 from engine.worker.model import loading
 from engine.worker.model.gguf_model import load_gguf
+from engine.worker.model.malloc import leave_file
 from engine.worker.release.proving.opened_settings import (
     SettingPair,
     pair_by_transformers,
@@ -63,6 +64,8 @@ def open_run(spec: ProofSpec, *, quantized: bool = False) -> Any:
     quantised base that base as it is stored, or `quantized` again. Raises EngineError."""
     how = spec.quantized if quantized else "none"
     model = loading.load_base(spec.base, CPU, torch.float32, how)
+    if how == "none":
+        leave_file(model)  # the adapter is added in place
     return model if spec.adapter is None else loading.attach_adapter(model, spec.adapter)
 
 

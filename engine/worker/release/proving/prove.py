@@ -25,6 +25,7 @@ from engine.errors import EngineError, JobFailed
 from engine.jobs import process
 from engine.jobs.child_output import ChildOutput
 from engine.jobs.memory_evidence import MemoryEvidence
+from engine.jobs.write_errors import refusals_of_child
 from engine.release.proof import Check, decode_check, encode_check
 from engine.text import one_line
 from engine.worker.environment import set_environment
@@ -41,14 +42,15 @@ def run_proof(spec: ProofSpec, folder: Path, tick: Tick) -> list[Check]:
     `folder` takes the spec, and temporary files that are gone afterwards: distributions of the run
     over its whole vocabulary, a few GB at most (`kept_logs`). `tick` is called several times a
     second, also while nothing moves. Raises what `tick` raises, with the process ended; EngineError
-    where the proof could not be made, as where the process died.
+    where the proof could not be made, as where the process died; OSError where the disk refused.
     """
     with tempfile.TemporaryDirectory(prefix=".proof-", dir=folder) as name:
         scratch = Path(name)
         write_spec(spec, scratch / "spec.json")
         out = scratch / "checks.json"
-        _follow(scratch, out, tick)
-        return _read_checks(out)
+        with refusals_of_child(folder):
+            _follow(scratch, out, tick)
+            return _read_checks(out)
 
 
 def main(arguments: list[str]) -> int:
@@ -58,8 +60,10 @@ def main(arguments: list[str]) -> int:
         return 2
     set_environment()
     # Not above: the job that calls `run_proof` needs no library of models for it.
+    from engine.worker.model.malloc import fix_large_blocks
     from engine.worker.release.proving.proof_steps import prove
 
+    fix_large_blocks()  # one model after another: each takes the room of the one before
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     spec, out = Path(arguments[0]), Path(arguments[1])
     try:
