@@ -7,6 +7,7 @@ proven, is for the other files of this room. The caller removes the folder where
 import gc
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -187,7 +188,8 @@ class ExportBuild:
             return checks
         from engine.worker.release.ollama.ollama_files import check_template
 
-        return [*checks, check_template(self._merged, shipped, self._modelfile)]
+        tick = partial(self.progress.tick_part, "asking Ollama for its prompts", 0, 0)
+        return [*checks, check_template(self._merged, shipped, self._modelfile, tick)]
 
     def _describe(self, runs: Sequence[Path]) -> None:
         """Model card, proof, curves and checksums of each folder."""
