@@ -76,8 +76,8 @@ def _make(attempt: Attempt, recipe: ExportRecipe, out: Path, partial: Path) -> s
         raise
     except Exception as error:
         words = (
-            f"{write_size(need.most)} are needed in {out.parent}, {write_size(room)} were free when it"
-            f" began: {need.words}"
+            f"{write_size(need.most)} are needed in {out.parent}, {write_size(room)} were free "
+            f"when it began: {need.words}"
         )
         raise _explain(error, out, words) or error from error
     build.progress.end()

@@ -8,6 +8,7 @@ import gc
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -180,7 +181,8 @@ class ExportBuild:
             return checks
         from engine.worker.release.ollama.ollama_files import check_template
 
-        return [*checks, check_template(self._merged, shipped, self._modelfile)]
+        tick = partial(self.progress.tick_part, "asking Ollama for its prompts", 0, 0)
+        return [*checks, check_template(self._merged, shipped, self._modelfile, tick)]
 
     def _describe(self, runs: Sequence[Path]) -> None:
         """Model card, proof, curves and checksums of each folder."""

@@ -17,6 +17,7 @@ from engine.worker.data.template_sandbox import Fault
 from engine.worker.model.loading import load_tokenizer
 from engine.worker.release.gguf.bos import without_bos
 from engine.worker.release.ollama.go_template import go_template_of
+from engine.worker.release.ollama.ollama_client import Tick
 from engine.worker.release.ollama.template_proof import prove_template
 
 TEMPLATE = "template in Ollama"
@@ -43,14 +44,16 @@ def write_ollama_files(
     return modelfile, () if template is None else template.notes
 
 
-def check_template(checkpoint: Path, model_file: Path, modelfile: Path) -> Check:
-    """Whether an Ollama on this machine writes the prompts of the chat template."""
+def check_template(checkpoint: Path, model_file: Path, modelfile: Path, tick: Tick) -> Check:
+    """Whether an Ollama on this machine writes the prompts of the chat template. Raises what `tick`
+    raises, which is called several times a second."""
     tokenizer = load_tokenizer(checkpoint)
     if own_template(tokenizer) is None:
         return Check(TEMPLATE, "not proven", "The model has no chat template.")
     rendered = _render(tokenizer)
     texts = [without_bos(text, tokenizer) for _, text in rendered]
-    return prove_template(model_file, modelfile, [messages for messages, _ in rendered], texts)
+    talks = [messages for messages, _ in rendered]
+    return prove_template(model_file, modelfile, talks, texts, tick)
 
 
 def _render(tokenizer: Any) -> list[tuple[Sequence[Message], str]]:
