@@ -32,6 +32,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 LONGEST = (
     "test_offline.py", "test_exact.py", "test_memory.py", "test_generate.py", "test_install.py",
     "test_leakage.py", "test_pretrain.py", "test_out_of_memory.py", "test_terminal.py",
+    "test_stages.py", "test_position_tables.py",
 )  # fmt: skip
 """Files begun first, so that no process is left alone with them at the end."""
 
