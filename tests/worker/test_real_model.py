@@ -25,6 +25,7 @@ TYPED = "Only to see that an export of it is what was trained."
 
 pytestmark = [
     pytest.mark.worker,
+    pytest.mark.timeout(4 * 3600),  # of a larger model, on a busy machine
     pytest.mark.skipif(
         not (MODEL / "config.json").is_file(), reason="FINETOP_TEST_MODEL names no model"
     ),
