@@ -39,8 +39,13 @@ TEXT_ROWS, TEXT_ROW, TEXT_PLACES = 4, 128, 63
 """Of the text that llama.cpp reads: rows, tokens of each, places of each that count."""
 _KEPT_AND_READ = 4 + 2
 """Bytes of a log-probability, as the run and as llama.cpp say it."""
-_CARD = 4_000_000
-"""Bytes of model card, curves, licenses and checksums of one folder: an upper bound."""
+_CARD = 150_000
+"""Bytes of model card, licenses, proof and checksums of one folder: an upper bound."""
+_CURVES = 2
+"""Bytes of a curve as CSV for each of an event file."""
+_WORD = 64
+"""Bytes of a GGUF file for each word of the vocabulary, with its merges: 61 of Llama 3's, 25 of
+Gemma 3's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,9 @@ class ExportSizes:
         self._added = 2 * (self._vocabulary - own) * dims.hidden if dims is not None else 0
         """Numbers of the added tokens' rows, in embedding and head."""
         self._tokenizer = _other_bytes(source.tokenizer)
+        self._words = _WORD * self._vocabulary or self._tokenizer
+        events = list_files(JobDirectory(source.run).events) if source.run is not None else {}
+        self._card = _CARD + _CURVES * sum(status.st_size for status in events.values())
         adapters = [source.adapter, source.before_adapter]
         adapters += [JobDirectory(stage).adapter for stage in source.stages]
         folders = {folder.resolve() for folder in adapters if folder is not None}
@@ -117,6 +125,8 @@ class ExportSizes:
     def measure(self, targets: Sequence[Target], dtype: str, rows: int = 100) -> DiskNeed:
         """What these targets take, as `measure_need` has it."""
         sizes = {target.name: self._size_of(target, dtype) for target in targets}
+        for target in [one for one in targets if one.form == "gguf"][1:]:
+            sizes[target.name] -= self._card  # they lie in one folder
         written = {target.quantization for target in targets if target.form == "gguf"}
         temporary = min(MOST_KEPT, rows * PLACES * self._vocabulary * 4)
         if find_program(PERPLEXITY) is not None:
@@ -130,12 +140,14 @@ class ExportSizes:
     def _size_of(self, target: Target, dtype: str) -> int:
         """Weights in one form, with all that lies beside them; merged in `dtype`."""
         if target.form == "adapter":
-            return self._adapter + self._tokenizer + _CARD
-        if target.form == "merged" or target.quantization in ("", *OWN_TYPES):
+            return self._adapter + self._tokenizer + self._card
+        if target.form == "merged":
+            return self._weights(_BYTES.get(dtype)) + self._tokenizer + self._card
+        if target.quantization in ("", *OWN_TYPES):
             width = _BYTES.get(target.quantization or dtype)
         else:
             width = _Q8_0
-        return self._weights(width) + self._tokenizer + _CARD
+        return self._weights(width) + min(self._words, self._tokenizer) + self._card
 
     def _weights(self, width: float | None) -> int:
         """Bytes at so many a number; None: as each is stored, but for what is quantised."""
