@@ -79,7 +79,16 @@ def keep(model: Any, rows: Sequence[ProofRow], file: Path, advance: Advance) -> 
 def compare(
     model: Any, rows: Sequence[ProofRow], file: Path, advance: Advance
 ) -> list[RowComparison]:
-    """What the model says at each place, beside what was kept in `file` of the same rows.
+    """What the model says at each place, beside what was kept in `file` of the same rows."""
+    cuts = [len(row.places) for row in rows]
+    return [parts[0] for parts in compare_parts(model, rows, cuts, file, advance)]
+
+
+def compare_parts(
+    model: Any, rows: Sequence[ProofRow], cuts: Sequence[int], file: Path, advance: Advance
+) -> list[tuple[RowComparison, ...]]:
+    """The same of the first places of each row, as many as its cut says, and of the others, where
+    there are any: each by itself.
 
     Tokens that one of the two has no logit for, as padding of the vocabulary, are left out of both;
     such tokens have no embedding in the other either.
@@ -91,8 +100,14 @@ def compare(
     kept = np.memmap(file, np.float32, "r", shape=(places, width))
     found, start = [], 0
     for at, logs in enumerate(distributions(model, rows, advance)):
-        stop = start + len(rows[at].places)
-        found.append(_compare_row(at, rows[at], torch.from_numpy(kept[start:stop].copy()), logs))
+        row, parts = rows[at], []
+        stop = start + len(row.places)
+        reference = torch.from_numpy(kept[start:stop].copy())
+        for part in (slice(cuts[at]), slice(cuts[at], None)):
+            if row.places[part]:
+                cut = ProofRow(row.ids, row.places[part])
+                parts.append(_compare_row(at, cut, reference[part], logs[part]))
+        found.append(tuple(parts))
         start = stop
     return found
 
