@@ -8,9 +8,8 @@ import gc
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine import atomic
 from engine.checkpoints.weights import read_weights
@@ -18,6 +17,7 @@ from engine.errors import EngineError
 from engine.recipes.recipe import ExportRecipe
 from engine.release.card.base_identity import choose_base_id
 from engine.release.disk_need import DiskNeed
+from engine.release.modelfile import NAME as MODELFILE
 from engine.release.proof import Check, TargetProof, encode_proofs
 from engine.release.source import ExportSource
 from engine.release.targets import Target
@@ -28,6 +28,8 @@ from engine.worker.release.proving.proof_spec import make_spec
 
 if TYPE_CHECKING:
     import torch
+
+    from engine.worker.release.gguf.vocabulary import GgufVocabulary
 
 _MERGED = ".merged"
 """The whole model that only GGUF files are made of: it is not published."""
@@ -61,7 +63,8 @@ class ExportBuild:
         self._ends: tuple[int, ...] = ()
         self._merged = folder / ("merged" if self._has("merged") else _MERGED)
         """The whole model, which GGUF files are made of too."""
-        self._modelfile: Path | None = None
+        self._tokenizer: Any = None
+        self._vocabulary: GgufVocabulary | None = None
         self._reference = folder / _REFERENCE
         self._dtype = ""
         """Of merged weights."""
@@ -110,6 +113,7 @@ class ExportBuild:
             if target.form == "gguf":
                 self.progress.begin(f"writing {target.name}")
                 shipped.append((target, *self._write_gguf(target)))
+        self._tokenizer = self._vocabulary = None
         gc.collect()
         return shipped
 
@@ -146,15 +150,36 @@ class ExportBuild:
         folder.mkdir(exist_ok=True)
         name = name_file(self._source, self._recipe)
         file = folder / name_gguf(name, target.quantization, self._merged)
-        notes = write_gguf(self._merged, file, target.quantization, self._ends, self.progress.tick)
-        if self._modelfile is None or target.quantization == _PREFERRED:
+        notes = write_gguf(
+            self._merged, file, target.quantization, self._ends, self.progress.tick,
+            self._read_vocabulary,
+        )  # fmt: skip
+        if not (folder / MODELFILE).exists() or target.quantization == _PREFERRED:
             from engine.worker.release.ollama.ollama_files import write_ollama_files
 
-            self._modelfile, more = write_ollama_files(self._merged, file, self._ends)
-            notes += more
+            notes += write_ollama_files(self._read_tokenizer(), self._merged, file, self._ends)
         for note in dict.fromkeys(notes):
             self._remark(note, file.name)
         return file, target.quantization or self._dtype
+
+    def _read_vocabulary(self, checkpoint: Path, ends: Sequence[int]) -> "GgufVocabulary":
+        """That of the whole model, read once for all files."""
+        from engine.worker.release.gguf.vocabulary import vocabulary_of
+
+        if self._vocabulary is None:
+            tokenizer = self._read_tokenizer()
+            self.progress.tick_part("reading the vocabulary", 0, 0)
+            self._vocabulary = vocabulary_of(checkpoint, ends, tokenizer)
+        return self._vocabulary
+
+    def _read_tokenizer(self) -> Any:
+        """That of the whole model, read once."""
+        from engine.worker.model.loading import load_tokenizer
+
+        if self._tokenizer is None:
+            self.progress.tick_part("reading the tokenizer", 0, 0)
+            self._tokenizer = load_tokenizer(self._merged)
+        return self._tokenizer
 
     def _judged_type(self, target: Target, dtype: str) -> str:
         """The type by which answers are judged: a GGUF file in float32 of a model that was merged
@@ -176,13 +201,7 @@ class ExportBuild:
             checkpoint=self._merged if target.form == "gguf" else None,
             reference=self._reference,
         )
-        checks = run_proof(spec, self._folder, self.progress.tick_part)
-        if self._modelfile is None or target.form != "gguf":
-            return checks
-        from engine.worker.release.ollama.ollama_files import check_template
-
-        tick = partial(self.progress.tick_part, "asking Ollama for its prompts", 0, 0)
-        return [*checks, check_template(self._merged, shipped, self._modelfile, tick)]
+        return run_proof(spec, self._folder, self.progress.tick_part)
 
     def _describe(self, runs: Sequence[Path]) -> None:
         """Model card, proof, curves and checksums of each folder."""

@@ -6,6 +6,7 @@ Starts nothing, and asks no other machine: weights would have to be sent to it.
 import os
 import secrets
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ def prove_template(
             client.delete(name)
     except Unanswered as error:
         return _not_proven(f"Ollama {version} {error}")
-    return _compare(written, [text for _, text in pairs], version)
+    check = compare_prompts(NAME, f"in Ollama {version}", written, [text for _, text in pairs])
+    return replace(check, facts={**check.facts, "ollama": version})
 
 
 def _create(client: OllamaClient, name: str, file: str, digest: str, settings: Modelfile) -> None:
@@ -109,18 +111,16 @@ def _render(client: OllamaClient, name: str, messages: Sequence[Message]) -> str
     return text
 
 
-def _compare(written: Sequence[str], texts: Sequence[str], version: str) -> Check:
+def compare_prompts(name: str, where: str, written: Sequence[str], texts: Sequence[str]) -> Check:
+    """Prompts that were `written`, as in "in Ollama 0.12", and the `texts` that they must be."""
     pairs = list(zip(written, texts, strict=True))
     different = [at for at, (one, other) in enumerate(pairs) if one != other]
-    facts = {"prompts": len(pairs), "different": len(different), "ollama": version}
+    facts = {"prompts": len(pairs), "different": len(different)}
     if different:
         lines = tuple(_difference(at, *pairs[at]) for at in different[:_SHOWN])
         count = f"{len(different)} of {write_count(len(pairs), 'prompt')}"
-        summary = f"Different in Ollama {version}: {count}."
-        return Check(NAME, "failed", summary, facts, lines)
-    return Check(
-        NAME, "passed", f"Equal in Ollama {version}: {write_count(len(pairs), 'prompt')}.", facts
-    )
+        return Check(name, "failed", f"Different {where}: {count}.", facts, lines)
+    return Check(name, "passed", f"Equal {where}: {write_count(len(pairs), 'prompt')}.", facts)
 
 
 def _difference(at: int, written: str, wanted: str) -> str:

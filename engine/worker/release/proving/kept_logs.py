@@ -79,16 +79,29 @@ def keep(model: Any, rows: Sequence[ProofRow], file: Path, advance: Advance) -> 
 def compare(
     model: Any, rows: Sequence[ProofRow], file: Path, advance: Advance
 ) -> list[RowComparison]:
-    """What the model says at each place, beside what was kept in `file` of the same rows.
+    """What the model says at each place, beside what was kept in `file` of the same rows."""
+    cuts = [len(row.places) for row in rows]
+    return [parts[0] for parts in compare_parts(model, rows, cuts, file, advance)]
+
+
+def compare_parts(
+    model: Any, rows: Sequence[ProofRow], cuts: Sequence[int], file: Path, advance: Advance
+) -> list[tuple[RowComparison, ...]]:
+    """The same of the first places of each row, as many as its cut says, and of the others, where
+    there are any: each by itself.
 
     Tokens that one of the two has no logit for, as padding of the vocabulary, are left out of both;
     such tokens have no embedding in the other either.
     """
-    logs = distributions(model, rows, advance)
-    return [
-        compare_row(at, row, kept, next(logs))
-        for at, (row, kept) in enumerate(zip(rows, read_kept(rows, file), strict=True))
-    ]
+    found, logs = [], distributions(model, rows, advance)
+    for at, (row, kept) in enumerate(zip(rows, read_kept(rows, file), strict=True)):
+        said, parts = next(logs), []
+        for part in (slice(cuts[at]), slice(cuts[at], None)):
+            if row.places[part]:
+                cut = ProofRow(row.ids, row.places[part])
+                parts.append(compare_row(at, cut, kept[part], said[part]))
+        found.append(tuple(parts))
+    return found
 
 
 def read_kept(rows: Sequence[ProofRow], file: Path) -> Iterator[Tensor]:

@@ -15,9 +15,8 @@ from engine.number_format import write_count
 from engine.release.gguf_targets import COMPLETIONS, PERPLEXITY, find_program
 from engine.release.proof import Check, CheckStatus
 from engine.text import one_line
-from engine.worker.model.loading import load_tokenizer
 from engine.worker.release.proving import kept_logs
-from engine.worker.release.proving.answer_checks import TOLERANCES, judge_rows
+from engine.worker.release.proving.answer_checks import judge_rows
 from engine.worker.release.proving.llama_answers import (
     TextDifference,
     TextPrompt,
@@ -29,6 +28,13 @@ from engine.worker.release.proving.llama_text import read_text
 from engine.worker.release.proving.open_shipped import keeps_weights, own_type
 from engine.worker.release.proving.proof_spec import ProofSpec, Tick
 from engine.worker.release.proving.reference import RunReference
+from engine.worker.release.proving.type_noise import (
+    FLOOR,
+    USUAL,
+    Tolerance,
+    kept_noise,
+    measured_tolerances,
+)
 
 ANSWERS = "greedy answers in llama.cpp"
 TEXT = "a text read by llama.cpp"
@@ -50,21 +56,23 @@ def is_installed() -> bool:
 
 
 def check_llamacpp(
-    spec: ProofSpec, reference: RunReference, scratch: Path, tick: Tick
+    spec: ProofSpec, reference: RunReference, tokenizer: Any, scratch: Path, tick: Tick
 ) -> list[Check]:
     """Both checks of a GGUF file; "not proven" with the reason where a program cannot tell. Raises
     what `tick` raises, OSError as of a full disk."""
     return [
-        _check_answers(spec, reference, scratch, tick),
+        _check_answers(spec, reference, tokenizer, scratch, tick),
         _check_text(spec, reference, scratch, tick),
     ]
 
 
-def _check_answers(spec: ProofSpec, reference: RunReference, scratch: Path, tick: Tick) -> Check:
+def _check_answers(
+    spec: ProofSpec, reference: RunReference, tokenizer: Any, scratch: Path, tick: Tick
+) -> Check:
     name = find_completion()
     if name is None:
         return _not_proven(ANSWERS, f"{COMPLETIONS[0]} is not installed here")
-    prompts = choose_prompts(reference.greedy, load_tokenizer(spec.tokenizer))
+    prompts = choose_prompts(reference.greedy, tokenizer)
     if not prompts:
         return _not_proven(ANSWERS, "no prompt is read again from its text")
 
@@ -76,7 +84,7 @@ def _check_answers(spec: ProofSpec, reference: RunReference, scratch: Path, tick
     except EngineError as error:
         return _not_proven(ANSWERS, error.line)
     exact, dtype = _judged(spec)
-    return judge_answers(prompts, differences, dtype, exact=exact)
+    return judge_answers(prompts, differences, _allow(dtype, reference).margin, exact=exact)
 
 
 def _check_text(spec: ProofSpec, reference: RunReference, scratch: Path, tick: Tick) -> Check:
@@ -98,19 +106,19 @@ def _check_text(spec: ProofSpec, reference: RunReference, scratch: Path, tick: T
     except EngineError as error:
         return _not_proven(TEXT, error.line)
     exact, dtype = _judged(spec)
-    return judge_rows(TEXT, found, dtype, exact=exact, bundled=len(rows))
+    allowed = _allow(dtype, reference)
+    return judge_rows(TEXT, found, allowed, dtype, exact=exact, bundled=len(rows))
 
 
 def judge_answers(
     prompts: Sequence[TextPrompt],
     differences: Sequence[TextDifference],
-    dtype: str,
+    tolerance: float,
     *,
     exact: bool,
 ) -> Check:
-    """`differences` against the tolerance of `dtype`; stated where it is not `exact`, for a type
-    that is quantised in blocks."""
-    tolerance = TOLERANCES.get(dtype, TOLERANCES["float32"]).margin
+    """`differences` against the largest margin, in nats, that may give way; stated where it is not
+    `exact`, for a type that is quantised in blocks."""
     beyond = [one for one in differences if one.margin > tolerance]
     largest = max((one.margin for one in differences), default=0.0)
     equal = len(prompts) - len(differences)
@@ -148,6 +156,16 @@ def _judged(spec: ProofSpec) -> tuple[bool, str]:
         return False, spec.dtype
     dtype = str(own_type(spec.dtype)).removeprefix("torch.")
     return True, _ARITHMETIC if dtype == "float32" else dtype
+
+
+def _allow(dtype: str, reference: RunReference) -> Tolerance:
+    """What is usual in that type, or what the run itself moved in it where that is more: llama.cpp
+    adds in another order, so a measured noise alone would be too strict."""
+    usual, noise = USUAL.get(dtype, FLOOR), kept_noise(dtype, reference)
+    if noise is None:
+        return usual
+    measured = measured_tolerances(noise).rows
+    return Tolerance(max(usual.margin, measured.margin), max(usual.divergence, measured.divergence))
 
 
 def _not_proven(name: str, reason: str) -> Check:

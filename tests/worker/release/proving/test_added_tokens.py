@@ -18,6 +18,7 @@ from engine.checkpoints.gguf_header import read_gguf_header
 from engine.errors import EngineError
 from engine.release.proof import Check
 from engine.release.source import ExportSource
+from engine.worker.model.loading import load_tokenizer
 from engine.worker.release.gguf.metadata_check import check_metadata
 from engine.worker.release.gguf.write import write_gguf
 from engine.worker.release.proving.open_shipped import add_adapter, open_run
@@ -133,7 +134,8 @@ def test_tensors_and_keys_of_every_family(family: str, tmp_path: Path) -> None:
 
 
 def judge_texts(made: Export, shipped: Path, target: str) -> dict[str, str]:
-    return failures(check_texts(made.spec(shipped, target), tick))
+    spec = made.spec(shipped, target)
+    return failures(check_texts(spec, load_tokenizer(spec.tokenizer), tick))
 
 
 def test_an_added_token_that_is_missing_is_caught(padded: Export, tmp_path: Path) -> None:

@@ -35,11 +35,11 @@ def greedy(margin: float, prompt: str = PROMPT, answer: str = ANSWER) -> GreedyR
     ids = tokenizer(prompt, add_special_tokens=False)["input_ids"]
     more = tokenizer(answer, add_special_tokens=False)["input_ids"]
     places = tuple(range(len(ids), len(ids) + len(more)))
-    return GreedyRow(ProofRow((*ids, *more), places), (margin,) * len(more))
+    return GreedyRow(ProofRow((*ids, *more), places), (margin,) * len(more), (0,) * len(more))
 
 
 def reference(folder: Path, *rows: GreedyRow) -> RunReference:
-    return RunReference(folder, rows, len(rows), (), 0, LongRows((), ()), ())
+    return RunReference(folder, "", rows, len(rows), (), 0, LongRows((), ()), ())
 
 
 def install(folder: Path, body: str, name: str = "llama-completion") -> None:
@@ -49,7 +49,9 @@ def install(folder: Path, body: str, name: str = "llama-completion") -> None:
 
 
 def check(spec: ProofSpec, folder: Path, *rows: GreedyRow) -> tuple[str, str, tuple[str, ...]]:
-    found, text = check_llamacpp(spec, reference(folder, *rows), folder, lambda *_: None)
+    found, text = check_llamacpp(
+        spec, reference(folder, *rows), make_tokenizer(), folder, lambda *_: None
+    )
     assert (found.name, text.name, text.status) == (ANSWERS, TEXT, "not proven")
     return found.status, found.summary, found.differences
 
@@ -138,7 +140,7 @@ def test_prompts_that_text_cannot_give_are_passed_over() -> None:
     """A byte of a character is read as other bytes again."""
     tokenizer = make_tokenizer()
     part = tokenizer.convert_tokens_to_ids("Ã")
-    broken = GreedyRow(ProofRow((part, part, 300), (2,)), (1.0,))
+    broken = GreedyRow(ProofRow((part, part, 300), (2,)), (1.0,), (0,))
 
     chosen = choose_prompts([broken, greedy(1.0)], tokenizer)
 
@@ -154,6 +156,7 @@ def test_bytes_that_are_no_text_are_not_compared() -> None:
     row = GreedyRow(
         ProofRow((*ids, broken, ids[-1]), (*places, len(ids), len(ids) + 1)),
         (*whole.margins, 1.0, 1.0),
+        (*whole.seconds, 0, 0),
     )
 
     (prompt,) = choose_prompts([row], tokenizer)

@@ -4,11 +4,14 @@ spoiled. Skipped where its programs are not installed."""
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from engine.release.gguf_targets import PERPLEXITY, find_program
 from engine.release.proof import Check
+from engine.worker.model.loading import load_tokenizer
 from engine.worker.release.gguf import write
 from engine.worker.release.gguf.families import describe
 from engine.worker.release.proving import open_shipped
@@ -18,13 +21,23 @@ from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.proving.reference import RunReference
 from tests.worker.release.gguf.tiny_models import ENDS, configs, save_model
 from tests.worker.release.made_exports import spec_of, write_held_out
-from tests.worker.release.proving.test_spoiled_gguf import edit, unpermute
+from tests.worker.release.proving.test_spoiled_exports import unpermute
 from tests.worker.release.sources import make_source
 
 pytestmark = pytest.mark.skipif(
     find_completion() is None or find_program(PERPLEXITY) is None,
     reason="no llama.cpp on this machine",
 )
+
+
+def edit(file: Path, tensor: str, change: Callable[[Any], Any]) -> None:
+    """Change the values of a tensor in the file."""
+    from gguf import GGUFReader
+
+    reader: Any = GGUFReader(str(file), "r+")
+    data = next(one.data for one in reader.tensors if one.name == tensor)
+    data[:] = change(np.array(data))
+    reader.data.flush()
 
 
 class Model:
@@ -37,7 +50,8 @@ class Model:
         source = dataclasses.replace(make_source(self.path), held_out=held_out)
         self.spec: ProofSpec = spec_of(source, self.path, "gguf", prompts=6, rows=2)
         run = open_shipped.open_run(self.spec)
-        self.reference = RunReference.make(self.spec, run, folder, lambda *_: None)
+        self.tokenizer = load_tokenizer(self.path)
+        self.reference = RunReference.make(self.spec, run, self.tokenizer, folder, lambda *_: None)
 
     def write(self, quantization: str) -> Path:
         file = self.folder / f"model-{quantization}.gguf"
@@ -46,7 +60,9 @@ class Model:
 
     def check(self, file: Path, quantization: str) -> tuple[Check, Check]:
         spec = dataclasses.replace(self.spec, shipped=file, dtype=quantization)
-        answers, text = check_llamacpp(spec, self.reference, self.folder, lambda *_: None)
+        answers, text = check_llamacpp(
+            spec, self.reference, self.tokenizer, self.folder, lambda *_: None
+        )
         return answers, text
 
 
