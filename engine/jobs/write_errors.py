@@ -61,7 +61,7 @@ _WITHOUT_REASON = re.compile(
     r"inline_container|PytorchStreamWriter|file write failed|unexpected pos"
 )
 """torch's writer says in no message why the disk refused."""
-_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
+_CUT_SHORT = re.compile(r"\d{1,20} requested and \d{1,20} written")
 """As numpy's `tofile` says that a disk took a part of the bytes, and had no room for more."""
 
 

@@ -111,7 +111,9 @@ def round_weight(weight: torch.Tensor, dtype: torch.dtype, name: str) -> torch.T
 
 
 def _attach(model: Any, adapter: Path) -> Any:
-    if not _is_in_file(adapter):
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    # A mapped embedding with rows of its own would part from a head that is tied to it.
+    if not _is_in_file(adapter) or read_rows(adapter).count(rows) != rows:
         return loading.attach_adapter(model, adapter)
     with _left_in_file(model):
         return loading.attach_adapter(model, adapter, mapped=True)

@@ -141,7 +141,7 @@ def _list_changed_layers(spec: ProofSpec) -> list[str]:
         if _differs(_weights_of(before), _weights_of(after)):
             changed.append(name)
     if not found:
-        raise NotImplementedError("it has no layers beside those of the base")
+        raise ValueError("it has no layers beside those of the base")
     return changed
 
 

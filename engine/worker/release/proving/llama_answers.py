@@ -40,7 +40,7 @@ class TextPrompt:
 
 
 @dataclass(frozen=True, slots=True)
-class TextDifference:
+class AnswerDifference:
     """The first token of an answer at which llama.cpp writes another text."""
 
     prompt: int
@@ -72,7 +72,7 @@ def compare_answers(
     prompts: Sequence[TextPrompt],
     scratch: Path,
     advance: Callable[[int], None],
-) -> tuple[TextDifference, ...]:
+) -> tuple[AnswerDifference, ...]:
     """The first place of each answer at which llama.cpp writes other text than the run. `advance`
     is told of how many prompts are answered, several times a second. Raises what that raises, and
     EngineError where the program fails."""
@@ -121,12 +121,12 @@ def _as_text(row: GreedyRow, tokenizer: Any) -> TextPrompt | None:
     return TextPrompt(row, text, kept) if kept and kept[-1].rstrip(_PART) else None
 
 
-def _compare(at: int, prompt: TextPrompt, written: str) -> TextDifference | None:
+def _compare(at: int, prompt: TextPrompt, written: str) -> AnswerDifference | None:
     start, length = 0, len(prompt.answers[-1])
     for token, text in enumerate(prompt.answers):
         expected = text.rstrip(_PART)
         if not written.startswith(expected):
             margin = prompt.row.margins[token]
-            return TextDifference(at, token, margin, expected[start:], written[start:length])
+            return AnswerDifference(at, token, margin, expected[start:], written[start:length])
         start = len(expected)
     return None

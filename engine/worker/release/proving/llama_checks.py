@@ -18,7 +18,7 @@ from engine.text import one_line
 from engine.worker.release.proving import kept_logs
 from engine.worker.release.proving.answer_checks import judge_rows
 from engine.worker.release.proving.llama_answers import (
-    TextDifference,
+    AnswerDifference,
     TextPrompt,
     choose_prompts,
     compare_answers,
@@ -112,7 +112,7 @@ def _check_text(spec: ProofSpec, reference: RunReference, scratch: Path, tick: T
 
 def judge_answers(
     prompts: Sequence[TextPrompt],
-    differences: Sequence[TextDifference],
+    differences: Sequence[AnswerDifference],
     tolerance: float,
     *,
     exact: bool,
@@ -142,7 +142,7 @@ def judge_answers(
     return Check(ANSWERS, status, text, facts, tuple(_name(one) for one in beyond if exact))
 
 
-def _name(one: TextDifference) -> str:
+def _name(one: AnswerDifference) -> str:
     written, expected = (repr(one_line(text))[:80] for text in (one.written, one.expected))
     return (
         f"answer {one.prompt + 1}, token {one.token + 1}: llama.cpp writes {written}, not "
