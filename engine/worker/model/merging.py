@@ -64,12 +64,12 @@ def merge(
     if dtype is torch.float32 or not _is_read_by_layer(adapter, dtype is own_dtype(base)):
         _convert(model, lambda weight, _: weight.float())
     tied = _has_tied_head(model)
-    brings_rows = read_rows(adapter).values > 0
-    if brings_rows:
+    brings_rows, stays = read_rows(adapter).values > 0, _stays_in_file(model, adapter)
+    if brings_rows and not stays:
         # They may be more exact than the base: rounded once, not before what is added to them.
         for end in _ends_of(model):
             _convert(end, lambda weight, _: weight.float())
-    attached = _attach(model, adapter)
+    attached = _attach(model, adapter, mapped=stays)
     for weight in attached.parameters():
         page_out(weight.data)  # DoRA's initial norms read all of them
     method = attached.peft_config["default"].peft_type.value
@@ -110,10 +110,8 @@ def round_weight(weight: torch.Tensor, dtype: torch.dtype, name: str) -> torch.T
     return rounded
 
 
-def _attach(model: Any, adapter: Path) -> Any:
-    rows = int(model.get_input_embeddings().weight.shape[0])
-    # A mapped embedding with rows of its own would part from a head that is tied to it.
-    if not _is_in_file(adapter) or read_rows(adapter).count(rows) != rows:
+def _attach(model: Any, adapter: Path, *, mapped: bool) -> Any:
+    if not mapped:
         return loading.attach_adapter(model, adapter)
     with _left_in_file(model):
         return loading.attach_adapter(model, adapter, mapped=True)
@@ -131,10 +129,13 @@ def _is_read_by_layer(folder: Path, same_type: bool) -> bool:
     return explain_no_strength(added) is None and (same_type or not rows)
 
 
-def _is_in_file(folder: Path) -> bool:
-    """Whether all that makes the sum is in the adapter's file, and nothing of it is computed of the
-    base as it is attached."""
-    return explain_no_strength({**read_adapter_config(folder), "bias": "none"}) is None
+def _stays_in_file(model: Any, folder: Path) -> bool:
+    """Whether the adapter's weights can be its mapped file, in the types there, until they are
+    merged: nothing of the sum is computed of the base as it is attached, and no rows are added,
+    with which the embedding would part from a head that is tied to it."""
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    config = {**read_adapter_config(folder), "bias": "none"}
+    return explain_no_strength(config) is None and read_rows(folder).count(rows) == rows
 
 
 @contextmanager
