@@ -254,7 +254,7 @@ def write_asked(suite: ArmSuite) -> str:
     """How an arm was asked, in a few words."""
     asked = suite.asked
     if not asked:
-        return "not recorded"
+        return "not measured" if suite.not_measured else "not recorded"
     if "source" in asked:
         return f"measured by {asked['source']}"
     shots = asked.get("fewshot", 0)

@@ -188,7 +188,7 @@ def _find_unmeasured(limit: Limit, row: SkillRow) -> GateOutcome | None:
     """A limit on what an arm cannot have by its kind, as likelihoods of an endpoint: no evidence,
     and no verdict. None where no arm says so."""
     for arm, reason in row.not_measured.items():
-        text = f"{row.measure} is not measured of {arm}: {reason}"
+        text = f"not measured of {arm} by {row.measure}: {reason}"
         nan = math.nan
         return GateOutcome(
             limit, row.measure, row.unit, 0, nan, nan, nan, "not enough evidence", text

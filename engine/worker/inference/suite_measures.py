@@ -122,7 +122,8 @@ class SuiteMeasurer:
         if loaded_arm is not None and suite.spec.options.template == "raw":
             raw = replace(loaded_arm.arm, form="raw")
             loaded_arm = replace(loaded_arm, arm=raw, template=None)
-        result = SuiteResult(_describe(suite, loaded_arm, self.arm))
+        is_asked = loaded_arm is not None or any(item.score != "perplexity" for item in suite.items)
+        result = SuiteResult(_describe(suite, loaded_arm, self.arm) if is_asked else {})
         work = _SuiteWork(self, loaded_arm, suite, result, _Progress(tick))
         texts = [item for item in suite.items if item.score == "perplexity"]
         questions = [item for item in suite.items if item.score != "perplexity"]
