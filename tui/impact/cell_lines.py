@@ -52,8 +52,7 @@ def list_facts(
     family and how it was asked are said already."""
     result, change = row.results.get(arm), change_of(row, arm, against)
     if result is None:
-        reason = one_line(row.not_measured.get(arm, ""))
-        return [[(f"not measured{f': {reason}' if reason else ''}", "warn")]]
+        return [[("not measured", "warn")]]
     facts: list[Line] = [_score(row, result, is_named=not is_short)]
     if change is not None:
         facts += _change(table, row, change, is_short=is_short)

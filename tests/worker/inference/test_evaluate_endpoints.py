@@ -203,7 +203,9 @@ def test_lines_json_cell_and_report_name_the_reason(measured: Measured) -> None:
     assert written["skills"]["sums"]["not_measured"] == {}
     assert written["skills"]["sums"]["asked"]["address"]["template"] == "server"
     cell = cell_lines(table, table.row("prose"), "address", "base", "|", 200)
-    assert f"not measured: {NO_LIKELIHOODS}" in "".join(text for line in cell for text, _ in line)
+    assert f"Not measured: address ({NO_LIKELIHOODS})" in "".join(
+        text for line in cell for text, _ in line
+    )
 
     pages = dict(render_pages(collect_inputs([measured[1]], (), 0.05)))
     assert {name.rpartition(".")[2] for name in pages} >= {"md", "html", "json"}
