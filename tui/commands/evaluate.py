@@ -18,6 +18,7 @@ from tui.cli_options import FORCE_HINT, add_force
 from tui.commands.endpoint_keys import allow_typed
 from tui.commands.follow import follow_or_stop
 from tui.commands.impact import EPILOG, add_table_options, encode_table, print_table, read_table
+from tui.commands.left_out import print_left_out
 from tui.commands.recipe_options import add_changes
 
 
@@ -114,8 +115,10 @@ def _add_controls(parser: argparse.ArgumentParser) -> None:
 
 
 def follow_evaluation(job: JobDirectory) -> None:
-    """Wait for the end of an evaluation; Ctrl-C stops it. Raises JobFailed unless it is done."""
+    """Wait for the end of an evaluation, and name the answers that it left out; Ctrl-C stops it.
+    Raises JobFailed unless it is done."""
     follow_or_stop(job, "evaluating", "The evaluation was stopped.")
+    print_left_out(job)
 
 
 def _evaluate(options: argparse.Namespace) -> int:

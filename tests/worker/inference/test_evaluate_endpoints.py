@@ -34,6 +34,7 @@ from tests.worker.here import begin_here
 from tests.worker.inference.endpoints import Server, serving, stream
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 from tui.commands.gate_lines import list_report_lines
+from tui.commands.left_out import read_left_out
 from tui.commands.skill_lines import list_lines
 from tui.glyphs import ASCII
 from tui.impact.cell_lines import cell_lines
@@ -271,6 +272,8 @@ def test_a_refused_item_is_left_out_counted_and_asked_for_again(
     assert [(one["arm"], one["suite"], one["item"]) for one in refused] == [
         ("address", "sums", "sum-7")
     ]
+    (line,) = read_left_out(job)
+    assert line.startswith("address: sums/sum-7: ")
     results = read_results(json.loads(job.results.read_text()))
     assert "sum-7" not in results.arms["address"].suites["sums"].measures["strict"]
     assert "sum-7" in results.arms["run"].suites["sums"].measures["strict"]
