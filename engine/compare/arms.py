@@ -23,7 +23,7 @@ from engine.compare.key_names import hide_secrets, is_variable
 from engine.errors import EngineError
 from engine.jobs.summary import short_ref
 from engine.recipes import validation
-from engine.recipes.recipe import GenerateRecipe, JudgeRecipe, Recipe, SweepRecipe
+from engine.recipes.recipe import EvaluateRecipe, GenerateRecipe, JudgeRecipe, Recipe, SweepRecipe
 from engine.recipes.settings import Decode
 
 PromptForm = Literal["raw", "chat", "instruct", "chatml"]
@@ -136,7 +136,7 @@ def answering_arms(recipe: Recipe) -> list[str]:
     """The arms that a job asks and that may be endpoints; none of a job that asks no such arm."""
     if isinstance(recipe, JudgeRecipe):
         return [recipe.judge]
-    return recipe.arms if isinstance(recipe, GenerateRecipe) else []
+    return recipe.arms if isinstance(recipe, GenerateRecipe | EvaluateRecipe) else []
 
 
 def needs_device(recipe: Recipe) -> bool:

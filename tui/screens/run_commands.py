@@ -314,7 +314,7 @@ class RunCommands:
         def begin() -> None:
             self.run_in_thread(resume)
 
-        if not isinstance(row.view.recipe, GenerateRecipe | JudgeRecipe):
+        if not isinstance(row.view.recipe, GenerateRecipe | EvaluateRecipe | JudgeRecipe):
             begin()
             return
         from engine.compare.arms import answering_arms, parse_arms

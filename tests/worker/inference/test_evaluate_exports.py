@@ -1,4 +1,4 @@
-"""What leaves the box as arms of an evaluation: a model and its GGUF files; no server of one."""
+"""What leaves the box as arms of an evaluation: a model and its GGUF files."""
 
 import json
 from typing import Any
@@ -7,13 +7,11 @@ import pytest
 from transformers import AutoModelForCausalLM
 
 from engine.compare import samples
-from engine.errors import EngineError
 from engine.impact.changes.skill_table import build_table
 from engine.impact.results.evaluation_results import EvaluationResults, read_results
 from engine.jobs import directory
 from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State
-from engine.launching.evaluation import check_evaluation
 from engine.recipes.recipe import EvaluateRecipe
 from engine.worker import evaluate
 from tests.worker.gguf_files import write_gguf_file
@@ -91,12 +89,3 @@ def test_what_quantising_costs_is_a_column_with_its_interval(measured: Measured)
     assert low <= change.test.difference <= high
     assert change.test.difference != 0
     assert change.test.items == 3
-
-
-def test_a_server_is_refused_by_name_and_with_what_it_can_do(measured: Measured) -> None:
-    address = "http://127.0.0.1:11434/v1"
-    recipe = EvaluateRecipe(arms=["run=bundled:demo-base", f"ollama={address}?model=tuned"])
-    with pytest.raises(EngineError, match="An endpoint cannot be evaluated") as refused:
-        check_evaluation(recipe, measured[1].path.parent)
-    assert f"ollama at {address}" in refused.value.detail
-    assert "finetop generate" in refused.value.hint
