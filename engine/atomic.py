@@ -123,10 +123,7 @@ def publish_directory(beside: Path, path: Path) -> None:
 
     Raises FileExistsError where `path` is taken by something that is not empty.
     """
-    for folder, _, names in os.walk(beside):
-        for name in names:
-            flush_file(Path(folder, name))
-        flush_directory(Path(folder))
+    flush_tree(beside)
     try:
         os.rename(beside, path)
     except OSError as error:
@@ -134,6 +131,14 @@ def publish_directory(beside: Path, path: Path) -> None:
             raise FileExistsError(f"{path} exists") from error
         raise
     flush_directory(path.parent)
+
+
+def flush_tree(folder: Path) -> None:
+    """Wait until all that is below a directory is on disk."""
+    for place, _, names in os.walk(folder):
+        for name in names:
+            flush_file(Path(place, name))
+        flush_directory(Path(place))
 
 
 def flush_file(path: Path) -> None:

@@ -1,6 +1,9 @@
 """What every test has: folders of its own, no network, waiting on conditions."""
 
+import contextlib
+import functools
 import gc
+import importlib
 import itertools
 import os
 import signal
@@ -29,8 +32,30 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 LONGEST = (
     "test_offline.py", "test_exact.py", "test_memory.py", "test_generate.py", "test_install.py",
     "test_leakage.py", "test_pretrain.py", "test_out_of_memory.py", "test_terminal.py",
+    "test_stages.py", "test_position_tables.py",
 )  # fmt: skip
 """Files begun first, so that no process is left alone with them at the end."""
+
+
+@pytest.hookimpl(tryfirst=True)  # in here, what modules write and warn of is kept by pytest
+def pytest_make_collect_report(collector: pytest.Collector) -> None:
+    if isinstance(collector, pytest.Module):
+        import_part(collector.config)
+
+
+@functools.cache
+def import_part(config: pytest.Config) -> None:
+    """In a run of all tests, each process imports a part of the test modules before all others.
+
+    Every process needs every module, with its asserts rewritten, which is most of the collection
+    of a new checkout. In one and the same order, each process would rewrite all of them.
+    """
+    if hasattr(config, "workerinput") and config.args_source is config.ArgsSource.TESTPATHS:
+        number, count = int(config.workerinput["workerid"][2:]), config.workerinput["workercount"]
+        for path in sorted(Path(__file__).parent.rglob("test_*.py"))[number::count]:
+            name = ".".join(path.relative_to(config.rootpath).with_suffix("").parts)
+            with contextlib.suppress(Exception, pytest.skip.Exception):  # its collection says it
+                importlib.import_module(name)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,7 @@ from signal import SIGKILL, SIGTERM
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError
+from engine.jobs.directory import RUN, JobDirectory
 from engine.jobs.store import Store
 from engine.recipes.recipe import (
     EvaluateRecipe,
@@ -289,36 +290,67 @@ class Actions:
         reviews.append_review(self.store.at(path).reviews, review)
 
     def find_evaluable(self, path: Path) -> "Evaluable":
-        """What a run can be measured on, and its checkpoints, the first step first."""
+        """What a run can be measured on, and its checkpoints, the first step first; of an export,
+        what left beside the run. Raises EngineError where nothing of that is there."""
         from engine.bundled import SUITES
         from engine.jobs.directory import list_checkpoints, step_of
         from tui.screens.evaluate_window import Evaluable
 
         job = self.store.at(path)
+        bundled = tuple(sorted(one.stem for one in SUITES.glob("*.jsonl")))
+        recipe = job.recipe()
+        if isinstance(recipe, ExportRecipe):
+            exported, suite = self._find_exported(recipe)
+            rows = _count_rows(self.store.find(suite.removeprefix(RUN))) if suite else 0
+            return Evaluable(bundled, (), rows, suite, exported)
         steps = tuple((step_of(one), str(one)) for one in list_checkpoints(job.checkpoints))
-        held_out = 0
-        if job.held_out.is_file():
-            with job.held_out.open("rb") as file:
-                held_out = sum(1 for _ in file)
-        return Evaluable(tuple(sorted(one.stem for one in SUITES.glob("*.jsonl"))), steps, held_out)
+        return Evaluable(bundled, steps, _count_rows(job), f"{RUN}{path.name}")
+
+    def _find_exported(self, recipe: ExportRecipe) -> tuple[tuple[str, ...], str]:
+        """The arms of an export, the run first, and what its run held out."""
+        from engine.compare.arms import format_arm, parse_arm
+        from engine.release.export_folder import comparison_arms, held_out_suite
+
+        source = parse_arm(recipe.source)
+        arms = comparison_arms(source, Path(recipe.out))
+        if not arms:
+            raise EngineError(
+                "This export has no whole model to measure.",
+                recipe.out,
+                "An adapter alone is the run itself; merged and GGUF are measured beside it.",
+            )
+        runs = [job.path for job in self.store.jobs()]
+        return tuple(map(format_arm, arms)), held_out_suite(source, runs)
 
     def find_exportable(self, path: Path) -> "Exportable":
-        """In which forms a run can be exported, and what each takes of the disk."""
+        """In which forms a run can be exported, what each takes of disk and memory, and what its
+        card can tell."""
+        from engine.estimates import fit
         from engine.launching.export_source import find_source
+        from engine.recipes.recipe import ExportRecipe
         from engine.release.card.base_identity import find_base_id, is_bundled
-        from engine.release.disk_need import measure_need
-        from engine.release.targets import parse_targets
-        from tui.screens.export_window import FORMS, Exportable
+        from engine.release.card.card_facts import choose_name, trains_on_bundled
+        from engine.release.card.card_impact import list_reports
+        from engine.release.disk_need import ExportSizes
+        from engine.release.gguf_targets import find_quantizer
+        from engine.release.memory_need import ExportMemory
+        from tui.screens.export_window import Exportable
 
-        text = f"run:{path.name}"
-        source = find_source(text, [job.path for job in self.store.jobs()])
-        needs = {
-            name: measure_need(source, parse_targets(targets), "auto")
-            for name, targets in FORMS.items()
-            if source.adapter is not None or "adapter" not in targets
-        }
-        root = source.root
-        return Exportable(text, needs, find_base_id(root), is_bundled(root))
+        text, runs = f"run:{path.name}", [job.path for job in self.store.jobs()]
+        source = find_source(text, runs)
+        return Exportable(
+            source=text,
+            model_name=choose_name(source, ExportRecipe()),
+            has_adapter=source.adapter is not None,
+            measure=ExportSizes(source).measure,
+            estimate=ExportMemory(source).estimate,
+            free_memory=fit.free_main_memory(),
+            reports=tuple(job.path.name for job, _ in list_reports(source, runs)),
+            has_quantizer=find_quantizer() is not None,
+            base_id=find_base_id(source.root),
+            bundled=is_bundled(source.root),
+            bundled_data=trains_on_bundled(source.stages),
+        )
 
     def plan_export(self, recipe: ExportRecipe) -> "PlannedExport":
         """Find all that an export names."""
@@ -382,3 +414,11 @@ class Actions:
         except EngineError as error:
             return error.title
         return ""
+
+
+def _count_rows(job: JobDirectory) -> int:
+    """Rows that a run held out."""
+    if not job.held_out.is_file():
+        return 0
+    with job.held_out.open("rb") as file:
+        return sum(1 for _ in file)

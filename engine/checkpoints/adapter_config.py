@@ -99,16 +99,6 @@ def explain_no_null(config: Config) -> str | None:
     return None
 
 
-def shares_base(folder: Path) -> bool:
-    """Whether switching the adapter off gives the base back exactly, so that both can share it.
-
-    So it is with LoRA that only adds to linear layers. All else, and whole modules that were
-    trained, need a base apart. Raises EngineError where the config cannot be read.
-    """
-    config = read_adapter_config(folder)
-    return explain_no_strength(config) is None and not config.get("modules_to_save")
-
-
 def _explain_task(config: Config) -> str | None:
     task = config.get("task_type") or _task_of_head(config)
     if not isinstance(task, str) or task not in _TASKS:

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from engine.checkpoints.adapter_config import Config, explain_unsupported, read_adapter_config
+from engine.checkpoints.adapter_rows import WEIGHTS, read_rows
 from engine.checkpoints.entry import NOT_DOWNLOADED, Checkpoint
 from engine.checkpoints.gguf_header import is_gguf
 from engine.checkpoints.hub_cache import HUB_ID
@@ -18,7 +19,6 @@ from engine.checkpoints.weights import explain_pickle
 from engine.errors import EngineError
 from engine.jobs.summary import hub_name
 
-WEIGHTS = "adapter_model.safetensors"
 NO_BASE = "adapter_config.json names no base model"
 
 
@@ -70,11 +70,18 @@ def add_base(entry: Checkpoint, base: Checkpoint | None) -> Checkpoint:
         architecture=base.architecture,
         context_length=base.context_length,
         position_table=base.position_table,
-        vocab_size=base.vocab_size,
+        vocab_size=_count_tokens(entry, base),
         chat_template=entry.chat_template or base.chat_template,
         base_reason=unusable,
         reason=entry.reason or unusable,
     )
+
+
+def _count_tokens(entry: Checkpoint, base: Checkpoint) -> int | None:
+    """Of the model that the two make: tokens may have been added before training."""
+    if base.vocab_size is None or entry.reason is not None:
+        return base.vocab_size
+    return read_rows(entry.path).count(base.vocab_size)
 
 
 def _named_base(config: Config) -> str | None:

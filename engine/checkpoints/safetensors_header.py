@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engine.errors import EngineError
 from engine.safe_open import open_regular, recognise_impostor
@@ -77,6 +78,28 @@ def read_header(path: Path) -> SafetensorsHeader:
 
     Raises EngineError whose title names the file and what it actually is.
     """
+    table, stored = _read_table(path)
+    spans: list[tuple[int, int]] = []
+    shapes: dict[str, tuple[str, int]] = {}
+    for name, entry in table.items():
+        dtype, count, begin, end = _read_entry(path, entry)
+        spans.append((begin, end))
+        shapes[name] = (dtype, count)
+    _check_layout(path, sorted(spans), stored)
+    elements = _count(shapes)
+    return SafetensorsHeader(len(shapes), sum(elements.values()), elements)
+
+
+def read_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor by its name. Raises EngineError as `read_header` does."""
+    table, _ = _read_table(path)
+    for entry in table.values():
+        _read_entry(path, entry)
+    return {name: tuple(entry["shape"]) for name, entry in table.items()}
+
+
+def _read_table(path: Path) -> tuple[dict[str, Any], int]:
+    """The header without its metadata, and the bytes that follow it."""
     with open_regular(path) as file:
         size = os.fstat(file.fileno()).st_size
         head = file.read(512)
@@ -97,15 +120,7 @@ def read_header(path: Path) -> SafetensorsHeader:
     if not isinstance(table, dict):
         raise _refuse(path, "has a header that is not a JSON object")
     table.pop("__metadata__", None)
-    spans: list[tuple[int, int]] = []
-    shapes: dict[str, tuple[str, int]] = {}
-    for name, entry in table.items():
-        dtype, count, begin, end = _read_entry(path, entry)
-        spans.append((begin, end))
-        shapes[name] = (dtype, count)
-    _check_layout(path, sorted(spans), size - 8 - length)
-    elements = _count(shapes)
-    return SafetensorsHeader(len(shapes), sum(elements.values()), elements)
+    return table, size - 8 - length
 
 
 def _read_entry(path: Path, entry: object) -> tuple[str, int, int, int]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.checkpoints import checkpoint_list
-from engine.checkpoints.adapter_config import shares_base
+from engine.checkpoints.adapter_rows import shares_base
 from engine.checkpoints.gguf_file import check_trainable
 from engine.checkpoints.run_outputs import find_root
 from engine.errors import EngineError
@@ -78,7 +78,9 @@ def find_stage(recipe: TrainRecipe, runs: Sequence[Path]) -> Stage:
     elif merges:
         off = "parent"
     else:
-        alone = root.path == checkpoint.base_path and shares_base(checkpoint.path)
+        alone = root.path == checkpoint.base_path and shares_base(
+            checkpoint.base_path, checkpoint.path
+        )
         off = "root" if alone else "neither"
     lineage = Lineage(root.name, root.path, checkpoint.name, off)
     return Stage(checkpoint.base_path, checkpoint.path, merges, lineage)

@@ -10,6 +10,7 @@ from engine.checkpoints.adapter_config import (
     explain_no_strength,
     read_adapter_config,
 )
+from engine.checkpoints.adapter_rows import explain_replaced
 from engine.checkpoints.checkpoint_list import Checkpoint
 from engine.checkpoints.gguf_file import check_adaptable, has_template
 from engine.checkpoints.gguf_header import is_gguf
@@ -88,7 +89,10 @@ def check_strength(arm: Arm, weights: ArmWeights) -> None:
             f"{arm.name}: {arm.checkpoint}",
             "Remove @STRENGTH, or add an adapter before it.",
         )
-    reason = explain_no_strength(read_adapter_config(weights.adapter)) if arm.strength else None
+    if not arm.strength:
+        return
+    reason = explain_no_strength(read_adapter_config(weights.adapter))
+    reason = reason or explain_replaced(weights.base, weights.adapter)
     if reason is not None:
         raise EngineError(
             "The strength of this adapter cannot be set.",
@@ -109,6 +113,7 @@ def check_null(arm: Arm, weights: ArmWeights) -> None:
             "Null adapters need an arm with a LoRA adapter; train one, or leave them out.",
         )
     reason = explain_no_null(read_adapter_config(weights.adapter))
+    reason = reason or explain_replaced(weights.base, weights.adapter)
     if reason is not None:
         raise EngineError(
             "No null adapter can be made of this adapter.",

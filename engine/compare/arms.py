@@ -24,6 +24,7 @@ from engine.errors import EngineError
 from engine.jobs.summary import short_ref
 from engine.recipes import validation
 from engine.recipes.recipe import (
+    EvaluateRecipe,
     GenerateRecipe,
     JudgeRecipe,
     Recipe,
@@ -145,7 +146,7 @@ def answering_arms(recipe: Recipe) -> list[str]:
     if isinstance(recipe, SynthesizeRecipe):
         texts = (recipe.asking.generator, recipe.pairs.rejected_generator, recipe.gates.judge)
         return list(dict.fromkeys(filter(None, texts)))
-    return recipe.arms if isinstance(recipe, GenerateRecipe) else []
+    return recipe.arms if isinstance(recipe, GenerateRecipe | EvaluateRecipe) else []
 
 
 def needs_device(recipe: Recipe) -> bool:

@@ -9,6 +9,7 @@ the sum with one. Reads no disk but the size of a vocabulary.
 from dataclasses import dataclass
 
 from engine.checkpoints import config_json
+from engine.checkpoints.adapter_rows import explain_replaced
 from engine.checkpoints.entry import Checkpoint
 from engine.checkpoints.tokenizer_check import vocabulary_bytes
 from engine.estimates.architectures import read_dims
@@ -98,7 +99,7 @@ def estimate_disk(
     made = count_made(recipe)
     kept = min(recipe.training.save_total_limit, made)
     known = 2 if recipe.forgetting.tokens else 1  # the best, and the last in the budget
-    weights = 4 * size.trained + TENSOR_HEAD * tensors
+    weights = 4 * size.trained + TENSOR_HEAD * tensors + _rows_bytes(recipe, checkpoint, config)
     moments = 8 * size.trained + TENSOR_MOMENTS * tensors
     # A stage is measured against its parent too.
     references = 2 if checkpoint.kind == "adapter" or checkpoint.source == "run" else 1
@@ -114,6 +115,17 @@ def estimate_disk(
         reference=2 * recipe.forgetting.tokens * words * references,  # in float16
         logs=STEP_BYTES * recipe.training.max_steps + TOKEN_BYTES * held_out,
     )
+
+
+def _rows_bytes(recipe: TrainRecipe, checkpoint: Checkpoint, config: config_json.Config) -> int:
+    """Embedding and head that are saved beside an adapter whose vocabulary is not its base's."""
+    goes_on = recipe.method.kind == "lora" and recipe.model.adapter == "continue"
+    dims = read_dims(config)
+    if checkpoint.kind != "adapter" or checkpoint.base_path is None or not goes_on or dims is None:
+        return 0
+    if explain_replaced(checkpoint.base_path, checkpoint.path) is None:
+        return 0
+    return 2 * 4 * dims.head_parameters
 
 
 def count_made(recipe: TrainRecipe) -> int:

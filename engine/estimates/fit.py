@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.checkpoints import config_json
+from engine.checkpoints.adapter_rows import count_rows, with_rows
 from engine.checkpoints.context import check_length
 from engine.checkpoints.describe import inspect_base
 from engine.checkpoints.entry import Checkpoint
@@ -19,6 +20,7 @@ from engine.checkpoints.gguf_file import check_trainable
 from engine.errors import EngineError
 from engine.estimates import advice, disk, duration, memory
 from engine.estimates.advice import Advice, Estimator, gigabytes
+from engine.estimates.architectures import read_dims
 from engine.estimates.duration import Speed
 from engine.estimates.epoch import (
     MeasuredRows,
@@ -316,6 +318,17 @@ def free_memory(chosen: Sequence[Device]) -> int | None:
     return sum(sizes) if len(sizes) == len(chosen) else None
 
 
+def machine_memory() -> int:
+    """Bytes of the machine's memory in all, or of our control group's limit."""
+    import psutil
+
+    total = int(psutil.virtual_memory().total)
+    try:
+        return min(total, int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    except (OSError, ValueError):  # no such group, or one without a limit ("max")
+        return total
+
+
 def free_main_memory() -> int:
     """Bytes of the machine that can be had without swapping, within our control group's limit."""
     import psutil
@@ -340,7 +353,18 @@ def read_model(checkpoint: Checkpoint) -> tuple[config_json.Config, int | None]:
     if checkpoint.base_path is None:
         raise EngineError("its base is not on this machine")
     base = inspect_base(checkpoint.base_path)
-    return config_json.read_json(base.path / "config.json"), base.parameters
+    config = config_json.read_json(base.path / "config.json")
+    return with_rows(config, checkpoint.path), _count_with_rows(config, base, checkpoint)
+
+
+def _count_with_rows(
+    config: config_json.Config, base: Checkpoint, adapter: Checkpoint
+) -> int | None:
+    """Parameters of the base with the rows of the tokens that the adapter adds."""
+    dims, rows = read_dims(config), count_rows(config, adapter.path)
+    if base.parameters is None or dims is None or rows is None:
+        return base.parameters
+    return base.parameters + (rows - dims.vocabulary) * dims.hidden * (1 if dims.tied else 2)
 
 
 def free_disk_bytes(folder: Path) -> int | None:

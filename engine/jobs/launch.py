@@ -80,7 +80,7 @@ def stop(
         said(clean(f"{error.title} {error.detail}"))  # a signal needs no disk
         stages = [(SIGTERM, grace), (SIGKILL, 5.0)]
     else:
-        said("stopping after a checkpoint")
+        said(_announce_stop(job))
         if _wait_for_end(job, grace, saving, said):
             return status.derive(job, status.read(job))
         stages = [(SIGTERM, 10.0), (SIGKILL, 5.0)]
@@ -90,6 +90,19 @@ def stop(
         if wait(lambda: lock.holder(job.lock_file) is None, patience):
             break
     return status.derive(job, status.read(job))
+
+
+def _announce_stop(job: JobDirectory) -> str:
+    """What a job that was asked to stop does first: only a run saves a checkpoint, and an export
+    that is not whole is none."""
+    try:
+        record = job.record()
+    except EngineError:
+        record = None
+    return {
+        "train": "stopping after a checkpoint",
+        "export": "stopping; nothing of the export is kept",
+    }.get(record.kind if record is not None else "", "stopping")
 
 
 def request_stop(job: JobDirectory) -> None:

@@ -180,14 +180,21 @@ def unusable_locks(error: OSError, folder: Path | None = None) -> EngineError:
 class OwnTicket:
     """A job's own ticket in the queue, and then its devices.
 
-    `choices` gives what the job may take at the time of the call, best first. A process has one
-    only: a second look at its own ticket would free it (see `engine.jobs.lock`).
+    `choices` gives what the job may take at the time of the call, best first; it takes nothing
+    while it is not `ready`, and those behind it wait as well. A process has one ticket only: a
+    second look at its own would free it (see `engine.jobs.lock`).
     """
 
     def __init__(
-        self, job: str, wanted: str, choices: Callable[[], list[Keys]], directory: Path = Path()
+        self,
+        job: str,
+        wanted: str,
+        choices: Callable[[], list[Keys]],
+        directory: Path = Path(),
+        ready: Callable[[], bool] = lambda: True,
     ) -> None:
         self._job = job
+        self._ready = ready
         self._choices = choices
         self._options = choices()
         self._note = {"job": job, "directory": str(directory), "wanted": wanted}
@@ -211,7 +218,8 @@ class OwnTicket:
             self._lock = self._draw()
             return len(tickets) + 1
         keys = {key for option in self._options for key in option}
-        if self._take([one for one in self._options if not any(t.wants(one) for t in before)]):
+        ours = [one for one in self._options if not any(t.wants(one) for t in before)]
+        if ours and self._ready() and self._take(ours):
             self._give_back_ticket()
             return 0
         return 1 + sum(ticket.wants(keys) for ticket in before)

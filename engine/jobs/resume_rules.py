@@ -12,6 +12,7 @@ from typing import Any
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, list_checkpoints, read_json
 from engine.recipes.recipe import (
+    EvaluateRecipe,
     GenerateRecipe,
     JudgeRecipe,
     Recipe,
@@ -134,7 +135,8 @@ def check_extension(job: JobDirectory, changed: Recipe | None) -> None:
     runs that a sweep left out are tried again.
     """
     before = job.recipe()
-    if isinstance(before, GenerateRecipe | JudgeRecipe | SweepRecipe) and job.rejects.exists():
+    asks_again = GenerateRecipe | EvaluateRecipe | JudgeRecipe | SweepRecipe
+    if isinstance(before, asks_again) and job.rejects.exists():
         return
     if not isinstance(before, TrainRecipe) or not isinstance(changed, TrainRecipe | None):
         raise EngineError(f"{job.path.name} is done: nothing left to do.", _said(job))

@@ -12,6 +12,7 @@ import resource
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +61,8 @@ _WITHOUT_REASON = re.compile(
     r"inline_container|PytorchStreamWriter|file write failed|unexpected pos"
 )
 """torch's writer says in no message why the disk refused."""
+_CUT_SHORT = re.compile(r"\d{1,20} requested and \d{1,20} written")
+"""As numpy's `tofile` says that a disk took a part of the bytes, and had no room for more."""
 
 
 def explain(error: BaseException, folder: Path) -> EngineError | None:
@@ -108,7 +111,7 @@ def find_refusal(error: BaseException, folder: Path) -> OSError | None:
     Libraries in Rust and C++ say it in words of their own, if at all: then the disk is asked.
     """
     for cause in _causes(error):
-        if isinstance(cause, OSError):
+        if isinstance(cause, OSError) and cause.errno is not None:
             if cause.errno in _CERTAIN or (cause.errno in _REASONS and _concerns(cause, folder)):
                 return cause
             continue
@@ -121,13 +124,29 @@ def find_refusal(error: BaseException, folder: Path) -> OSError | None:
         if _WITHOUT_REASON.search(text):
             limited = _refusal(errno.EFBIG, folder) if _size_limit() is not None else None
             return _ask(folder) or limited or _refusal(errno.EIO, folder)
-    if isinstance(error, OSError):
+        if _CUT_SHORT.search(text):
+            full = errno.ENOSPC if _size_limit() is None else errno.EFBIG
+            return _ask(folder) or _refusal(full, folder)
+    if isinstance(error, OSError) and error.errno is not None:
         return None
     try:
         full = shutil.disk_usage(folder).free < LEAST_FREE
     except OSError as refusal:
         return refusal if refusal.errno in _REASONS else None
     return _refusal(errno.ENOSPC, folder) if full else None
+
+
+@contextmanager
+def refusals_of_child(folder: Path) -> Iterator[None]:
+    """Raise OSError in place of an EngineError about a program that failed because the disk of
+    `folder` refused it: to be asked while what that wrote is still there."""
+    try:
+        yield
+    except EngineError as error:
+        refusal = find_refusal(error, folder)
+        if refusal is None:
+            raise
+        raise refusal from error
 
 
 def suspect(folder: Path) -> str:

@@ -84,7 +84,7 @@ def _check(recipe: Recipe, job: JobDirectory) -> None:
     elif isinstance(recipe, EvaluateRecipe):
         from engine.launching import evaluation
 
-        evaluation.check_evaluation(recipe, root)
+        evaluation.check_evaluation(recipe, root, job.path.name)
     elif isinstance(recipe, SweepRecipe):
         from engine.launching import sweep
         from engine.sweeps.grid import list_points

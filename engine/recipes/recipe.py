@@ -174,6 +174,8 @@ class ExportRecipe:
     """Held-out rows that the proof reads."""
     base_id: str = setting("")
     """What the hub calls the root model; empty: as it is remembered, or not known."""
+    model_name: str = setting("")
+    """What the model is called in its card and its files; empty: as its run is called."""
     license: str = setting("")
     """Of the result, as the hub names it; empty: that of the base."""
     data_license: str = setting("")

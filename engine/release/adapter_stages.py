@@ -10,6 +10,7 @@ from typing import Any
 
 from engine.checkpoints import checkpoint_list
 from engine.checkpoints.adapter_config import explain_no_strength, read_adapter_config
+from engine.checkpoints.adapter_rows import explain_replaced
 from engine.checkpoints.run_outputs import MERGED, find_run_around, read_checkpoint
 from engine.errors import EngineError
 from engine.release.source import ExportSource
@@ -23,7 +24,8 @@ def check_stages(source: ExportSource) -> None:
     if len(stages) == 1:
         return
     for stage in stages:
-        if (reason := explain_no_sum(read_adapter_config(stage))) is not None:
+        reason = explain_no_sum(read_adapter_config(stage))
+        if (reason := reason or explain_replaced(source.root, stage)) is not None:
             raise refuse_stages(reason)
 
 

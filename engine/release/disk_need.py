@@ -11,12 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.checkpoints.adapters import WEIGHTS
-from engine.checkpoints.describe import inspect
+from engine.checkpoints.adapter_rows import WEIGHTS, count_rows
+from engine.checkpoints.config_json import find_vocab_size, read_json
 from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
+from engine.estimates.architectures import read_dims
 from engine.jobs.directory import JobDirectory
 from engine.number_format import write_size
+from engine.release.gguf_targets import PERPLEXITY, find_program
 from engine.release.source import ExportSource
 from engine.release.targets import OWN_TYPES, WRITTEN_TYPES, Target
 from engine.safe_open import list_files
@@ -33,8 +35,17 @@ PLACES = 64
 """Of a row of the proof, at most."""
 MOST_KEPT = 4 << 30
 """Bytes of the distributions over the vocabulary that the proof keeps while it is made, float32."""
-_CARD = 4_000_000
-"""Bytes of model card, curves, licenses and checksums of one folder: an upper bound."""
+TEXT_ROWS, TEXT_ROW, TEXT_PLACES = 4, 128, 63
+"""Of the text that llama.cpp reads: rows, tokens of each, places of each that count."""
+_KEPT_AND_READ = 4 + 2
+"""Bytes of a log-probability, as the run and as llama.cpp say it."""
+_CARD = 150_000
+"""Bytes of model card, licenses, proof and checksums of one folder: an upper bound."""
+_CURVES = 2
+"""Bytes of a curve as CSV for each of an event file."""
+_WORD = 64
+"""Bytes of a GGUF file for each word of the vocabulary, with its merges: 61 of Llama 3's, 25 of
+Gemma 3's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +79,7 @@ def measure_need(
 ) -> DiskNeed:
     """What these targets take, merged weights in `dtype` as recipes have it, and their proof on so
     many rows. Raises EngineError where the weights cannot be read."""
-    model = _Model(source, dtype)
-    sizes = {target.name: model.size_of(target) for target in targets}
-    written = {target.quantization for target in targets if target.form == "gguf"}
-    vocabulary = inspect(source.base).vocab_size or 0
-    temporary = min(MOST_KEPT, rows * PLACES * vocabulary * 4)
-    if written and not any(target.form == "merged" for target in targets):
-        temporary += model.merged
-    if written - {"", *WRITTEN_TYPES} and not written & {"", *OWN_TYPES}:
-        temporary += model.size_of(Target("gguf"))
-    return DiskNeed(sizes, temporary)
+    return ExportSizes(source).measure(targets, dtype, rows)
 
 
 def check_room(need: DiskNeed, folder: Path) -> int:
@@ -98,40 +100,60 @@ def check_room(need: DiskNeed, folder: Path) -> int:
     return free
 
 
-class _Model:
-    """The sizes of one model in its other forms."""
+class ExportSizes:
+    """The sizes of one model in its other forms; read from the disk once."""
 
-    def __init__(self, source: ExportSource, dtype: str) -> None:
+    def __init__(self, source: ExportSource) -> None:
+        """Raises EngineError where the weights cannot be read."""
         files = list_files(source.base)
         self._elements = read_weights(source.base, files).elements
-        self._dtype = dtype
+        config = read_json(source.base / "config.json")
+        own, dims = find_vocab_size(config) or 0, read_dims(config)
+        self._vocabulary = count_rows(config, source.adapter) or 0
+        self._added = 2 * (self._vocabulary - own) * dims.hidden if dims is not None else 0
+        """Numbers of the added tokens' rows, in embedding and head."""
         self._tokenizer = _other_bytes(source.tokenizer)
+        self._words = _WORD * self._vocabulary or self._tokenizer
+        events = list_files(JobDirectory(source.run).events) if source.run is not None else {}
+        self._card = _CARD + _CURVES * sum(status.st_size for status in events.values())
         adapters = [source.adapter, source.before_adapter]
         adapters += [JobDirectory(stage).adapter for stage in source.stages]
         folders = {folder.resolve() for folder in adapters if folder is not None}
         self._adapter = sum(_file_bytes(folder / WEIGHTS) for folder in folders)
         """Of a chain of adapters all: they may become one."""
 
-    @property
-    def merged(self) -> int:
-        """Weights as they are merged, with all that lies beside them."""
-        return self._weights(_BYTES.get(self._dtype)) + self._tokenizer + _CARD
+    def measure(self, targets: Sequence[Target], dtype: str, rows: int = 100) -> DiskNeed:
+        """What these targets take, as `measure_need` has it."""
+        sizes = {target.name: self._size_of(target, dtype) for target in targets}
+        for target in [one for one in targets if one.form == "gguf"][1:]:
+            sizes[target.name] -= self._card  # they lie in one folder
+        written = {target.quantization for target in targets if target.form == "gguf"}
+        temporary = min(MOST_KEPT, rows * PLACES * self._vocabulary * 4)
+        if find_program(PERPLEXITY) is not None:
+            temporary += TEXT_ROWS * TEXT_PLACES * self._vocabulary * _KEPT_AND_READ
+        if written and not any(target.form == "merged" for target in targets):
+            temporary += self._size_of(Target("merged"), dtype)
+        if written - {"", *WRITTEN_TYPES} and not written & {"", *OWN_TYPES}:
+            temporary += self._size_of(Target("gguf"), dtype)
+        return DiskNeed(sizes, temporary)
 
-    def size_of(self, target: Target) -> int:
+    def _size_of(self, target: Target, dtype: str) -> int:
+        """Weights in one form, with all that lies beside them; merged in `dtype`."""
         if target.form == "adapter":
-            return self._adapter + self._tokenizer + _CARD
+            return self._adapter + self._tokenizer + self._card
         if target.form == "merged":
-            return self.merged
+            return self._weights(_BYTES.get(dtype)) + self._tokenizer + self._card
         if target.quantization in ("", *OWN_TYPES):
-            width = _BYTES.get(target.quantization or self._dtype)
+            width = _BYTES.get(target.quantization or dtype)
         else:
             width = _Q8_0
-        return self._weights(width) + self._tokenizer + _CARD
+        return self._weights(width) + min(self._words, self._tokenizer) + self._card
 
     def _weights(self, width: float | None) -> int:
         """Bytes at so many a number; None: as each is stored, but for what is quantised."""
         return math.ceil(
-            sum(
+            self._added * (width or max(_BYTES.values()))
+            + sum(
                 count * (width or _STORED.get(stored, _UNPACKED))
                 for stored, count in self._elements.items()
             )

@@ -18,6 +18,9 @@ VARIABLE = "FINETOP_LLAMACPP"
 """The environment variable that names a checkout of llama.cpp."""
 QUANTIZE = "llama-quantize"
 CONVERT = "convert_hf_to_gguf.py"
+PERPLEXITY = "llama-perplexity"
+COMPLETIONS = ("llama-completion", "llama-cli")
+"""Programs that answer one prompt; the second did so before the first was split from it."""
 QUANTIZED_TYPES = (
     "q2_k", "q3_k_s", "q3_k_m", "q3_k_l", "q4_0", "q4_1", "q4_k_s", "q4_k_m", "q5_0", "q5_1",
     "q5_k_s", "q5_k_m", "q6_k", "iq3_s", "iq3_m", "iq4_nl", "iq4_xs",

@@ -3,16 +3,21 @@
 Owns what is private here, and in which files each of it is sought. A path is sought in every file,
 in binary ones up to `MOST_BYTES`, which holds every header; one of a single part, as "/root", and a
 word only in the files that an export writes itself, for a vocabulary and a license hold many words,
-but for a path below it. What is encoded otherwise than as text (base64, compressed) is not read.
+but for a path below it. A name that is a word of finetop's own texts is not sought: where it stands
+it says nothing. What is encoded otherwise than as text (base64, compressed) is not read.
 """
 
+import functools
 import getpass
+import html
 import json
 import os
+import pwd
 import re
 import socket
 import sys
 import tempfile
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +46,14 @@ _COMMON = frozenset((
     "tool", "tools", "chat", "gemma", "llama", "qwen", "mistral", "gold", "wall", "serve", "teach",
 ))  # fmt: skip
 """Names that say nothing of a person or a machine, and may stand in any text."""
+_OWN_TEXTS = ("release", "report", "recipes", "charts", "worker/release")
+"""The rooms of this package whose words stand in an export, whoever made it."""
+_LETTERS = re.compile(rf"[A-Za-z]{{{_LEAST_WORD},}}")
+_ESCAPED = (".md", ".svg", ".html")
+"""Ends of the names of files in which marks are escaped as in Markdown or HTML."""
+_BACKSLASHED = re.compile(rb"\\([!-/:-@\[-`{-~])")
+_ESCAPES = rb"(?<=\\[bfnrt])|(?<=\\u[0-9A-Fa-f]{4})|(?<=%[0-9A-Fa-f]{2})"
+"""What ends in a letter or digit, and is an escape of JSON, TOML or an address before a needle."""
 _FULL_OF_WORDS = frozenset((
     "tokenizer.json", "vocab.json", "vocab.txt", "merges.txt", "added_tokens.json",
     "special_tokens_map.json", "chat_template.jinja", "Modelfile",
@@ -106,7 +119,7 @@ def find_needles(paths: Iterable[tuple[Path, str]] = ()) -> tuple[Needle, ...]:
     words = [(host, "the host's name") for host in _list_hosts()]
     words += [(user, "the user's name") for user in _list_users()]
     for word, what in words:
-        if len(word) >= _LEAST_WORD and word.lower() not in _COMMON:
+        if len(word) >= _LEAST_WORD and word.lower() not in _COMMON | _list_own_words():
             needles.setdefault(word, Needle(word, what, "word"))
     return tuple(needles.values())
 
@@ -132,8 +145,11 @@ def search_leaks(
 def remove_needles(content: bytes, needles: Sequence[Needle]) -> bytes:
     """A file's content of our own with REMOVED wherever `search_leaks` would find something."""
     for needle in needles:
-        ways = [one for one in _spell(needle.text) if one in content]
-        content = re.sub(_write_pattern(needle, ways), REMOVED, content) if ways else content
+        is_word = needle.kind == "word"
+        sought = content.lower() if is_word else content
+        if ways := [one for one in _spell(needle) if one in sought]:
+            flags = re.IGNORECASE if is_word else 0
+            content = re.sub(_write_pattern(needle, ways), REMOVED, content, flags=flags)
     return content
 
 
@@ -160,34 +176,66 @@ def _is_own(name: str) -> bool:
 def _search(
     name: str, content: bytes, needles: Sequence[Needle], allowed: Sequence[str], *, is_own: bool
 ) -> Iterator[Leak]:
+    contents = [content]
+    if name.endswith(_ESCAPED):
+        contents.append(_unescape(content))
     for needle in needles:
-        is_short = needle.kind == "path" and len(Path(needle.text).parts) < 3
         if needle.kind == "word" and not is_own:
             continue
-        ways = [one for one in _spell(needle.text) if one in content]  # a hundred times a pattern
-        # A vocabulary may have the word "/root", and no path below it.
-        pattern = _write_pattern(needle, ways) + (_BELOW if is_short and not is_own else b"")
-        for match in re.finditer(pattern, content) if ways else ():
-            if needle.kind == "word" and _is_allowed(content, match.span(), allowed):
-                continue
-            yield Leak(name, _find_place(name, content, match.start()), needle.what,
-                       _quote(content, *match.span()))  # fmt: skip
-            break  # one in a file says enough
+        found = (_find(needle, one, allowed, is_own=is_own) for one in contents)
+        for one, match in zip(contents, found, strict=True):
+            if match is not None:
+                yield Leak(name, _find_place(name, one, match.start()), needle.what,
+                           _quote(one, *match.span()))  # fmt: skip
+                break  # one in a file says enough
 
 
-def _spell(text: str) -> set[bytes]:
-    """A needle in every way that a file of an export may spell it."""
-    raw = os.fsencode(text)  # which quotes bytes that are no UTF-8, too
-    ways = (text, json.dumps(text)[1:-1], text.replace("/", "\\/"), quote(raw), quote(raw, safe=""))
-    wide = (text.encode(name, "surrogatepass") for name in ("utf-16-le", "utf-16-be"))
-    return {*map(os.fsencode, ways), *wide}
+def _find(
+    needle: Needle, content: bytes, allowed: Sequence[str], *, is_own: bool
+) -> re.Match[bytes] | None:
+    """The first place of a needle that is a leak."""
+    is_word = needle.kind == "word"
+    sought = content.lower() if is_word else content
+    ways = [one for one in _spell(needle) if one in sought]  # a hundred times a pattern
+    if not ways:
+        return None
+    # A vocabulary may have the word "/root", and no path below it.
+    is_short = not is_word and len(Path(needle.text).parts) < 3
+    pattern = _write_pattern(needle, ways) + (_BELOW if is_short and not is_own else b"")
+    for match in re.finditer(pattern, content, re.IGNORECASE if is_word else 0):
+        if not is_word or not _is_allowed(content, match.span(), allowed):
+            return match
+    return None
+
+
+def _unescape(content: bytes) -> bytes:
+    """Markdown or HTML as it reads, line by line the same."""
+    text = _BACKSLASHED.sub(rb"\1", content).decode("utf-8", "surrogateescape")
+    lines = (html.unescape(line).replace("\n", " ") for line in text.split("\n"))
+    return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def _spell(needle: Needle) -> set[bytes]:
+    """A needle in every way that a file of an export may spell it; a word in lower case."""
+    texts = {needle.text, *(unicodedata.normalize(form, needle.text) for form in ("NFC", "NFD"))}
+    spelled: set[bytes] = set()
+    for text in texts:
+        if needle.kind == "word":
+            text = text.lower()
+        raw = os.fsencode(text)  # which quotes bytes that are no UTF-8, too
+        quoted = (quote(raw), quote(raw, safe=""))
+        lower = (re.sub("%..", lambda one: one[0].lower(), way) for way in quoted)
+        ways = (text, json.dumps(text)[1:-1], text.replace("/", "\\/"), *quoted, *lower)
+        wide = (text.encode(name, "surrogatepass") for name in ("utf-16-le", "utf-16-be"))
+        spelled |= {*map(os.fsencode, ways), *wide}
+    return spelled
 
 
 def _write_pattern(needle: Needle, ways: Iterable[bytes]) -> bytes:
     """One of these spellings, as a word or a path of its own."""
     spelled = b"|".join(re.escape(one) for one in sorted(ways))
     before = rb"(?<![A-Za-z0-9])" if needle.kind == "word" else rb"(?<![A-Za-z0-9._~-])"
-    return before + b"(?:" + spelled + rb")(?![A-Za-z0-9])"
+    return b"(?:" + before + b"|" + _ESCAPES + b")(?:" + spelled + rb")(?![A-Za-z0-9])"
 
 
 def _is_allowed(content: bytes, span: tuple[int, int], allowed: Sequence[str]) -> bool:
@@ -210,11 +258,25 @@ def _quote(content: bytes, start: int, end: int) -> str:
     return one_line(part.decode("utf-8", "replace"))[:160]
 
 
+@functools.cache
+def _list_own_words() -> frozenset[str]:
+    """The words of what finetop itself writes into an export, in lower case."""
+    package = Path(__file__).parents[1]
+    files = (file for room in _OWN_TEXTS for file in (package / room).rglob("*.py"))
+    texts = (file.read_text("utf-8").lower() for file in files)
+    return frozenset(word for text in texts for word in _LETTERS.findall(text))
+
+
 def _list_users() -> list[str]:
-    try:
-        return [getpass.getuser()]
-    except (KeyError, OSError):  # a user id without an entry
-        return []
+    """Also who became another one (sudo), and whom the account belongs to, whatever the environment
+    says."""
+    names = [os.environ.get("SUDO_USER", "")]
+    for ask in (getpass.getuser, lambda: pwd.getpwuid(os.getuid()).pw_name):
+        try:
+            names.append(ask())
+        except (KeyError, OSError):  # a user id without an entry
+            continue
+    return list(dict.fromkeys(names))
 
 
 def _list_hosts() -> list[str]:

@@ -4,7 +4,7 @@ Owns the contract between those who measure, the model card and the screens. Com
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -89,10 +89,12 @@ def decode_check(value: Any) -> Check:
         raise EngineError("A check of a proof cannot be read.", repr(error)) from error
 
 
-def encode_proofs(proofs: tuple[TargetProof, ...]) -> dict[str, Any]:
-    """The content of `proof.json`."""
+def encode_proofs(proofs: tuple[TargetProof, ...], remarks: Sequence[str] = ()) -> dict[str, Any]:
+    """The content of `proof.json`. `remarks` are what the user should know before publishing, a
+    sentence each; they stay in the job's directory."""
     return {
         "version": VERSION,
+        **({"remarks": list(remarks)} if remarks else {}),
         "targets": [
             {
                 "target": proof.target,
@@ -104,6 +106,15 @@ def encode_proofs(proofs: tuple[TargetProof, ...]) -> dict[str, Any]:
             for proof in proofs
         ],
     }
+
+
+def decode_remarks(value: Any) -> tuple[str, ...]:
+    """The remarks that `encode_proofs` wrote; none in a file of before there were any. Raises
+    EngineError where they are none."""
+    remarks = value.get("remarks", []) if isinstance(value, dict) else None
+    if not isinstance(remarks, list):
+        raise EngineError("The proof of an export cannot be read.", "remarks are no list")
+    return tuple(str(one) for one in remarks)
 
 
 def decode_proofs(value: Any) -> tuple[TargetProof, ...]:
@@ -127,8 +138,16 @@ def decode_proofs(value: Any) -> tuple[TargetProof, ...]:
 def read_proofs(path: Path) -> tuple[TargetProof, ...]:
     """The proofs in a file of `encode_proofs`. Raises EngineError where there is none, or where it
     cannot be read."""
+    return decode_proofs(_read(path))
+
+
+def read_remarks(path: Path) -> tuple[str, ...]:
+    """The remarks in a file of `encode_proofs`. Raises EngineError as `read_proofs` does."""
+    return decode_remarks(_read(path))
+
+
+def _read(path: Path) -> Any:
     try:
-        value = json.loads(read_bounded(path, _MOST_BYTES))
+        return json.loads(read_bounded(path, _MOST_BYTES))
     except (ValueError, RecursionError) as error:
         raise EngineError("The proof of an export cannot be read.", f"{path}: no JSON") from error
-    return decode_proofs(value)

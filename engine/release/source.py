@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.compare.arms import Arm, format_nameless, parse_arm
+from engine.errors import EngineError
+from engine.jobs.directory import JobDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,23 @@ class ExportSource:
 
     @property
     def name(self) -> str:
-        """What its files are called: as the user named the arm, else its run, of a checkpoint with
-        the step. An arm without a name has that of a folder, which for an adapter on its base is
-        the base's."""
+        """What the trained model is called, where nobody says otherwise: as the user named the arm,
+        else as its run is called, of a checkpoint with the step. An arm without a name has that of
+        a folder, which for an adapter on its base is the base's."""
         unnamed = format_nameless(self.arm).removeprefix("arm=")
         if self.arm.name != parse_arm(unnamed).name:
             return self.arm.name
         place = self.adapter or self.base
         if self.run is None:
             return place.name
-        return f"{self.run.name}-{place.name}" if place.parent != self.run else self.run.name
+        name = _name_run(self.run)
+        return f"{name}-{place.name}" if place.parent != self.run else name
+
+
+def _name_run(run: Path) -> str:
+    """The name that its user gave a run; its id where that cannot be read."""
+    try:
+        record = JobDirectory(run).record()
+    except EngineError:
+        record = None
+    return record.name if record is not None and record.name else run.name

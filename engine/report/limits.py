@@ -8,7 +8,7 @@ from engine.impact.changes.skill_changes import SkillChange
 from engine.impact.changes.skill_notes import SCOPE, of_rows
 from engine.impact.changes.skill_rows import SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.impact.results.evaluation_results import ArmSuite
+from engine.impact.results.evaluation_results import SERVER, ArmSuite
 from engine.number_format import NOISE, write_number
 from engine.report.control_section import say_power
 from engine.report.job_answers import LONGEST
@@ -122,7 +122,8 @@ def _say_manner(values: ReportValues) -> str:
     if len(ways) > 1:
         return f"Skills were asked in {len(ways)} ways, each named with its skill: {tail}"
     shots, template, is_greedy = ways.pop()
-    own = "each arm's own template" if template == "own" else f"the template {template}"
+    names = {"own": "each arm's own template", SERVER: "the server's own template"}
+    own = names.get(template, f"the template {template}")
     manner = "zero-shot" if shots == "0" else f"with {shots} examples"
     how = f"{manner}, by {own}"
     return f"All skills were asked {how}, {'greedy' if is_greedy else 'sampled'}: {tail}"

@@ -6,7 +6,7 @@ rendered from its own folder alone.
 
 from collections.abc import Callable, Iterator, Mapping
 
-from engine.impact.results.evaluation_results import GOLD_NLL, ArmSuite
+from engine.impact.results.evaluation_results import GOLD_NLL, SERVER, ArmSuite
 from engine.impact.scores.measure_kinds import CHOICES
 from engine.number_format import write_number, write_percent, write_points
 from engine.report.blocks import (
@@ -254,11 +254,13 @@ def write_asked(suite: ArmSuite) -> str:
     """How an arm was asked, in a few words."""
     asked = suite.asked
     if not asked:
-        return "not recorded"
+        return "not measured" if suite.not_measured else "not recorded"
     if "source" in asked:
         return f"measured by {asked['source']}"
     shots = asked.get("fewshot", 0)
-    parts = [f"{shots}-shot" if shots else "zero-shot", f"{asked.get('template', 'own')} template"]
+    template = asked.get("template", "own")
+    whose = "the server's own template" if template == SERVER else f"{template} template"
+    parts = [f"{shots}-shot" if shots else "zero-shot", whose]
     if isinstance(hashed := asked.get("template_hash"), str) and hashed:
         parts.append(f"chat template {hashed[:8]}")
     decode = asked.get("decode")

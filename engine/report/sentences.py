@@ -89,8 +89,10 @@ def say_skill(table: SkillTable, row: SkillRow) -> Iterator[str]:
     last = table.arms[-1]
     change = row.changes.get(last)
     if change is None:
+        arms = (table.arms[0], last)
+        why = next((f" ({row.not_measured[arm]})" for arm in arms if arm in row.not_measured), "")
         if row.results:
-            yield f"{row.name} was not measured on both {table.arms[0]} and {last}."
+            yield f"{row.name} was not measured on both {table.arms[0]} and {last}{why}."
         return
     if change.verdict is None:
         yield f"{row.name} is not finite under one of the two arms: it diverged."

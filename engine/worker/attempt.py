@@ -30,7 +30,8 @@ from engine.jobs.queue import Cancelled, Keys, OwnTicket, unusable_locks
 from engine.jobs.resume_rules import check_not_pruned
 from engine.jobs.status import Failure, State, Status
 from engine.jobs.store import open_store
-from engine.recipes.recipe import TrainRecipe
+from engine.number_format import write_size
+from engine.recipes.recipe import ExportRecipe, TrainRecipe
 
 WRITE_SECONDS = 0.4
 """Least time between two writes of the status."""
@@ -155,21 +156,28 @@ class Attempt:
 
         Raises Stopped, EngineError, OSError.
         """
+        from engine.estimates import fit
+
+        needed = self._needed_memory()
         self._ticket = ticket = OwnTicket(
             self.record.id,
             requested,
             lambda: [tuple(one.key for one in option) for option in devices.options(requested)],
             self.directory.path,
+            lambda: not needed or fit.free_main_memory() >= needed,
         )
         name = "a GPU" if requested in ("auto", "cuda") else requested
         if len(options := devices.options(requested)) == 1:
             name = devices.labels(options[0])
         try:
             while ahead := ticket.ahead():
+                room = f" and {write_size(needed)} of memory" if needed else ""
+                if needed and ahead == 1:
+                    room += f", {write_size(fit.free_main_memory())} free"
                 self.update(
                     state=State.QUEUED,
                     device=name,
-                    message=f"#{ahead} in the queue for {name}",
+                    message=f"#{ahead} in the queue for {name}{room}",
                     queued_seconds=time.monotonic() - began,
                 )
                 if self.stop_requested(wait=QUEUE_SECONDS):
@@ -178,6 +186,23 @@ class Attempt:
             self.log("removed from the queue")
             raise Stopped from None
         return ticket.taken
+
+    def _needed_memory(self) -> int:
+        """Bytes of the machine's memory that an export waits for; 0: for none, as training does,
+        which takes what it can be had for, and says so."""
+        if not isinstance(self.recipe, ExportRecipe):
+            return 0
+        from engine.launching.export_source import find_source
+        from engine.release.memory_need import estimate_memory
+        from engine.release.targets import parse_targets
+
+        try:
+            runs = [job.path for job in open_store(self.directory.path.parent).jobs()]
+            source = find_source(self.recipe.source, runs)
+            targets = parse_targets(self.recipe.targets)
+            return estimate_memory(source, targets, self.recipe.dtype).most
+        except EngineError:
+            return 0  # the job itself will say it, and better
 
     def _doubt(self) -> str:
         """What the estimate says where the run may not fit beside what others use; it tries."""
@@ -243,7 +268,9 @@ class Attempt:
             self._stop = True
         if self._stop and not self._stop_said:
             self._stop_said = True
-            self.update(state=State.STOPPING, message="stopping: saving a checkpoint")
+            saves = isinstance(self.recipe, TrainRecipe)
+            message = "stopping: saving a checkpoint" if saves else "stopping"
+            self.update(state=State.STOPPING, message=message)
         return self._stop
 
     def log(self, line: str) -> None:

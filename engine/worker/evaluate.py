@@ -4,6 +4,7 @@ All arms meet the same items in the same order, the first answer greedy, so that
 paired. The base of an adapter is the same weights with the adapter off. What was measured is kept
 row by row in `samples.jsonl` and `scores.jsonl`, so that a job that was stopped or killed goes on
 where it was; its batches are those of the whole set, and its results as if it had never stopped.
+Endpoints come last; one that is gone ends the job after all other arms, for it to be resumed.
 """
 
 import dataclasses
@@ -18,12 +19,19 @@ import torch
 import engine.worker.version_check  # noqa: F401  before any other of ours
 from engine import atomic
 from engine.checkpoints.run_outputs import find_run
+from engine.compare import endpoint_keys
 from engine.compare.arm_weights import ArmWeights, locate
 from engine.compare.arms import Arm, format_arm
 from engine.compare.items import digest_of
+from engine.errors import EngineError
 from engine.impact.results.evaluation_results import SCHEMA, SuiteFacts, SuiteItem
 from engine.impact.results.item_answers import sample_id
 from engine.impact.suites.control_arms import ControlArm
+from engine.impact.suites.endpoint_arms import (
+    check_endpoints,
+    describe_treatment,
+    describe_unmeasured,
+)
 from engine.impact.suites.evaluation_plan import (
     EvaluationPlan,
     Suite,
@@ -39,6 +47,8 @@ from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.arrow import read_raw
 from engine.worker.data.seen_items import SeenItems, SeenItemsFinder
 from engine.worker.inference.bert_score import BertScorer
+from engine.worker.inference.endpoint_batch import combine
+from engine.worker.inference.endpoint_replies import EndpointGone
 from engine.worker.inference.models import ModelCache
 from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import Row, ScoreLog, ScoreMemory
@@ -57,19 +67,21 @@ def run(attempt: Attempt) -> str:
     assert isinstance(recipe, EvaluateRecipe)
     runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
     plan = make_plan(recipe, runs, read_raw)
-    for note in plan.notes:
+    check_endpoints(plan)
+    endpoint_keys.check(plan.arms, attempt.directory.path.name)
+    for note in (*plan.notes, *describe_unmeasured(plan)):
         attempt.log(note)
     for suite in plan.suites:
         for note in suite.notes:
             attempt.log(f"{suite.name}: {note}")
     _write_items(attempt, plan)
-    weights = {arm: locate(arm, runs) for arm in plan.measured}
+    weights = {arm: locate(arm, runs) for arm in plan.measured if not arm.is_endpoint}
     seen = _find_seen(attempt, plan, runs)
     encoder = _load_encoder(attempt, recipe.encoder)
     models = ModelCache(pick_device(attempt.device.kind if attempt.device else recipe.device))
     passes = [_Pass(arm, plan.suites) for arm in plan.arms]
     passes += [_Pass.of_control(control, plan.suites) for control in plan.controls]
-    work = [sum(map(count_work, one.suites)) for one in passes]
+    work = [sum(count_work(suite, one.arm) for suite in one.suites) for one in passes]
     tally = _Tally(attempt, sum(work))
     if plan.controls:
         own = len(plan.arms)
@@ -79,13 +91,23 @@ def run(attempt: Attempt) -> str:
     samples = SampleLog(attempt.directory.samples)
     control_samples = SampleLog(attempt.directory.control_samples)
     measured: dict[str, dict[str, Any]] = {}
-    # By base: one that is not needed any more makes room for the next.
-    for one in sorted(passes, key=lambda one: str(weights[one.arm].base)):
-        located = weights[one.arm]
+    gone: list[EndpointGone] = []
+    # By base: one that is not needed any more makes room for the next. Endpoints come last.
+    bases = {one.arm: str(weights[one.arm].base) for one in passes if not one.arm.is_endpoint}
+    for one in sorted(passes, key=lambda one: (one.arm.is_endpoint, bases.get(one.arm, ""))):
+        located = weights.get(one.arm)
         memory = ScoreMemory(scores, _identify(one, located, models.device), one.arm.name)
         log = control_samples if one.control else samples
         place = _Place(attempt, models, located, memory, log, tally, encoder)
-        measured[one.arm.name] = _measure_pass(one, place)
+        try:
+            measured[one.arm.name] = _measure_pass(one, place)
+        except EndpointGone as error:
+            attempt.log(f"{one.arm.name}: {error.line}")
+            gone.append(error)
+    if gone:
+        first = combine(gone)
+        hint = f"{first.hint} finetop resume {attempt.directory.path.name} goes on where it was."
+        raise EngineError(first.title, first.detail, hint)
     refused = [
         {"arm": arm, "suite": suite, "item": item, "reason": reason}
         for arm in (arm.name for arm in plan.arms)
@@ -133,7 +155,8 @@ class _Place:
 
     attempt: Attempt
     models: ModelCache
-    weights: ArmWeights
+    weights: ArmWeights | None
+    """None of an endpoint."""
     memory: ScoreMemory
     samples: SampleLog
     tally: "_Tally"
@@ -196,22 +219,25 @@ def _measure_pass(one: _Pass, place: _Place) -> dict[str, Any]:
         if not known and measurer is None:
             place.tally.begin(f"{arm.name}: loading", 0)
             measurer = _load(one, place)
-        place.tally.begin(f"{arm.name}: {suite.name}", work := count_work(suite))
+        place.tally.begin(f"{arm.name}: {suite.name}", work := count_work(suite, arm))
         if known or measurer is None:
             place.tally.tick(work)
             continue
         result = measurer.measure(suite, place.tally.tick).to_json()
-        memory[suite.name].add([(whole[suite.name], result)])
+        # What a server refused is asked for again by the next attempt, and the rest is known.
+        if not (arm.is_endpoint and result.get("refused")):
+            memory[suite.name].add([(whole[suite.name], result)])
         found[suite.name] = result
     return found
 
 
 def _load(one: _Pass, place: _Place) -> SuiteMeasurer:
-    arm = one.arm
-    loaded_arm = place.models.load_arm(arm, place.weights, place.attempt.log)
-    assert loaded_arm is not None, "without a budget there is always room"
-    for note in loaded_arm.notes:
-        place.attempt.log(note)
+    arm, loaded_arm = one.arm, None
+    if place.weights is not None:
+        loaded_arm = place.models.load_arm(arm, place.weights, place.attempt.log)
+        assert loaded_arm is not None, "without a budget there is always room"
+        for note in loaded_arm.notes:
+            place.attempt.log(note)
     return SuiteMeasurer(arm, loaded_arm, place.memory, place.samples, place.encoder, one.rows)
 
 
@@ -224,10 +250,13 @@ def _load_encoder(attempt: Attempt, written: str) -> BertScorer | None:
     return encoder
 
 
-def _identify(one: _Pass, weights: ArmWeights, device: torch.device) -> list[object]:
-    """What an arm's rows are known again by: its words, its weights as written, and the device. A
-    control has rows of its own: it is never answered by what was measured of the arm itself."""
+def _identify(one: _Pass, weights: ArmWeights | None, device: torch.device) -> list[object]:
+    """What an arm's rows are known again by: its words, its weights as written, and the device; of
+    an endpoint its words alone. A control has rows of its own: it is never answered by what was
+    measured of the arm itself."""
     kind = [one.control.kind] if one.control else []
+    if weights is None:
+        return [format_arm(one.arm), *kind]
     return [format_arm(one.arm), identify_weights(weights), device.type, *kind]
 
 
@@ -273,7 +302,7 @@ def _make_table(
             "arm": format_arm(arm),
             "parent": plan.parents.get(arm.name, ""),
             "trained": list(known.trained),
-            "notes": list(known.notes),
+            "notes": [*known.notes, *describe_treatment(arm, plan)],
             "suites": own | others,
         }
     for control in plan.controls:

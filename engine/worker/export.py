@@ -15,27 +15,53 @@ from engine.errors import EngineError
 from engine.jobs import write_errors
 from engine.jobs.directory import name_partial
 from engine.jobs.store import open_store
+from engine.launching.export_leftovers import find_leftovers
 from engine.launching.export_source import find_source
 from engine.number_format import write_size
 from engine.recipes.recipe import ExportRecipe
-from engine.release.disk_need import DiskNeed, check_room, measure_need
+from engine.release.disk_need import check_room, measure_need
 from engine.release.proof import TargetProof
 from engine.release.targets import parse_targets
+from engine.text import one_line
 from engine.worker.attempt import Attempt, Stopped
+from engine.worker.interruption import do_until_stopped
 
 
 def run(attempt: Attempt) -> str:
-    """Make the export, whole or not at all. Raises Stopped, EngineError."""
+    """Make the export, whole or not at all. Raises Stopped, EngineError.
+
+    A stop ends it wherever it stands, for nothing of it is kept; not while it is renamed.
+    """
     recipe = attempt.recipe
     assert isinstance(recipe, ExportRecipe)
     out = Path(recipe.out)
     partial = name_partial(out, attempt.record.id)
-    shutil.rmtree(partial, ignore_errors=True)  # of an attempt that was killed
+    try:
+        message = do_until_stopped(attempt, lambda: _make(attempt, recipe, out, partial))
+        _check_free(out)
+        try:
+            atomic.publish_directory(partial, out)
+        except FileExistsError as error:  # since then, by another process
+            raise _refuse(out) from error
+        except OSError as error:
+            raise _explain(error, out, "It was to be renamed.") or error from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return message
+
+
+def _make(attempt: Attempt, recipe: ExportRecipe, out: Path, partial: Path) -> str:
+    """The whole export under its hidden name, on disk; what came of it in words."""
     _check_free(out)
-    runs = [job.path for job in open_store(attempt.directory.path.parent).jobs()]
+    store = open_store(attempt.directory.path.parent)
+    for path in (partial, *find_leftovers(out, store)):  # of attempts that were killed
+        if path.is_dir():
+            shutil.rmtree(path)
+            attempt.log(f"removed what a killed export left: {one_line(str(path))}")
+    runs = [job.path for job in store.jobs()]
     source, targets = find_source(recipe.source, runs), parse_targets(recipe.targets)
     need = measure_need(source, targets, recipe.dtype, recipe.proof_rows)
-    check_room(need, out.parent)
+    room = check_room(need, out.parent)
     attempt.log(f"on disk: {need.words}")
     from engine.worker.release.export_build import ExportBuild
 
@@ -45,13 +71,15 @@ def run(attempt: Attempt) -> str:
         proofs = build.make(runs)
         _check_free(out)
         _open_files(partial)
-        atomic.publish_directory(partial, out)
+        atomic.flush_tree(partial)
     except (EngineError, Stopped):
         raise
     except Exception as error:
-        raise _explain(error, out, need) or error from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        words = (
+            f"{write_size(need.most)} are needed in {out.parent}, {write_size(room)} were free "
+            f"when it began: {need.words}"
+        )
+        raise _explain(error, out, words) or error from error
     build.progress.end()
     return f"{out}: {_count(proofs)}"
 
@@ -67,23 +95,27 @@ def _open_files(folder: Path) -> None:
 
 def _check_free(out: Path) -> None:
     if os.path.lexists(out):
-        raise EngineError(
-            "The folder of the export already exists.",
-            str(out),
-            "Nothing in it was changed; export into another one with --out DIR.",
-        )
+        raise _refuse(out)
 
 
-def _explain(error: Exception, out: Path, need: DiskNeed) -> EngineError | None:
-    """A disk that refuses the export, in words; None for any other error."""
+def _refuse(out: Path) -> EngineError:
+    return EngineError(
+        "The folder of the export already exists.",
+        str(out),
+        "Nothing in it was changed; export into another one with --out DIR.",
+    )
+
+
+def _explain(error: Exception, out: Path, need: str) -> EngineError | None:
+    """A disk that refuses the export, in words, with what it was to take; None for any other
+    error."""
     refusal = write_errors.find_refusal(error, out.parent)
     if refusal is None:
         return None
     where = refusal.filename if isinstance(refusal.filename, str) else str(out.parent)
     return EngineError(
         "The disk refused the export: nothing of it remains.",
-        f"{where}: {refusal.strerror}\n"
-        f"{write_size(need.most)} are needed in {out.parent}: {need.words}",
+        f"{where}: {refusal.strerror}\n{need}",
         f"{write_errors.remedy(refusal)}, then resume: it starts from the beginning.",
     )
 

@@ -25,15 +25,12 @@ from engine.jobs.store import open_store
 from engine.recipes.recipe import GenerateRecipe
 from engine.recipes.settings import Decode
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.inference.endpoint_batch import EndpointBatch, combine
+from engine.worker.inference.endpoint_batch import PAUSE, EndpointBatch, combine
 from engine.worker.inference.endpoint_replies import EndpointGone
 
 if TYPE_CHECKING:
     from engine.worker.inference.model_batch import ModelBatch
     from engine.worker.inference.models import ModelCache
-
-_PAUSE = 0.02
-"""Seconds between two looks at what an endpoint says."""
 
 
 def run(attempt: Attempt) -> str:
@@ -181,4 +178,4 @@ def _finished_samples(
         if made:
             yield made
         elif isinstance(batch, EndpointBatch):
-            time.sleep(_PAUSE)
+            time.sleep(PAUSE)

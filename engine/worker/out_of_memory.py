@@ -21,7 +21,9 @@ from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt
 
-_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory")
+_WORDS = ("out of memory", "can't allocate memory", "not enough memory", "cannot allocate memory",
+          "failed to map segment")  # fmt: skip
+"""The last is the dynamic linker's, of a library that is imported."""
 LESS = 0.8
 """Of what failed by the estimate, at most, so that an estimate that was too low helps as well."""
 GENERAL = "Use a smaller batch (with more accumulation), a shorter max_length, or LoRA."
@@ -33,7 +35,8 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError) or "OutOfMemory" in type(error).__name__:
         return True
     message = str(error).lower()
-    return isinstance(error, RuntimeError) and any(words in message for words in _WORDS)
+    kinds = (RuntimeError, OSError, ImportError)
+    return isinstance(error, kinds) and any(words in message for words in _WORDS)
 
 
 def explain(error: BaseException, attempt: Attempt) -> Failure:

@@ -154,12 +154,9 @@ def _save_result(setup: TrainingSetup) -> None:
     aside = final.with_name(f".{final.name}")
     shutil.rmtree(aside, ignore_errors=True)
     drop_unreadable_pad(model)
-    if is_lora:
-        # PEFT would else ask the hub whether the vocabulary was resized.
-        model.save_pretrained(str(aside), save_embedding_layers=False)
-    else:
+    if not is_lora:
         model.config.use_cache = True
-        model.save_pretrained(str(aside))
+    model.save_pretrained(str(aside))
     save_template(aside, setup.template, setup.tokenizer, model)
     share_large_files(aside, checkpoints.with_tokenizer(attempt.directory))
     shutil.rmtree(final, ignore_errors=True)  # of an earlier attempt that went less far

@@ -1,8 +1,8 @@
 """All benchmarks, or the named ones, in one table.
 
     python -m tests.benchmarks [--brief] [events] [watch] [dashboard] [hangup] [kill] [faults]
-                               [demo] [ending] [training] [memory] [evaluate]
-                               [compare] [answers] [duplicates]
+                               [demo] [ending] [training] [memory] [export]
+                               [evaluate] [compare] [answers] [duplicates]
 
 Writes `results.json` and `RESULTS.md` beside this file after each benchmark; the exit code is 1
 where a bar was missed. `--brief` tries small sizes and writes nothing.

@@ -17,6 +17,7 @@ TITLES = {
     "ending": "whether a tuned model stops by itself",
     "training": "training beside TRL and transformers, by length, and packed",
     "memory": "the memory estimate beside real runs",
+    "export": "memory of a merged export of 60 M parameters",
     "evaluate": "choices by likelihood beside plain transformers, and what skills cost a training",
     "compare": "answers of a base and a tuned model, beside two pipelines",
     "answers": "2,000 damaged answers of a generator with known truth",
@@ -84,6 +85,10 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_duplicates
 
         return bench_duplicates.bench(bench_duplicates.BRIEF) if brief else bench_duplicates.bench()
+    if name == "export":
+        from tests.benchmarks import bench_export
+
+        return bench_export.bench(bench_export.BRIEF if brief else bench_export.CASES)
     if name == "memory":
         from tests.benchmarks import bench_memory
 

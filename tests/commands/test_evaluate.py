@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from engine.compare import endpoint_keys
+from engine.compare.arms import parse_arms
+from engine.errors import EngineError
+from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
+from engine.jobs.status import State, Status
+from engine.launching import evaluation
 from engine.recipes.recipe import EvaluateRecipe
 from tests.tui.building import write_run
 from tests.worker.tiny import save_adapter, save_checkpoint
@@ -45,7 +51,10 @@ def test_without_any_arm_it_says_how_to_name_one(
         (["--strengths", "A", "--tree", "A"], "--tree and --strengths cannot be combined"),
         (["--detach", "--json", "t.json"], "cannot be combined"),
         (["--json", "/no/folder/t.json"], "/no/folder"),
-        (["--arm", "e=http://localhost:1/v1?model=m"], "An endpoint cannot be evaluated"),
+        (
+            ["--arm", "e=http://localhost:1/v1?model=m", "--suite", "bundled:prose"],
+            "Nothing can be measured of an endpoint",
+        ),
         (["--arm", "x=/no/model"], "/no/model"),
         (["--null-adapters", "2"], "no adapter to make a null adapter of"),
         (["--null-adapters", "-1"], "null_adapters"),
@@ -151,3 +160,38 @@ def test_strength_0_scores_as_the_base_on_every_item(
     measured = {name: arm["suites"]["mine"]["measures"] for name, arm in arms.items()}
     assert measured["strength 0"] == measured["base"]
     assert measured["strength 1"]["gold_nll"] != measured["base"]["gold_nll"]
+
+
+def test_an_address_is_told_of_and_its_key_allowed_before_the_start(
+    root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[EvaluateRecipe] = []
+
+    def refuse(recipe: EvaluateRecipe, *_: object, **__: object) -> JobDirectory:
+        started.append(recipe)
+        raise EngineError("Not in this test.")
+
+    monkeypatch.setattr(evaluation, "launch_evaluation", refuse)
+    one, other = (f"served=http://127.0.0.1:9/v1?model=m&key={key}" for key in ("HF_TOKEN", "K"))
+    suites = ["--suite", "bundled:prose", "--suite", "bundled:facts"]
+    for command in (
+        ["evaluate", "--arm", "base=bundled:demo-base", "--arm", one, *suites],
+        ["gate", other, "--against", "base=bundled:demo-base", "--lost-at-most", "3%", "--on",
+         "facts", "--perplexity-up-at-most", "5%", "--on", "prose"],
+    ):  # fmt: skip
+        assert main([*command, "--runs", str(root)]) == 2
+        err = capsys.readouterr().err
+        assert "no likelihoods. Not measured of it: anything of prose." in " ".join(err.split())
+        assert not endpoint_keys.find_unknown(parse_arms(started[-1].arms))
+    assert len(started) == 2
+
+
+def test_a_key_that_only_an_evaluation_names_is_asked_for(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arm = "served=http://127.0.0.1:9/v1?model=m&key=BOX_KEY"
+    job = directory.create(root, EvaluateRecipe(arms=[arm], suites=["bundled:facts"]))
+    status.write(job, Status(State.STOPPED))
+    assert main(["resume", job.path.name, "--runs", str(root)]) == 2
+    assert "--allow-key http://127.0.0.1:9=BOX_KEY" in capsys.readouterr().err
+    assert job.latest_attempt() == 0

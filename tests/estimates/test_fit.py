@@ -24,7 +24,7 @@ from engine.jobs.devices import Device
 from engine.jobs.status import State, Status
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import TrainRecipe
-from tests.checkpoints.made import make_adapter, make_model
+from tests.checkpoints.made import make_adapter, make_model, pack
 
 CPU = Device("cpu", "cpu", "x86_64")
 GB = 10**9
@@ -131,6 +131,29 @@ def test_an_adapter_needs_what_its_base_needs(tmp_path: Path, root: Path) -> Non
     lost = fit.assess(recipe(), alone, [gpu(80 * GB)], root)
     assert (lost.needed, lost.fits) == (None, None)
     assert "its base is not on this machine" in lost.line
+
+
+def test_added_tokens_are_in_the_memory_and_on_the_disk(tmp_path: Path, root: Path) -> None:
+    base = make_model(tmp_path / "base", **SIZES)
+    adapter = make_adapter(tmp_path / "adapter", str(base))
+    plain = fit.assess(recipe(), describe.inspect(adapter), [gpu(80 * GB)], root)
+    rows, hidden = SIZES["vocab_size"] + 64, SIZES["hidden_size"]
+    tensors = {f"base_model.model.{name}.weight": ("F32", [rows, hidden])
+               for name in ("model.embed_tokens", "lm_head")}  # fmt: skip
+    (adapter / "adapter_model.safetensors").write_bytes(pack(tensors))
+    added = describe.inspect(adapter)
+    assert added.vocab_size == rows
+    found = fit.assess(recipe(), added, [gpu(80 * GB)], root)
+    assert found.memory is not None
+    assert plain.memory is not None
+    more = found.memory.parameters - plain.memory.parameters
+    assert more == 2 * 64 * hidden, "in the embedding and in the head"
+    assert found.memory.total > plain.memory.total
+    assert found.checkpoint is not None
+    assert plain.checkpoint is not None
+    assert found.checkpoint - plain.checkpoint == 2 * 4 * rows * hidden
+    merging = fit.assess(recipe("model.adapter=merge"), added, [gpu(80 * GB)], root)
+    assert merging.checkpoint == plain.checkpoint, "the rows are in its base"
 
 
 def test_a_shape_that_is_not_known_is_said(tmp_path: Path, root: Path) -> None:

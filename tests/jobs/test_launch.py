@@ -13,7 +13,7 @@ from engine.jobs.directory import JobDirectory
 from engine.jobs.status import State, Status
 from engine.launching import resume
 from engine.recipes import recipe
-from engine.recipes.recipe import TrainRecipe
+from engine.recipes.recipe import EvaluateRecipe, ExportRecipe, TrainRecipe
 from tests import patience
 from tests.jobs.test_lock import HOLD
 
@@ -120,6 +120,24 @@ def test_a_run_that_cannot_be_asked_is_stopped_by_signal(job: JobDirectory) -> N
         child.wait()
 
 
+def test_a_job_without_checkpoints_is_told_to_stop_and_no_more(root: Path) -> None:
+    job = directory.create(root, ExportRecipe(source="x=/m", targets=["merged"], out="/out"))
+    job.attempt(1).path.mkdir()
+    child = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(job.lock_file)], stdout=subprocess.PIPE,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout is not None
+        child.stdout.readline()
+        said: list[str] = []
+        launch.stop(job, grace=0, said=said.append)
+        assert said == ["stopping; nothing of the export is kept", "sent SIGTERM"]
+    finally:
+        child.kill()
+        child.wait()
+
+
 def test_what_runs_elsewhere_is_named_with_its_host(job: JobDirectory) -> None:
     status.write(job, Status(State.RUNNING, host="elsewhere", heartbeat=time.time()))
     with pytest.raises(EngineError, match="running on elsewhere"):
@@ -147,3 +165,21 @@ def test_a_worker_that_could_not_even_write_its_log_has_a_reason(
         launch.start(job, "train")
     assert "exit code 3" in caught.value.detail
     assert "ulimit -f" in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (TrainRecipe(), "stopping after a checkpoint"),
+        (ExportRecipe(), "stopping; nothing of the export is kept"),
+        (EvaluateRecipe(), "stopping"),
+    ],
+)
+def test_what_is_kept_of_a_job_that_stops_is_said(
+    root: Path, monkeypatch: pytest.MonkeyPatch, asked: recipe.Recipe, words: str
+) -> None:
+    job, said = directory.create(root, asked), list[str]()
+    monkeypatch.setattr(lock, "holder", lambda path: 1)
+    monkeypatch.setattr(launch, "_wait_for_end", lambda *_: True)
+    launch.stop(job, said=said.append)
+    assert said == [words]

@@ -158,6 +158,15 @@ def test_a_lost_ticket_is_drawn_again(eventually: Eventually) -> None:
     ticket.leave()
 
 
+def test_who_is_next_waits_until_it_is_ready_and_keeps_its_place() -> None:
+    room = [False]
+    ticket = queue.OwnTicket("a", "cpu", lambda: [("cpu",)], ready=lambda: room[0])
+    assert (ticket.ahead(), ticket.ahead(), queue.holders()) == (1, 1, [])
+    room[0] = True
+    assert (ticket.ahead(), ticket.taken) == (0, ("cpu",))
+    ticket.leave()
+
+
 def test_the_folder_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.getuid", lambda: 4242)
     with pytest.raises(EngineError, match="another user"):

@@ -54,6 +54,7 @@ def _oserror(number: int, path: Path | None = None) -> OSError:
          "largest size"),
         (RuntimeError("write: No space left on device"), "disk is full"),
         (RuntimeError("I/O error: Stale file handle (os error 116)"), "does not answer"),
+        (OSError("73728 requested and 40480 written"), "disk is full"),
         (RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0"),
          "does not answer"),
     ],
@@ -184,3 +185,22 @@ def test_a_crash_on_a_disk_that_takes_everything_has_no_such_reason(tmp_path: Pa
 def test_the_remedy_of_an_unknown_errno_is_to_look() -> None:
     assert write_errors.remedy(_oserror(errno.E2BIG)) == "Check the disk"
     assert isinstance(write_errors.explain(_oserror(errno.EIO), Path("/run")), EngineError)
+
+
+def test_a_program_that_failed_on_a_full_disk_is_the_disks_refusal(tmp_path: Path) -> None:
+    """llama-quantize and numpy say nothing of the disk: it is asked while it is full."""
+    place = tmp_path / "small"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("nothing can be mounted here")
+    failed = EngineError("llama-quantize failed (exit code 1).", "basic_ios::clear")
+    try:
+        with pytest.raises(EngineError), write_errors.refusals_of_child(place):
+            raise failed
+        with pytest.raises(OSError, match="No space left"), (place / "x").open("wb") as file:
+            file.write(bytes(2 << 20))
+        with pytest.raises(OSError, match="No space left"), write_errors.refusals_of_child(place):
+            raise failed
+    finally:
+        subprocess.run(["umount", "-l", str(place)], capture_output=True, check=False)

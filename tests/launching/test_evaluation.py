@@ -7,6 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from engine.compare import endpoint_keys
+from engine.compare.arms import parse_arms
 from engine.errors import EngineError
 from engine.impact.suites.suite_specs import parse_suites
 from engine.jobs import directory, launch
@@ -34,6 +36,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[EvaluateRecipe]:
 
 
 ARM = "base=bundled:demo-base"
+ADDRESS = "e=http://localhost:1/v1?model=m"
 
 
 def test_refs_are_valid_from_any_folder(
@@ -77,7 +80,9 @@ def test_rows_that_only_a_worker_reads_are_not_read_here(
     [
         ({"arms": []}, "No arms to evaluate"),
         ({"arms": [ARM, ARM]}, "Two arms have the name"),
-        ({"arms": ["e=http://localhost:1/v1?model=m"]}, "An endpoint cannot be evaluated"),
+        ({"arms": [ARM, ADDRESS], "suites": ["bundled:prose"]}, "Nothing can be measured of an"),
+        ({"arms": [ARM, ADDRESS], "null_adapters": 1}, "An endpoint has no null adapters"),
+        ({"arms": [ARM, f"{ADDRESS}&key=BOX_KEY"]}, "BOX_KEY was not sent to this address before"),
         ({"suites": ["bundled:poems"]}, "Unknown bundled suite 'poems'"),
         ({"suites": ["bundled:facts", "bundled:facts"]}, "Two suites have the name 'facts'"),
         ({"suites": ["/no/suite.jsonl"]}, "/no/suite.jsonl"),
@@ -93,4 +98,27 @@ def test_what_is_wrong_is_refused_before_anything_is_made(
     with pytest.raises(EngineError) as caught:
         evaluation.launch_evaluation(recipe, root)
     assert words in f"{caught.value} {caught.value.detail}"
+    assert list(root.iterdir()) == []
+
+
+def test_what_an_address_lacks_is_said_before_the_start(
+    root: Path, launched: list[EvaluateRecipe]
+) -> None:
+    suites = ["bundled:prose", "bundled:emotion?limit=4", "bundled:facts?limit=4"]
+    recipe = EvaluateRecipe(arms=[ARM, ADDRESS], suites=suites, prompts="bundled:all")
+    (line,) = evaluation.describe_endpoints(recipe, root)
+    assert line == (
+        "e: a server gives answers, no likelihoods. Not measured of it: anything of prose; the "
+        "score of emotion (likelihood)."
+    )
+    assert evaluation.describe_endpoints(EvaluateRecipe(arms=[ARM], suites=suites), root) == []
+    evaluation.launch_evaluation(recipe, root)
+    assert launched[0].arms == [ARM, ADDRESS]
+
+
+def test_a_key_that_is_not_set_here_is_missed_before_the_start(root: Path) -> None:
+    arm = f"{ADDRESS}&key=BOX_KEY"
+    endpoint_keys.allow(endpoint_keys.uses_of(parse_arms([arm])))
+    with pytest.raises(EngineError, match="API key is missing"):
+        evaluation.launch_evaluation(EvaluateRecipe(arms=[arm], suites=["bundled:facts"]), root)
     assert list(root.iterdir()) == []

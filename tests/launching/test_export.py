@@ -84,6 +84,8 @@ def test_the_recipe_names_all_by_what_is_valid_from_any_folder(
         ({"out": ""}, "No folder for the export"),
         ({"out": "{tmp}"}, "already exists"),
         ({"out": "{tmp}/link"}, "already exists"),
+        ({"out": "{tmp}/" + "a" * 200}, "name of the folder is too long"),
+        ({"out": "{tmp}" + "/aaaaaaaaa" * 450}, "name of the folder is too long"),
         ({"out": "{tmp}/none/out"}, "folder above the export does not exist"),
         ({"out": "{tmp}/closed/out"}, "cannot be written to"),
         ({"out": "{root}/out"}, "cannot lie in a folder of runs"),

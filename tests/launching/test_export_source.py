@@ -89,7 +89,7 @@ def test_files_are_named_after_the_run_and_never_after_its_base(runs: Runs) -> N
     job = runs.make(str(runs.base))
     make_adapter(job.adapter, str(runs.base))
     checkpoint = make_adapter(job.checkpoints / "checkpoint-20", str(runs.base))
-    run = job.path.name
+    run = "run"
     names = {
         text: find_source(text, runs.paths).name
         for text in (

@@ -7,6 +7,7 @@ import pytest
 
 from engine.compare.arms import Arm
 from engine.errors import EngineError
+from engine.number_format import write_size
 from engine.release import disk_need
 from engine.release.disk_need import MOST_KEPT, PLACES, check_room, measure_need
 from engine.release.source import ExportSource
@@ -41,12 +42,14 @@ def test_weights_count_as_they_are_stored_or_as_they_are_asked_for(source: Expor
 
 def test_a_merged_model_that_only_gguf_needs_is_counted(source: ExportSource) -> None:
     beside = sum(path.stat().st_size for path in source.base.glob("*.json")) + CARD
-    small = -(-(1000 * 64 + 64) * 34 // 32) + beside
+    words = 10 * disk_need._WORD
+    small = -(-(1000 * 64 + 64) * 34 // 32) + min(words, beside - CARD) + CARD
+    own = HALF + min(words, beside - CARD) + CARD
     alone = _sizes(source, "auto", "gguf:q8_0")
     assert alone == {"gguf:q8_0": small, "more": HALF + beside}
     assert _sizes(source, "auto", "gguf:q8_0", "merged")["more"] == 0
     # llama-quantize reads a file of the weights' own type, which nobody asked for.
-    assert _sizes(source, "auto", "gguf:q4_k_m", "merged")["more"] == HALF + beside
+    assert _sizes(source, "auto", "gguf:q4_k_m", "merged")["more"] == own
     assert _sizes(source, "auto", "gguf:q4_k_m", "gguf:bf16", "merged")["more"] == 0
 
 
@@ -83,8 +86,8 @@ def test_a_disk_without_room_is_refused_with_what_is_needed(
     with_free(need.most - 1)
     with pytest.raises(EngineError) as refused:
         check_room(need, tmp_path)
-    assert "12.6 MB are needed" in refused.value.detail
-    assert "merged 4.26 MB, gguf 4.26 MB, gguf:q8_0" in refused.value.detail
+    assert f"{write_size(need.most)} are needed" in refused.value.detail
+    assert "merged 406 kB, gguf 406 kB, gguf:q8_0" in refused.value.detail
 
 
 def test_what_the_proof_keeps_meanwhile_is_counted(source: ExportSource) -> None:

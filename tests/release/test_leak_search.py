@@ -14,6 +14,7 @@ from engine.release.leak_search import (
     find_needles,
     search_leaks,
 )
+from engine.report.markdown_page import escape_markdown
 
 HOME = Needle("/home/marguerite", "the home folder", "path")
 SHORT = Needle("/root", "the home folder", "path")
@@ -57,6 +58,15 @@ def test_a_clean_export_has_no_leak(tmp_path: Path) -> None:
         ("chat_template.jinja", "{# /root/templates/x #}"),
         ("tokenizer.json", '{"name_or_path": "\\/root\\/models"}'),
         ("curves/marguerite.csv", "step,value"),
+        ("versions.json", '{"a": "at\\n/home/marguerite/x"}'),
+        ("versions.json", '{"a": "by\\tmarguerite"}'),
+        ("recipe.toml", 'a = "by\\u0020marguerite"'),
+        ("README.md", "see https://host/?at%3D%2Fhome%2Fmarguerite%2Fx"),
+        ("README.md", "see ?at=%2fhome%2fmarguerite%2fx"),
+        ("README.md", "by Marguerite, on GPU-Box-7"),
+        ("README.md", r"on gpu\-box\-7"),
+        ("README.md", "on gpu&#45;box-7"),
+        ("curves/loss.svg", "<text>&#47;home/marguerite</text>"),
     ],
 )
 def test_a_leak_is_found_and_named(tmp_path: Path, name: str, content: str) -> None:
@@ -95,6 +105,16 @@ def test_a_path_of_other_letters_is_found_however_it_is_quoted(tmp_path: Path) -
     for written in ("/home/zoë/x", "file:///home/zo%C3%AB/x", '"/home/zo\\u00eb/x"'):
         (folder / "README.md").write_text(written)
         assert search_leaks(folder, [needle]), written
+
+
+def test_a_path_is_found_as_a_card_writes_it(tmp_path: Path) -> None:
+    folder = fill(tmp_path / "out")
+    needle = Needle("/home/a_b*c&d/zoe\u0308", "the home folder", "path")
+    (folder / "README.md").write_text(f"# A\n\nsee {escape_markdown(needle.text)}/x\n")
+    (leak,) = search_leaks(folder, [needle])
+    assert leak.line == 3
+    (folder / "README.md").write_text("see /home/a_b*c&d/zo\u00eb/x")
+    assert search_leaks(folder, [needle]), "composed as another program writes it"
 
 
 def test_a_path_that_is_no_utf8_is_found(tmp_path: Path) -> None:
@@ -137,6 +157,20 @@ def test_needles_are_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyP
     found = {needle.text for needle in find_needles([(tmp_path / "job", "the job's folder")])}
     assert {str(tmp_path / "home"), str(tmp_path), str(tmp_path / "job"), "marguerite",
             "gpu-box-7", "gpu-box-7.lan.example"} <= found  # fmt: skip
+
+
+@pytest.mark.parametrize("word", ["weights", "Adapter", "reader", "best", "long", "linecap"])
+def test_words_of_our_own_texts_are_not_sought(monkeypatch: pytest.MonkeyPatch, word: str) -> None:
+    monkeypatch.setenv("LOGNAME", word)
+    monkeypatch.setattr("socket.gethostname", lambda: f"{word}.local")
+    needles = {needle.text for needle in find_needles() if needle.kind == "word"}
+    assert needles == {f"{word}.local"}
+
+
+def test_the_user_behind_sudo_is_sought(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOGNAME", "root")
+    monkeypatch.setenv("SUDO_USER", "marguerite")
+    assert "marguerite" in {needle.text for needle in find_needles()}
 
 
 def test_names_that_say_nothing_are_not_sought(monkeypatch: pytest.MonkeyPatch) -> None:

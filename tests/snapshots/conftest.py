@@ -12,9 +12,19 @@ import pytest
 from engine.bundled import BASE
 from engine.checkpoints import describe
 from tests.snapshots import fixed_environment
-from tests.tui.conftest import _at_rest_after_each_key, _one_rest_a_key, _own_folders
+from tests.tui.conftest import (
+    _at_rest_after_each_key,
+    _one_rest_a_key,
+    _own_folders,
+    _style_sheets_parsed_once,
+)
 
-__all__ = ["_at_rest_after_each_key", "_one_rest_a_key", "_own_folders"]
+__all__ = [
+    "_at_rest_after_each_key",
+    "_one_rest_a_key",
+    "_own_folders",
+    "_style_sheets_parsed_once",
+]
 
 _NOT_OURS = (
     "NO_COLOR", "COLORFGBG", "FINETOP_THEME", "FINETOP_ASCII", "SSH_CONNECTION", "SLURM_JOB_ID",

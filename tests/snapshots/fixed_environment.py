@@ -55,6 +55,7 @@ def stand_in(
     monkeypatch.setattr(process, "missing_packages", lambda needs=(): [])
     monkeypatch.setattr(logout, "_ask", lambda *command: "")
     monkeypatch.setattr(fit, "free_main_memory", lambda: 96 * 10**9)
+    monkeypatch.setattr(fit, "machine_memory", lambda: 128 * 10**9)
     monkeypatch.setattr(
         shutil, "disk_usage", lambda path: _Usage(500 * 10**9, 380 * 10**9, 120 * 10**9)
     )

@@ -1,5 +1,6 @@
 """What the style of a cell is called: a role of the style sheet, or else its colours by name."""
 
+import functools
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -94,6 +95,7 @@ class Legend:
         return role if on == "background" else f"{role} on {on}"
 
 
+@functools.lru_cache(4096)
 def _look(style: Style | None) -> Look:
     if style is None:
         return Look("default", "default", "")

@@ -3,13 +3,15 @@
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual._wait import SLEEP_GRANULARITY, wait_for_idle
 from textual.app import App
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
@@ -262,6 +264,26 @@ def odd_report_of(
     reason = "the template leaves out its system message"
     report["rows"][0] |= {"kept": False, "reason": reason, "learned": 0, "tokens": unread}
     return report
+
+
+_PARSED: dict[Hashable, list[RuleSet]] = {}
+
+
+@pytest.fixture(autouse=True)
+def _style_sheets_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each app parses the same style sheets, once for each theme that it has: a tenth of a test.
+
+    Textual keeps the rules of one app in the same way, and changes none of them.
+    """
+    parse = Stylesheet._parse_rules
+
+    def parse_once(sheet: Stylesheet, *given: Any, **named: Any) -> list[RuleSet]:
+        key = (given, frozenset(named.items()), frozenset(sheet._variables.items()))
+        if key not in _PARSED:
+            _PARSED[key] = parse(sheet, *given, **named)
+        return _PARSED[key]
+
+    monkeypatch.setattr(Stylesheet, "_parse_rules", parse_once)
 
 
 @pytest.fixture(autouse=True)

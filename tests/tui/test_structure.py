@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from tests.tui.test_imports import ROOT, modules_of
 
 MOST_ANCESTORS = 2
@@ -106,20 +108,22 @@ def _full(name: str, module: str, imported: dict[str, str]) -> str:
     return f"{imported.get(first, f'{module}.{first}')}{dot}{rest}"
 
 
-PROGRAM = program_of(ROOT, ("tui", "engine"))
+@pytest.fixture(scope="module")
+def program() -> Program:
+    return program_of(ROOT, ("tui", "engine"))
 
 
-def test_no_class_of_the_screens_has_more_than_two_ancestors_of_ours() -> None:
-    assert "tui.screens.page.Page" in PROGRAM.ancestors("tui.watch.page.WatchPage")
-    assert not PROGRAM.too_deep, "compose it"
+def test_no_class_of_the_screens_has_more_than_two_ancestors_of_ours(program: Program) -> None:
+    assert "tui.screens.page.Page" in program.ancestors("tui.watch.page.WatchPage")
+    assert not program.too_deep, "compose it"
 
 
-def test_no_class_is_the_base_of_a_single_other() -> None:
-    assert not PROGRAM.single_bases, "fold it, compose it"
+def test_no_class_is_the_base_of_a_single_other(program: Program) -> None:
+    assert not program.single_bases, "fold it, compose it"
 
 
-def test_nothing_is_left_to_be_implemented() -> None:
-    assert not PROGRAM.stubs, "abstractmethod says it, and the type checker hears it"
+def test_nothing_is_left_to_be_implemented(program: Program) -> None:
+    assert not program.stubs, "abstractmethod says it, and the type checker hears it"
 
 
 def test_no_handler_calls_that_of_its_base() -> None:
@@ -132,9 +136,9 @@ def test_no_handler_calls_that_of_its_base() -> None:
     assert not calls, "Textual calls the handlers of all classes: this one would run twice"
 
 
-def test_every_class_has_a_name_of_its_own() -> None:
+def test_every_class_has_a_name_of_its_own(program: Program) -> None:
     places: dict[str, list[str]] = {}
-    for name in PROGRAM.bases:
+    for name in program.bases:
         places.setdefault(name.rpartition(".")[2], []).append(name)
     twice = {
         name: sorted(modules)

@@ -13,6 +13,7 @@ from tests import patience
 from tests.pseudo_terminal import PseudoTerminal, dashboard
 from tests.tui.building import write_run
 from tests.tui.terminal import Terminal
+from tui.terminal_abilities import Abilities, detect_abilities
 from tui.text_guard import TextGuard
 
 UNSET = {"LC_ALL": "", "LC_CTYPE": "", "LANG": ""}
@@ -32,7 +33,7 @@ def runs(tmp_path: Path) -> Path:
     return root
 
 
-@pytest.mark.parametrize("environ", BARE, ids=str)
+@pytest.mark.parametrize("environ", [BARE[0], BARE[-1]], ids=str)
 def test_no_byte_beyond_ascii_reaches_the_terminal(runs: Path, environ: dict[str, str]) -> None:
     with Terminal(runs, columns=120, lines=40, environ=environ) as terminal:
         terminal.see("+ ???? ?~")
@@ -93,7 +94,18 @@ def test_every_character_keeps_its_cells() -> None:
     assert texts == ["a???-~", "+-+|-", "e ?"]
 
 
+@pytest.mark.parametrize("environ", BARE, ids=str)
+def test_a_bare_locale_has_ascii_alone(environ: dict[str, str]) -> None:
+    assert detect_abilities(environ, "utf-8").ascii_only
+
+
 @pytest.mark.parametrize("term", ["xterm", "xterm-color", "xterm-16color", "screen", "linux"])
+def test_terminals_of_sixteen_colours_are_known(term: str) -> None:
+    found = detect_abilities({"TERM": term, "LC_ALL": "C.UTF-8"}, "utf-8")
+    assert found == Abilities(sixteen_colors=True)
+
+
+@pytest.mark.parametrize("term", ["xterm", "linux"])
 @pytest.mark.parametrize("look", ["--dark", "--light"])
 def test_six_colours_stay_six_on_a_terminal_of_sixteen(runs: Path, term: str, look: str) -> None:
     write_run(runs, "halted", state=State.STOPPED, points=30)

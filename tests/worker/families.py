@@ -7,6 +7,7 @@ import torch
 from transformers import (
     Gemma2Config,
     Gemma3TextConfig,
+    GemmaConfig,
     GPT2Config,
     LlamaConfig,
     MistralConfig,
@@ -42,6 +43,7 @@ def configs() -> dict[str, PreTrainedConfig]:
         "mistral": MistralConfig(**SIZE, **NARROW),
         "qwen2": Qwen2Config(**SIZE, tie_word_embeddings=True),
         "qwen3": Qwen3Config(**SIZE, head_dim=8),
+        "gemma": GemmaConfig(**SIZE, head_dim=8),
         "gemma2": Gemma2Config(**SIZE, head_dim=8, **NARROW),
         "gemma3": Gemma3TextConfig(**SIZE, head_dim=8, **NARROW),
         "phi": PhiConfig(**SIZE),

@@ -3,8 +3,10 @@
 import errno
 import os
 import random
+import re
 import resource
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -15,7 +17,8 @@ import pytest
 from engine.errors import EngineError
 from engine.jobs import directory, lock, status
 from engine.jobs.directory import JobDirectory, name_partial
-from engine.jobs.status import State
+from engine.jobs.status import State, Status
+from engine.number_format import write_size
 from engine.recipes.recipe import ExportRecipe
 from engine.release.proof import read_proofs
 from engine.worker import export
@@ -90,6 +93,31 @@ def test_all_targets_are_written_proven_and_published_at_once(
     assert all(one.passed for one in proofs)
 
 
+def test_it_waits_in_the_queue_until_the_machine_has_room(
+    root: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others use the memory at first; then half of it is free, and then all."""
+    attempt = begin_here(make_job(root, out, ["merged"]))
+    needed = attempt._needed_memory()
+    free = iter([0, 0, needed - 1, needed - 1, needed])
+    said: list[str] = []
+    monkeypatch.setattr("engine.worker.attempt.QUEUE_SECONDS", 0.0)
+    monkeypatch.setattr("engine.estimates.fit.free_main_memory", lambda: next(free))
+    monkeypatch.setattr(
+        attempt, "update", lambda **fields: said.append(f"{fields['state']} {fields['message']}")
+    )
+    assert [one.kind for one in attempt.wait_for_devices("cpu")] == ["cpu"]
+    monkeypatch.undo()
+    attempt.finish(State.STOPPED)
+    size = write_size(needed)
+    assert needed > 500e6
+    assert said == [
+        f"queued #1 in the queue for cpu and {size} of memory, 0 B free",
+        f"queued #1 in the queue for cpu and {size} of memory, {write_size(needed - 1)} free",
+        "starting loading libraries",
+    ]
+
+
 def test_gguf_alone_leaves_no_merged_model(root: Path, out: Path, stand_ins: StandIns) -> None:
     run_here(make_job(root, out, ["gguf:q8_0"]))
     assert (left_beside(out), os.listdir(out)) == (["mine"], ["gguf"])
@@ -159,6 +187,23 @@ def test_a_folder_that_is_there_is_never_touched(
     assert (left_beside(out), os.listdir(out)) == (["mine"], ["precious"])
 
 
+def test_a_folder_made_in_the_last_moment_is_never_touched(
+    root: Path, out: Path, stand_ins: StandIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rename = os.rename
+
+    def occupy(source: Path, place: Path) -> None:
+        if Path(place) == out:
+            out.mkdir()
+            (out / "precious").write_text("1")
+        rename(source, place)
+
+    monkeypatch.setattr("engine.atomic.os.rename", occupy)
+    with pytest.raises(EngineError, match="already exists"):
+        run_here(make_job(root, out))
+    assert (left_beside(out), os.listdir(out)) == (["mine"], ["precious"])
+
+
 def test_a_file_in_float32_is_judged_by_the_type_that_was_merged_in(
     root: Path, out: Path, stand_ins: StandIns
 ) -> None:
@@ -210,7 +255,8 @@ def test_a_disk_that_refuses_is_left_as_it_was(
     with pytest.raises(EngineError) as failed:
         run_here(make_job(root, out))
     assert failed.value.title == "The disk refused the export: nothing of it remains."
-    assert f"are needed in {out.parent}: adapter" in failed.value.detail
+    detail = failed.value.detail
+    assert re.search(rf"are needed in {out.parent}, .+ were free when it began: adapter", detail)
     assert left_beside(out) == []
 
 
@@ -267,7 +313,20 @@ def test_kill_9_leaves_a_hidden_folder_that_the_next_attempt_removes(
     assert now is not None
     assert now.state is State.DONE
     assert now.attempt == 4
-    assert now.message.startswith(f"{out}: 4 targets, 4 checks passed, 2 checks not proven")
+    assert now.message.startswith(f"{out}: 4 targets, 4 checks passed")
+
+
+def test_what_a_killed_export_of_the_same_folder_left_is_removed(
+    root: Path, out: Path, stand_ins: StandIns
+) -> None:
+    killed = make_job(root, out)
+    left = name_partial(out, killed.path.name)
+    left.mkdir()
+    (left / "model.safetensors").touch()
+    status.write(killed, Status(State.RUNNING, host=socket.gethostname()))
+    attempt = run_here(make_job(root, out))
+    assert left_beside(out) == ["mine"]
+    assert f"removed what a killed export left: {left}\n" in attempt.files.log.read_text()
 
 
 def test_a_disk_that_takes_no_large_file_ends_it_in_words(root: Path, out: Path) -> None:

@@ -43,6 +43,9 @@ class OutOfMemoryError(RuntimeError):
         (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), False),
         (ValueError("out of memory is a word in a row of data"), False),
         (OSError(28, "No space left on device"), False),
+        (OSError(12, "Cannot allocate memory"), True),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), True),
+        (ImportError("cannot import name 'x'"), False),
     ],
 )  # fmt: skip
 def test_it_is_told_by_what_libraries_say(error: Exception, means: bool) -> None:

@@ -1,5 +1,8 @@
 """An export of a tiny run by all real parts: written, proven, described, and checked again."""
 
+import json
+import re
+import runpy
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,8 @@ from engine.jobs.status import State
 from engine.launching.export import plan_export
 from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from engine.recipes.settings import Model
-from engine.release.proof import Check, read_proofs
+from engine.release.export_folder import list_parts, read_name
+from engine.release.proof import Check, read_proofs, read_remarks
 from engine.worker import export
 from engine.worker.release.proving import prove
 from engine.worker.release.proving.proof_spec import ProofSpec
@@ -71,9 +75,33 @@ def test_the_folder_is_whole_and_says_so_again(
         assert {"README.md", "SHA256SUMS", "proof.json"} <= {one.name for one in folder.iterdir()}
     assert (out / "gguf" / "Modelfile").read_text().count("FROM ./") == 1
     assert (out / "merged" / "model.safetensors").is_file()
+    assert any("--base-id" in remark for remark in read_remarks(job.proof))
+    assert not read_remarks(out / "merged" / "proof.json"), "they are for the author alone"
+    assert [read_name(folder) for folder in list_parts(out)] == ["tiny"] * 3
+    assert (out / "gguf" / "tiny-Q8_0.gguf").is_file()
     assert not [path for path in out.parent.iterdir() if path.name.startswith(".")]
     assert main(["export", "--verify", str(out), "--runs", str(job.path.parent)]) == 0
     assert capsys.readouterr().out.count("the same as its SHA256SUMS") == 3
     assert str(out.parent).encode() not in b"".join(
         path.read_bytes() for path in out.rglob("*") if path.is_file()
     )
+
+
+def test_the_code_in_each_card_runs_as_it_is_printed(
+    made: tuple[JobDirectory, Path],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+) -> None:
+    out = made[1]
+    said: dict[str, str] = {}
+    for part in list_parts(out):
+        (code,) = re.findall(r"```python\n(.*?)```", (part / "README.md").read_text(), re.DOTALL)
+        base = json.dumps(str(out.parent / "base"))  # no reader has it where we have it
+        script = tmp_path / f"{part.name}.py"
+        script.write_text(code.replace('"PATH OR ID OF THE BASE"', base))
+        monkeypatch.chdir(part)
+        runpy.run_path(str(script))
+        said[part.name] = capsys.readouterr().out
+    assert said["adapter"] == said["merged"]
+    assert all(said.values())

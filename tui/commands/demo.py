@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from engine import atomic, output_file
 from engine.compare import samples
-from engine.compare.arms import Arm
+from engine.compare.arms import parse_arm
 from engine.errors import EngineError
 from engine.impact.changes.table_json import table_to_json
 from engine.impact.changes.verdicts import DELTA
@@ -194,9 +194,9 @@ def _release(run: DemoRun, jobs: DemoJobs, root: Path, out: Path) -> dict[str, A
     print(f"\n{clean(str(out))}")
     for part in list_parts(out):
         print(f"  {one_line(part.name)}/README.md: what it is, how to run it, what it forgot")
-    ref = f"run:{trained.path.name}"
-    print("To measure what left beside the run:")
-    print(f"  {one_line(comparison_command(Arm('run', ref), out, ref))}")
+    if compare := comparison_command(parse_arm(plan.source), out, [trained.path]):
+        print("To measure what left beside the run:")
+        print(f"  {one_line(compare)}")
     return {"job": str(job.path), "out": str(out), **encode_proofs(proofs)}
 
 

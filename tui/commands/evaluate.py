@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from engine import output_file
+from engine.compare.arms import parse_arms
 from engine.errors import EngineError
 from engine.impact.suites.suite_specs import GRAMMAR, parse_suites
 from engine.jobs.directory import JobDirectory
 from engine.jobs.store import Store, open_store
 from engine.recipes import recipe
 from engine.recipes.recipe import EvaluateRecipe
+from engine.text import one_line
 from tui.cli_options import FORCE_HINT, add_force
+from tui.commands.endpoint_keys import allow_typed
 from tui.commands.follow import follow_or_stop
 from tui.commands.impact import EPILOG, add_table_options, encode_table, print_table, read_table
+from tui.commands.left_out import print_left_out
 from tui.commands.recipe_options import add_changes
 
 
@@ -42,7 +46,9 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
 def _add_arms(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--arm", action="append", default=[], dest="arms", metavar="NAME=CHECKPOINT[+ADAPTER]",
-        help="a model (with or without adapter) or a run, the base first; repeatable",
+        help="a model (with or without adapter), a run, or an OpenAI-compatible endpoint "
+             "(NAME=http://HOST/v1?model=NAME), which has no likelihoods; the base first; "
+             "repeatable",
     )  # fmt: skip
     parser.add_argument(
         "--tree", default="", metavar="RUN",
@@ -109,8 +115,10 @@ def _add_controls(parser: argparse.ArgumentParser) -> None:
 
 
 def follow_evaluation(job: JobDirectory) -> None:
-    """Wait for the end of an evaluation; Ctrl-C stops it. Raises JobFailed unless it is done."""
+    """Wait for the end of an evaluation, and name the answers that it left out; Ctrl-C stops it.
+    Raises JobFailed unless it is done."""
     follow_or_stop(job, "evaluating", "The evaluation was stopped.")
+    print_left_out(job)
 
 
 def _evaluate(options: argparse.Namespace) -> int:
@@ -125,8 +133,12 @@ def _evaluate(options: argparse.Namespace) -> int:
     wanted = recipe.parse(recipe.with_changes(table, options.changes))
     assert isinstance(wanted, EvaluateRecipe)
     root = open_store(options.runs, remember=True).root
+    if not options.controls_of:  # whose arms are those of a job, which may be another person's
+        allow_typed(parse_arms(wanted.arms))
     if cost := describe_cost(wanted):
         print(cost, file=sys.stderr)
+    for line in evaluation.describe_endpoints(wanted, root):
+        print(one_line(line), file=sys.stderr)
     job = evaluation.launch_evaluation(wanted, root, parents=_list_parents(options))
     if options.detach:
         print(job.path.name)

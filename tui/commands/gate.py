@@ -16,6 +16,7 @@ from engine.json_output import format_json
 from engine.recipes import recipe
 from engine.recipes.recipe import EvaluateRecipe
 from tui.cli_options import FORCE_HINT, add_force
+from tui.commands.endpoint_keys import allow_typed
 from tui.commands.evaluate import follow_evaluation
 from tui.commands.follow import failure
 from tui.commands.gate_options import LimitOption, SuiteOption, list_suites, name_limits
@@ -165,6 +166,9 @@ def _measure(options: argparse.Namespace, store: Store) -> "tuple[JobDirectory, 
     }  # fmt: skip
     evaluate_recipe = recipe.parse(recipe.with_changes(table, options.changes))
     assert isinstance(evaluate_recipe, EvaluateRecipe)
+    allow_typed([arms.before, arms.after])
+    for line in evaluation.describe_endpoints(evaluate_recipe, store.root):
+        say(line)
     _say_plan(evaluate_recipe, limits, arms, store)
     root = open_store(options.runs, remember=True).root
     try:

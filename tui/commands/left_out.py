@@ -25,7 +25,7 @@ def check_complete(job: JobDirectory) -> None:
 
 
 def print_left_out(job: JobDirectory) -> None:
-    """Name what was left out of a job that failed for another reason."""
+    """Name what was left out of a job that failed for another reason, or that did the rest."""
     lines = read_left_out(job)
     if lines:
         print(f"{_count(lines)}:\n{_first(job, lines)}", file=sys.stderr)
@@ -48,7 +48,9 @@ def _describe(row: str) -> str:
     try:
         table = json.loads(row)
         arm = parse_arm(table["arm"]).name
-        return one_line(f"{arm}: {table['prompt_id']}: {table['reason']}")[:_LONGEST]
+        # An evaluation names an item by its suite.
+        name = f"{table['suite']}/{table['item']}" if "suite" in table else table["prompt_id"]
+        return one_line(f"{arm}: {name}: {table['reason']}")[:_LONGEST]
     except (ValueError, RecursionError, KeyError, TypeError, EngineError):
         return one_line(row)[:_LONGEST]
 

@@ -27,14 +27,19 @@ what fits. Each is an option, its key, what it takes and what it does; all else 
 
 def add_changes(parser: argparse._ActionsContainer, example: str) -> None:
     """Add `--set KEY=VALUE` and `--device NAME`; `changes` then holds both, in their order."""
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
-        help=f"change any setting, as {example}",
-    )  # fmt: skip
+    add_set(parser, example)
     parser.add_argument(
         "--device", action="append", default=[], type=_change("device"), metavar="NAME",
         dest="changes",
         help="device: auto, cpu, cuda:1 ...; short for --set device=NAME",
+    )  # fmt: skip
+
+
+def add_set(parser: argparse._ActionsContainer, example: str) -> None:
+    """Add `--set KEY=VALUE`, as `changes`: of a job that needs no device of the user's choice."""
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", dest="changes",
+        help=f"change any setting, as {example}",
     )  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def list_lines(
             yield from lines.row(row, f" {one_line(row.measure)}")
     yield ""
     yield from _list_measures(summary, glyphs.arrow)
-    yield from wrap(_say_method(table, glyphs))
+    yield from wrap(_say_method(table, glyphs, is_whole=is_whole))
     if summary.seen is not None:
         verb = "item was" if summary.seen == 1 else "items were"
         yield from wrap(f"{summary.seen:,} {verb} seen by {one_line(table.arms[-1])} in training.")
@@ -261,7 +261,14 @@ def say_measure(measure: "StageMeasure") -> str:
     return f"{value} [{low}, {high}] ({count})"
 
 
-def _say_method(table: "SkillTable", glyphs: Glyphs) -> str:
+def _say_lacking(table: "SkillTable", *, is_whole: bool) -> str:
+    """What the mark of a missing score means, where an arm cannot have it by its kind."""
+    rows = (*table.skills, *table.secondary) if is_whole else table.skills
+    reasons = dict.fromkeys(reason for row in rows for reason in row.not_measured.values())
+    return f" -: not measured ({'; '.join(map(one_line, reasons))})." if reasons else ""
+
+
+def _say_method(table: "SkillTable", glyphs: Glyphs, *, is_whole: bool) -> str:
     text = "Intervals at 95%."
     if len(table.arms) > 1:
         last, first = one_line(table.arms[-1]), one_line(table.arms[0])
@@ -279,7 +286,7 @@ def _say_method(table: "SkillTable", glyphs: Glyphs) -> str:
             " Of answers in free words gold_nll is shown, the nats per token of the reference: "
             "higher is worse, and there is no delta."
         )
-    return f"{text} All of it is about {SCOPE}."
+    return f"{text}{_say_lacking(table, is_whole=is_whole)} All of it is about {SCOPE}."
 
 
 def _list_notes(table: "SkillTable", summary: "StageSummary", *, is_whole: bool) -> Iterator[str]:

@@ -9,8 +9,6 @@ from pathlib import Path
 from shlex import join
 
 from engine.compare.arms import parse_arm
-from engine.errors import EngineError
-from engine.jobs.directory import RUN
 from engine.jobs.overview import Overview
 from engine.jobs.status import State
 from engine.jobs.store import Store
@@ -35,7 +33,13 @@ class ExportCommand:
 
 def list_commands(overview: Overview, store: Store) -> tuple[ExportCommand, ...]:
     """Those of an export whose folder is there; empty for any other. Blocks."""
-    from engine.release.export_folder import comparison_command, list_parts, upload_commands
+    from engine.release.card.how_to_run import name_for_commands
+    from engine.release.export_folder import (
+        comparison_command,
+        list_parts,
+        read_name,
+        upload_commands,
+    )
 
     recipe = overview.recipe
     if not isinstance(recipe, ExportRecipe) or overview.view.state is not State.DONE:
@@ -48,25 +52,15 @@ def list_commands(overview: Overview, store: Store) -> tuple[ExportCommand, ...]
     ]
     for part in parts:
         if (modelfile := part / "Modelfile").is_file():
-            words = ["ollama", "create", "NAME", "-f", str(modelfile)]
+            words = ["ollama", "create", name_for_commands(read_name(part)), "-f", str(modelfile)]
             commands.append(ExportCommand("run in Ollama", join(words)))
     if parts:
         verify = join(["finetop", "export", "--verify", str(out)])
         commands.append(ExportCommand("verify again", verify))
-    if comparison := comparison_command(parse_arm(recipe.source), out, _find_suite(recipe, store)):
+    runs = [job.path for job in store.jobs()]
+    if comparison := comparison_command(parse_arm(recipe.source), out, runs):
         commands.append(ExportCommand("compare with run", comparison))
     return tuple(commands)
-
-
-def _find_suite(recipe: ExportRecipe, store: Store) -> str:
-    """The held-out rows of the run that was exported; empty: it kept none, or is none."""
-    arm = parse_arm(recipe.source)
-    ref = arm.adapter or arm.checkpoint
-    try:
-        job = store.find(ref.removeprefix(RUN))
-    except EngineError:
-        return ""
-    return f"{RUN}{job.path.name}" if ref.startswith(RUN) and job.held_out.is_file() else ""
 
 
 def command_lines(commands: Sequence[ExportCommand]) -> list[Line]:

@@ -3,6 +3,7 @@
 Of a log of another writer: its settings and texts, as far as its files hold any.
 """
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -134,8 +135,21 @@ def read_proof_lines(
         why = "nothing was checked yet" if missing else f"{error.title} {error.detail}"
         return [*lines, [(f"  {one_line(why)}", "dim" if missing else "warn")], []]
     if commands:
-        lines += [[], *count_lines(proofs, _PROOF_WIDTH), [], *command_lines(commands)]
+        lines += [[], *count_lines(proofs, _PROOF_WIDTH), *_list_remarks(job), [],
+                  *command_lines(commands)]  # fmt: skip
     return [*lines, [], *proof_lines(proofs, _PROOF_WIDTH), []]
+
+
+def _list_remarks(job: JobDirectory) -> list[Line]:
+    """What the author should know before publishing. Blocks."""
+    from engine.release.proof import read_remarks
+
+    remarks = read_remarks(job.proof)
+    lines: list[Line] = [[], _title("Before you publish")] if remarks else []
+    for remark in remarks:
+        wrapped = textwrap.wrap(one_line(remark), _PROOF_WIDTH - 4)
+        lines += [[(f"  {'-' if not at else ' '} {line}", "")] for at, line in enumerate(wrapped)]
+    return lines
 
 
 def log_lines(run: "RunLog") -> list[Line]:

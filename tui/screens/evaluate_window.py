@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.binding import BindingType
 
 from engine.compare.arms import parse_arm
 from engine.errors import EngineError
@@ -25,16 +24,17 @@ from tui.screens.evaluation_arms import (
     strength_arms,
     tree_arms,
 )
+from tui.screens.form_dialog import ACCEPT_KEYS, FormDialog
 from tui.screens.modal import Window
 from tui.snapshots import RunRow
 from tui.styled_text import Line
-from tui.widgets.form import Form, FormField, Group
+from tui.widgets.form import Form, FormField
 from tui.widgets.lines import Lines
 
 RUN, STAGES, TREE = "base and this run", "base and its stages", "base and the whole tree"
 CHECKPOINTS, STRENGTHS = "base and its checkpoints", "base and its strengths"
+EXPORT = "the run and what was exported"
 BUNDLED, HELD_OUT, BOTH, FILE = "bundled", "held-out rows", "bundled and held-out", "a file"
-_KEYS = "ctrl+s start   h l change   tab next field   esc cancel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,32 +47,44 @@ class Evaluable:
     """Steps and folders."""
     held_out: int = 0
     """Rows that the run kept apart."""
+    suite: str = ""
+    """The ref of these rows."""
+    exported: tuple[str, ...] = ()
+    """The arms of an export, its run first; none of a run."""
 
 
 class EvaluateWindow(Window[EvaluateRecipe | None]):
     """Dismissed with what is to be started."""
 
     AUTO_FOCUS = "Choice"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+s", "accept", show=False, priority=True),
-        Binding("enter", "accept", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = ACCEPT_KEYS
 
     def __init__(self, run: RunRow, rows: Sequence[RunRow], evaluable: Evaluable) -> None:
         super().__init__()
         self._run = run
         self._evaluable = evaluable
-        self._arms = {RUN: run_arms(run, rows)}
+        self._arms = (
+            {EXPORT: list(evaluable.exported)} if evaluable.exported else self._list_arms(rows)
+        )
+        self._suites = [BUNDLED, *((HELD_OUT, BOTH) if evaluable.held_out else ()), FILE]
+        if evaluable.exported and evaluable.held_out:
+            # What a type costs shows first in what was trained.
+            self._suites = [HELD_OUT, BOTH, BUNDLED, FILE]
+
+    def _list_arms(self, rows: Sequence[RunRow]) -> dict[str, list[str]]:
+        """The choices of a run."""
+        run = self._run
+        arms = {RUN: run_arms(run, rows)}
         if len(stages := stage_arms(run, rows)) > 2:
-            self._arms[STAGES] = stages
+            arms[STAGES] = stages
         if len(tree := tree_arms(run, rows)) > max(2, len(stages)):
-            self._arms[TREE] = tree
-        if evaluable.checkpoints:
-            self._arms[CHECKPOINTS] = checkpoint_arms(run, rows, evaluable.checkpoints)
+            arms[TREE] = tree
+        if self._evaluable.checkpoints:
+            arms[CHECKPOINTS] = checkpoint_arms(run, rows, self._evaluable.checkpoints)
         recipe = run.view.recipe
         if isinstance(recipe, TrainRecipe) and recipe.method.kind != "full":
-            self._arms[STRENGTHS] = strength_arms(run, rows)
-        self._suites = [BUNDLED, *((HELD_OUT, BOTH) if evaluable.held_out else ()), FILE]
+            arms[STRENGTHS] = strength_arms(run, rows)
+        return arms
 
     def compose(self) -> ComposeResult:
         fields = (
@@ -81,16 +93,8 @@ class EvaluateWindow(Window[EvaluateRecipe | None]):
             FormField("file", "File of items"),
             FormField("limit", "Items of each"),
         )
-        with Vertical(classes="dialog"):
-            head = Lines()
-            head.show([(f"Evaluate {one_line(self._run.view.record.name)}", "strong")])
-            yield head
-            yield Form((Group("", fields),), id="evaluation")
-            yield Lines(id="sum")
-            yield Lines(id="why")
-            keys = Lines()
-            keys.show([(_KEYS, "dim")])
-            yield keys
+        title = f"Evaluate {self._run.view.record.name}"
+        yield FormDialog(title, fields, ("sum", "why"))
 
     def on_mount(self) -> None:
         self.query_one(Form).fill({"limit": "0"})
@@ -122,7 +126,7 @@ class EvaluateWindow(Window[EvaluateRecipe | None]):
         bundled = [
             format_suite(SuiteSpec(name, f"bundled:{name}")) for name in self._evaluable.bundled
         ]
-        held_out = [f"run:{self._run.view.record.id}"]
+        held_out = [self._evaluable.suite]
         if chosen != FILE:
             return {BUNDLED: bundled, HELD_OUT: held_out, BOTH: [*bundled, *held_out]}[chosen]
         if not file:

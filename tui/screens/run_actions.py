@@ -8,7 +8,7 @@ from textual.worker import Worker
 from engine.jobs.status import State
 from tui.keymap import Key
 from tui.screens.page import Page
-from tui.screens.run_commands import RunCommands, is_possible
+from tui.screens.run_commands import RunCommands, is_possible, refuse_export
 from tui.snapshots import RunRow
 
 _ON_CHOSEN = (
@@ -34,6 +34,8 @@ class RunActions(Page):
         if action not in _ON_CHOSEN:
             return True
         row = self.chosen if self.ready else None
+        if action == "release":
+            return row is not None  # it says why not
         return row is not None and is_possible(action, row)
 
     def label_of(self, key: Key) -> str:
@@ -68,7 +70,11 @@ class RunActions(Page):
             self.commands.evaluate(self.chosen)
 
     def action_release(self) -> None:
-        if self.chosen:
+        if self.chosen is None:
+            return
+        if reason := refuse_export(self.chosen):
+            self.services.notify_user(reason, "warning")
+        else:
             self.commands.release(self.chosen)
 
     def action_stop(self) -> None:

@@ -58,6 +58,8 @@ _SENT_TO_EXPORT = _SENT | {
     "ask": "stopping; nothing of the export is kept; press s again for SIGTERM"
 }
 """The same of an export, which has no checkpoint."""
+_WITH_ADDRESSES = GenerateRecipe | EvaluateRecipe | JudgeRecipe | SynthesizeRecipe
+"""Jobs that may ask arms behind an address."""
 _SENT_BY_KIND = {"sweep": _SENT_TO_SWEEP, "export": _SENT_TO_EXPORT}
 _ENDED_EARLY = (State.STOPPED, State.CRASHED, State.LOST, State.FAILED)
 
@@ -70,6 +72,8 @@ def is_possible(command: str, row: RunRow) -> bool:
         return row.log is None  # what is no job of ours has neither
     if command == "compare":
         return row.output
+    if command == "evaluate" and row.view.record.kind == "export":
+        return state is State.DONE
     if command in ("evaluate", "release"):
         return row.output and not row.shipped and isinstance(row.view.recipe, TrainRecipe)
     if command == "stop":
@@ -84,6 +88,21 @@ def is_possible(command: str, row: RunRow) -> bool:
     if command == "remove":
         return not state.alive and not row.shipped
     return True
+
+
+def refuse_export(row: RunRow) -> str:
+    """Why a run cannot be exported, in one line; empty where it can."""
+    if is_possible("release", row):
+        return ""
+    name, kind = name_of(row), row.view.record.kind
+    if row.log is not None and row.view.recipe is None:
+        return f"{name} is a log: there are no weights here to export"
+    if row.shipped:
+        return f"{name} made the base that ships with finetop: tune it, then export that run"
+    if not isinstance(row.view.recipe, TrainRecipe):
+        return f"{name} is no run but a job of kind {kind}: select the run that trained the model"
+    saved = "it saved no weights" if not row.view.state.alive else "no weights are saved yet"
+    return f"{name} cannot be exported: {saved}"
 
 
 class RunCommands:
@@ -301,7 +320,7 @@ class RunCommands:
             self.run_in_thread(resume)
 
         recipe = row.view.recipe
-        if not isinstance(recipe, GenerateRecipe | JudgeRecipe | SynthesizeRecipe):
+        if not isinstance(recipe, _WITH_ADDRESSES):
             begin()
             return
         from engine.compare.arms import answering_arms, parse_arms

@@ -105,13 +105,13 @@ class SkillMatrix:
 def general_change(matrix: SkillMatrix) -> StageMeasure:
     """mean_j (R[T, j] − R[0, j]) over the skills that no stage trained: what to look at first."""
     if len(matrix.stages) < 2:
-        return _measure(matrix, _GENERAL, [], lambda rows: rows, _NO_STAGE)
+        return _measure(matrix, _GENERAL, [], lambda means: means, _NO_STAGE)
     skills = _complete(matrix, lambda skill: skill.trained_at is None, (0, -1))
     return _measure(
         matrix,
         _GENERAL,
         skills,
-        lambda rows: rows[-1] - rows[0],
+        lambda means: means[..., -1, :] - means[..., 0, :],
         "every skill was trained on" if matrix.skills else "no skill was measured",
     )
 
@@ -120,10 +120,12 @@ def trained_change(matrix: SkillMatrix) -> StageMeasure:
     """mean_j (R[T, j] − R[0, j]) over the skills that a stage trained: what was gained."""
     name = "change of skills trained on"
     if len(matrix.stages) < 2:
-        return _measure(matrix, name, [], lambda rows: rows, _NO_STAGE)
+        return _measure(matrix, name, [], lambda means: means, _NO_STAGE)
     skills = _complete(matrix, lambda skill: skill.trained_at is not None, (0, -1))
     reason = "no skill was trained on" if matrix.skills else "no skill was measured"
-    return _measure(matrix, name, skills, lambda rows: rows[-1] - rows[0], reason)
+    return _measure(
+        matrix, name, skills, lambda means: means[..., -1, :] - means[..., 0, :], reason
+    )
 
 
 def backward_transfer(matrix: SkillMatrix) -> StageMeasure:
@@ -144,7 +146,7 @@ def backward_transfer(matrix: SkillMatrix) -> StageMeasure:
         matrix,
         "backward transfer",
         skills,
-        lambda rows: rows[-1] - rows[trained, range(len(trained))],
+        lambda means: means[..., -1, :] - means[..., trained, range(len(trained))],
         reason,
     )
 
@@ -152,7 +154,9 @@ def backward_transfer(matrix: SkillMatrix) -> StageMeasure:
 def average_score(matrix: SkillMatrix) -> StageMeasure:
     """mean_j R[T, j] over all skills (arXiv 1706.08840)."""
     skills = _complete(matrix, lambda skill: True, (-1,))
-    return _measure(matrix, "average", skills, lambda rows: rows[-1], "no skill was measured")
+    return _measure(
+        matrix, "average", skills, lambda means: means[..., -1, :], "no skill was measured"
+    )
 
 
 def peak_forgetting(matrix: SkillMatrix) -> StageMeasure:
@@ -166,7 +170,7 @@ def peak_forgetting(matrix: SkillMatrix) -> StageMeasure:
         matrix,
         "peak forgetting",
         skills,
-        lambda rows: rows[:-1].max(0) - rows[-1],
+        lambda means: means[..., :-1, :].max(-2) - means[..., -1, :],
         "no skill was measured at all stages",
     )
 
@@ -176,11 +180,12 @@ def relative_forgetting(matrix: SkillMatrix) -> StageMeasure:
     (Luo et al. 2023, arXiv 2308.08747).
     """
     if len(matrix.stages) < 2:
-        return _measure(matrix, _RELATIVE, [], lambda rows: rows, _NO_STAGE)
+        return _measure(matrix, _RELATIVE, [], lambda means: means, _NO_STAGE)
     skills = _complete(matrix, lambda skill: skill.is_above_chance, (0, -1))
 
-    def relative(rows: Floats) -> Floats:
-        return np.asarray((rows[0] - rows[-1]) / rows[0], np.float64)
+    def relative(means: Floats) -> Floats:
+        base = means[..., 0, :]
+        return np.asarray((base - means[..., -1, :]) / base, np.float64)
 
     return _measure(matrix, _RELATIVE, skills, relative, "the base is above chance on no skill")
 
@@ -201,10 +206,11 @@ def _measure(
     matrix: SkillMatrix,
     name: str,
     skills: Sequence[str],
-    of_means: Callable[[Floats], Any],
+    of_means: Callable[[Floats], Floats],
     reason: str,
 ) -> StageMeasure:
-    """`of_means` gets R as stage by skill and gives a number a skill; their mean is the value.
+    """`of_means` gets R as stage by skill, of one or of all resamples before these two, and gives
+    a number a skill; their mean is the value.
 
     Skills are fixed, items are resampled within each, the same ones at all stages, since the stages
     answered the same items (`measures`: paired). Groups are resampled whole.
@@ -213,8 +219,7 @@ def _measure(
         return StageMeasure(name, None, None, None, (), reason)
     chosen = {skill: matrix.skills[skill] for skill in skills}
     value = float(np.mean(of_means(np.stack([skill.means for skill in chosen.values()], axis=1))))
-    values = np.array([np.mean(of_means(rows)) for rows in draw_means(chosen)])
-    return measure_draws(name, value, values, skills)
+    return measure_draws(name, value, of_means(draw_means(chosen)).mean(-1), skills)
 
 
 @_may_diverge

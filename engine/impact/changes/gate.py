@@ -20,6 +20,7 @@ from engine.impact.changes.skill_changes import (
     pair_items,
     pair_values,
 )
+from engine.impact.changes.skill_rows import SkillRow
 from engine.impact.changes.skill_table import build_table
 from engine.impact.changes.verdicts import LEAST_ITEMS
 from engine.impact.results.evaluation_results import ArmSuite, EvaluationResults, SuiteFacts
@@ -77,7 +78,7 @@ class GateOutcome:
     unit: Unit
     items: int
     change: float
-    """After − before. NaN where a model diverged."""
+    """After − before. NaN where a model diverged, and where an arm cannot have the measure."""
     low: float
     """The one-sided bounds of the change, each at 95%."""
     high: float
@@ -151,9 +152,12 @@ def judge_limits(
                 "Use one of these names.",
             )
         check_kind(limit, suites[limit.suite].measure)
-        old, new = (_find_suite(results, arm, suites[limit.suite]) for arm in (before, after))
-        outcome = _judge(limit, suites[limit.suite], (before, old), (after, new))
-        outcomes.append(replace(outcome, notes=rows[limit.suite].notes))
+        row = rows[limit.suite]
+        outcome = _find_unmeasured(limit, row)
+        if outcome is None:
+            old, new = (_find_suite(results, arm, suites[limit.suite]) for arm in (before, after))
+            outcome = _judge(limit, suites[limit.suite], (before, old), (after, new))
+        outcomes.append(replace(outcome, notes=row.notes))
     return GateReport(before, after, tuple(outcomes), table.notes)
 
 
@@ -178,6 +182,18 @@ def check_kind(limit: Limit, measure: str) -> None:
             f"It is scored by {measure}, in nats per token.",
             "Use --perplexity-up-at-most 5% before its --on.",
         )
+
+
+def _find_unmeasured(limit: Limit, row: SkillRow) -> GateOutcome | None:
+    """A limit on what an arm cannot have by its kind, as likelihoods of an endpoint: no evidence,
+    and no verdict. None where no arm says so."""
+    for arm, reason in row.not_measured.items():
+        text = f"not measured of {arm} by {row.measure}: {reason}"
+        nan = math.nan
+        return GateOutcome(
+            limit, row.measure, row.unit, 0, nan, nan, nan, "not enough evidence", text
+        )
+    return None
 
 
 def _find_suite(results: EvaluationResults, arm: str, facts: SuiteFacts) -> ArmSuite:

@@ -10,7 +10,13 @@ from typing import Any
 
 from engine.impact.changes.skill_rows import SkillResult, SkillRow
 from engine.impact.changes.verdicts import LEAST_ITEMS
-from engine.impact.results.evaluation_results import NLL, ArmSuite, EvaluationResults, SuiteFacts
+from engine.impact.results.evaluation_results import (
+    NLL,
+    SERVER,
+    ArmSuite,
+    EvaluationResults,
+    SuiteFacts,
+)
 from engine.number_format import write_number
 
 SCOPE = "these checkpoints, not their recipes; one seed"
@@ -90,11 +96,14 @@ def _list_notes(
     arms: Sequence[str],
 ) -> Iterator[str]:
     if not row.results:
-        yield _say_nothing(facts, suites)
+        yield _say_nothing(row, facts, suites)
         return
-    missing = [arm for arm in arms if arm not in row.results]
-    if missing:
-        yield f"Not measured: {_join(missing)}."
+    why: dict[str, list[str]] = {}
+    for arm in arms:
+        if arm not in row.results:
+            why.setdefault(row.not_measured.get(arm, ""), []).append(arm)
+    for reason, missing in why.items():
+        yield f"Not measured: {_join(missing)}{f' ({reason})' if reason else ''}."
     if row.items < LEAST_ITEMS:
         yield f"{_count(row.items, 'item gives', 'items give')} no verdict: read them one by one."
     if row.is_primary:
@@ -121,7 +130,12 @@ def say_manners(asked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     """How the arms were not asked alike, by arm how each was."""
     differing = []
     for key, words in _MANNERS.items():
-        values = {arm: manner[key] for arm, manner in asked.items() if key in manner}
+        # Of a server it is said once, in the notes of the arm.
+        values = {
+            arm: manner[key]
+            for arm, manner in asked.items()
+            if key in manner and manner[key] != SERVER
+        }
         if all(isinstance(value, Mapping) for value in values.values()):
             parts = sorted({part for value in values.values() for part in value})
             split = [
@@ -138,10 +152,11 @@ def say_manners(asked: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         )
 
 
-def _say_nothing(facts: SuiteFacts, suites: Mapping[str, ArmSuite]) -> str:
+def _say_nothing(row: SkillRow, facts: SuiteFacts, suites: Mapping[str, ArmSuite]) -> str:
     if not facts.items:
         return "The suite has no items: nothing was measured."
-    text = f"No score by {facts.measure}: its items do not say what is right."
+    why = next(iter(row.not_measured.values()), "its items do not say what is right")
+    text = f"No score by {facts.measure}: {why}."
     others = dict.fromkeys(
         name for suite in suites.values() for name, values in suite.measures.items() if values
     )

@@ -61,6 +61,8 @@ class SkillRow:
     """Items right at the first stage and wrong at one between it and the last."""
     regained: tuple[str, ...] = ()
     """Those of them that are right again at the last stage."""
+    not_measured: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """By arm that cannot have the measure, why: an endpoint has no likelihoods."""
     is_weighted: bool = False
     """Whether the items' weights differ: scores and changes are weighted means."""
     notes: tuple[str, ...] = ()

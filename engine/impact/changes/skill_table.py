@@ -131,6 +131,11 @@ def _measure_row(
         unpaired,
         ever_lost,
         regained,
+        {
+            arm: suite.not_measured[measure]
+            for arm, suite in every.items()
+            if arm not in found and measure in suite.not_measured
+        },
         len({facts.items[item].weight for item in shared if item in facts.items}) > 1,
     )
     return replace(row, notes=skill_notes.of_row(row, facts, every, arms))

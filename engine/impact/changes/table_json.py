@@ -54,6 +54,7 @@ def _row(row: SkillRow) -> dict[str, Any]:
         "unpaired": row.unpaired,
         "weighted": row.is_weighted,
         "arms": {arm: _arm(row, arm, result) for arm, result in row.results.items()},
+        "not_measured": dict(row.not_measured),
         "ever_lost": list(row.ever_lost),
         "regained": list(row.regained),
         "notes": list(row.notes),

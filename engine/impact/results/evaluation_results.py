@@ -38,6 +38,9 @@ NLL = "nll"
 """Of a text that is read, its sum in nats; less is better. `tokens` and `bytes` belong to it."""
 LESS_IS_BETTER = frozenset((GOLD_NLL, NLL))
 
+SERVER = "server"
+"""The `template` of `ArmSuite.asked` where a server applied its own, which nobody here knows."""
+
 Seen = Literal["question", "answer"]
 """Whether an item stands in the training rows of an arm or of its ancestors, and which part."""
 Finish = Literal["stop", "length"]
@@ -138,6 +141,8 @@ class ArmSuite:
     lost_at: Mapping[str, int] = field(default_factory=dict, hash=False)
     """Items that were right before the run of this arm, with the step at which two of the run's own
     evaluations found them lost."""
+    not_measured: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """By measure, why this arm cannot have it: of an endpoint there are no likelihoods."""
 
     @property
     def is_perplexity(self) -> bool:
@@ -156,6 +161,7 @@ class ArmSuite:
             "picked": {way: dict(picked) for way, picked in self.picked.items()},
             "notes": list(self.notes),
             "lost_at": dict(self.lost_at),
+            "not_measured": dict(self.not_measured),
         }
         return {
             "asked": dict(self.asked),
@@ -265,6 +271,7 @@ def _read_arm_suite(table: Mapping[str, Any]) -> ArmSuite:
         None if seen is None else cast(Mapping[str, Seen], read_text_table(seen, "what was seen")),
         read_texts(table.get("notes", ()), "the notes"),
         read_counts(table.get("lost_at", {}), "the steps"),
+        read_text_table(table.get("not_measured", {}), "what was not measured"),
     )
 
 

@@ -106,6 +106,13 @@ def choose_measure(spec: SuiteSpec, items: Sequence[Item]) -> str:
     return LIKELIHOOD if scorings == {"choices"} and (shared or is_raw) else STRICT
 
 
+def choices_of(item: Item) -> tuple[str, ...]:
+    """What the likelihood of an item is measured of: its choices, else its right answers."""
+    if item.score == "perplexity":
+        return ()
+    return item.choices or item.gold or ((item.reference,) if item.reference else ())
+
+
 def split_encoder(written: str) -> tuple[Path, int | None]:
     """The folder of an encoder and its layer, of PATH or PATH@LAYER; None: the encoder's usual."""
     path, at, layer = written.rpartition("@")

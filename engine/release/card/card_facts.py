@@ -14,7 +14,7 @@ from engine.bundled import DATA
 from engine.checkpoints.config_json import read_json
 from engine.checkpoints.describe import inspect_base
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import JobDirectory, slugify
 from engine.recipes.recipe import ExportRecipe, TrainRecipe
 from engine.release.card.base_identity import (
     choose_base_id,
@@ -121,8 +121,8 @@ def collect_facts(
     base_license = read_license(source.root, base.id, read_metadata)
     terms = base_license.terms
     names = ShortNames()
-    name = name_model(recipe)
-    title = obey_naming(name, base_license)
+    name = choose_name(source, recipe)
+    title = name_model(source, recipe, base_license)
     remarks = list(base_license.remarks)
     if title != name:
         remarks.append(
@@ -164,10 +164,16 @@ def read_license(root: Path, base_id: str, read_metadata: ReadMetadata) -> BaseL
     return find_license(root, base_id, read_metadata(root), model_type)
 
 
-def name_model(recipe: ExportRecipe) -> str:
-    """What the exported model is called: by its folder, which the user chose for it; the job's
-    name says what is done."""
-    return Path(recipe.out).name or recipe.name
+def choose_name(source: ExportSource, recipe: ExportRecipe) -> str:
+    """What the user calls the model, else what its run is called, as a repository on the Hub may
+    be; the folder of an export is this machine's."""
+    return recipe.model_name or slugify(source.name)
+
+
+def name_model(source: ExportSource, recipe: ExportRecipe, base_license: BaseLicense) -> str:
+    """What the exported model is called, in its card and in the names of its files: as it is
+    called, by the naming rule of the license of its base."""
+    return obey_naming(choose_name(source, recipe), base_license)
 
 
 def read_base(root: Path, base_id: str = "") -> BaseFacts:
@@ -203,8 +209,24 @@ def read_stage(job: JobDirectory, names: ShortNames, read_metadata: ReadMetadata
     return StageFacts(
         read_run(job, names), rows, tokens, held_out, evaluated,
         names.name_ref(data), data_set if is_hub_id(data_set) else "", terms, files,
-        data.startswith("bundled:"),
+        _is_bundled_data(data),
     )  # fmt: skip
+
+
+def trains_on_bundled(stages: Sequence[Path]) -> bool:
+    """Whether all that these runs trained on ships with finetop; not where nothing is known."""
+    sets = []
+    for stage in stages:
+        try:
+            recipe = JobDirectory(stage).recipe()
+        except EngineError:
+            return False
+        sets.append(recipe.data.train if isinstance(recipe, TrainRecipe) else "")
+    return bool(sets) and all(_is_bundled_data(one) for one in sets)
+
+
+def _is_bundled_data(data: str) -> bool:
+    return data.startswith("bundled:")
 
 
 def _read_inputs(job: JobDirectory) -> Mapping[str, str]:

@@ -5,7 +5,7 @@ the items, and answers to them, which the terms of the data may not allow to be 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,13 +51,26 @@ def read_impact(source: ExportSource, report: str, runs: Sequence[Path]) -> Card
     named cannot be reported."""
     if report:
         return _read(*find_report(source, report, runs), runs)
-    for job in _list_evaluations(runs):
+    for job, arms in list_reports(source, runs):
         try:
-            if (found := _find_arms(job, source, runs)) is not None:
-                return _read(job, found, runs)
+            return _read(job, arms, runs)
         except EngineError:
             continue  # one that was not asked for, and cannot be read
     return None
+
+
+def list_reports(
+    source: ExportSource, runs: Sequence[Path]
+) -> Iterator[tuple[JobDirectory, tuple[str, ...]]]:
+    """The evaluations that measured the source, the newest first, each with the arms of it that a
+    card shows: the base first and the exported model last."""
+    for job in _list_evaluations(runs):
+        try:
+            arms = _find_arms(job, source, runs)
+        except EngineError:
+            continue
+        if arms is not None:
+            yield job, arms
 
 
 def find_report(

@@ -6,6 +6,7 @@ known is `unknown`.
 """
 
 import importlib.metadata
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -121,17 +122,33 @@ def find_license(
 
 
 def read_license_files(root: Path) -> dict[str, bytes]:
-    """The files of a folder that come with a license, by name. Raises EngineError."""
+    """The files of a folder that come with a license, by name. Raises EngineError for one that is
+    too large, or a link to elsewhere."""
     names = sorted(
         name for name in list_files(root)
         if _FILES.fullmatch(name) and Path(name).suffix.lower() in _ENDINGS and name.isprintable()
         and "\\" not in name
     )  # fmt: skip
+    for name in names:
+        _check_place(root, root / name)
     found = {name: read_bounded(root / name, _MOST_BYTES) for name in names}
     if not found and is_bundled(root):
         text = _find_project_license()
         return {"LICENSE": read_bounded(text, _MOST_BYTES)} if text is not None else {}
     return found
+
+
+def _check_place(root: Path, file: Path) -> None:
+    """Raise EngineError for a link to somewhere else, whose content would be published; the Hub's
+    cache has links to its own blobs."""
+    place = Path(os.path.realpath(file))
+    is_blob = place.parent.name == "blobs" and place.parent.parent.name.startswith("models--")
+    if not is_blob and Path(os.path.realpath(root)) not in place.parents:
+        raise EngineError(
+            "A license file of the base is a link to another place.",
+            f"{file} -> {place}",
+            "Put the file itself into the folder of the base.",
+        )
 
 
 def parse_license(text: str) -> tuple[str, str, str]:

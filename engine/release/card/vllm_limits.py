@@ -24,13 +24,21 @@ class VllmLimits:
     """`--max-lora-rank`; None: the usual one is enough."""
 
 
-def list_limits(config: Mapping[str, Any]) -> VllmLimits:
-    """The limits for an adapter with this `adapter_config.json`."""
+@dataclass(frozen=True, slots=True)
+class AddedRows:
+    """Of the embedding of an adapter to whose vocabulary tokens were added."""
+
+    rows: int
+    of_base: int
+
+
+def list_limits(config: Mapping[str, Any], added: AddedRows | None = None) -> VllmLimits:
+    """The limits for an adapter with this `adapter_config.json`, and the tokens added to it."""
     rank = config.get("r")
     largest = max([rank if isinstance(rank, int) else 0, *_read_ranks(config)])
     allowed = next((one for one in RANKS if one >= largest), None)
     return VllmLimits(
-        tuple(_list_refusals(config, largest)),
+        tuple(_list_refusals(config, largest, added)),
         tuple(_list_cautions(config)),
         allowed if allowed is not None and allowed > USUAL_RANK else None,
     )
@@ -42,7 +50,7 @@ def _read_ranks(config: Mapping[str, Any]) -> list[int]:
     return [value for value in values if isinstance(value, int)]
 
 
-def _list_refusals(config: Mapping[str, Any], rank: int) -> Iterator[str]:
+def _list_refusals(config: Mapping[str, Any], rank: int, added: AddedRows | None) -> Iterator[str]:
     if config.get("peft_type") != "LORA":
         yield f"its method is {config.get('peft_type')}, and only LoRA is served"
     if config.get("use_dora"):
@@ -51,6 +59,11 @@ def _list_refusals(config: Mapping[str, Any], rank: int) -> Iterator[str]:
         yield f"it brings whole modules ({_join(saved)} in modules_to_save)"
     if config.get("bias", "none") != "none" or config.get("lora_bias"):
         yield "it trained biases"
+    if added is not None:
+        yield (
+            f"its vocabulary has {added.rows:,} tokens and that of its base {added.of_base:,}, "
+            "which vLLM keeps as it is"
+        )
     if rank > RANKS[-1]:
         yield f"its rank is {rank:,}, and at most {RANKS[-1]} are served"
     if config.get("target_parameters"):

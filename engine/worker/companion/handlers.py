@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from engine.checkpoints import config_json
+from engine.checkpoints.adapter_rows import count_rows
 from engine.checkpoints.context import check_length, find_context_length, has_position_table
 from engine.checkpoints.gguf_file import read_model_config
 from engine.compare.arms import Arm
@@ -194,7 +194,9 @@ class Handlers:
         `method` is the method table of a recipe.
         """
         weights = self._pool.locate(Arm("count", request_fields.parse_text(request, "checkpoint")))
-        yield {"event": "done"} | count_parameters.answer(weights.base, request.get("method"))
+        yield {"event": "done"} | count_parameters.answer(
+            weights.base, request.get("method"), weights.adapter
+        )
 
     def write_rows(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
         """{"job", "out", "accept_all", "force"}: the accepted rows of a job that makes data, with
@@ -220,6 +222,6 @@ class Handlers:
         return _DataRequest(
             data,
             self._pool.tokenizer(arm),
-            config_json.find_vocab_size(config),
+            count_rows(config, weights.adapter),
             check_length(data.max_length, length, tabled),
         )

@@ -59,11 +59,14 @@ class SeenItemsFinder:
         """By run what its pairs were made of, where people voted for them."""
 
     def find(self, arm: Arm, parent: Arm | None = None) -> SeenItems:
-        """What stands in the rows of the arm's runs, of its base's and of all before these.
+        """What stands in the rows of the arm's runs, of its base's and of all before these; of an
+        endpoint nothing is known.
 
         `parent` is the arm that it was trained from, where that is measured too: what that one
         was trained on is its own.
         """
+        if arm.is_endpoint:
+            return SeenItems(None)
         ancestry = _trace(arm, self._runs)
         gaps = list(ancestry.gaps)
         found: list[Found] = []
@@ -74,7 +77,7 @@ class SeenItemsFinder:
             else:
                 found.append(known)
         seen = self._merge(found)
-        before = [] if parent is None else _trace(parent, self._runs).runs
+        before = [] if parent is None or parent.is_endpoint else _trace(parent, self._runs).runs
         trained: dict[str, None] = {}
         for run in ancestry.runs:
             if run not in before:

@@ -17,7 +17,7 @@ import torch
 
 from engine.chat import Message, Tools
 from engine.checkpoints import config_json
-from engine.checkpoints.adapter_config import shares_base
+from engine.checkpoints.adapter_rows import count_rows, shares_base
 from engine.checkpoints.context import find_context_length
 from engine.checkpoints.gguf_config import UNROUNDED, name_quantization
 from engine.checkpoints.gguf_file import read_model_config
@@ -90,7 +90,7 @@ def look(
     plain = render_prompt(messages, tokenizer, arm.form, tools=tools)
     # Where a template wrote the prompt, the templates themselves are compared.
     as_trained = render_prompt(messages, tokenizer) if trained and template is None else plain
-    unknown = explain_unknown(prompt, tokenizer, config_json.find_vocab_size(config))
+    unknown = explain_unknown(prompt, tokenizer, count_rows(config, weights.adapter))
     return Fact(
         arm,
         weights,
@@ -103,7 +103,9 @@ def look(
         str(loading.pick_dtype(device, "infer")).removeprefix("torch."),
         name_stored(weights.base, config),
         trained_on(weights.adapter) if weights.adapter and arm.strength else "",
-        weights.adapter is not None and arm.strength != 0 and not shares_base(weights.adapter),
+        weights.adapter is not None
+        and arm.strength != 0
+        and not shares_base(weights.base, weights.adapter),
         arm.decoding(usual),
         unreadable(arm, unknown) if unknown else None,
         tools,

@@ -17,6 +17,8 @@ from engine.recipes.settings import Decode
 from engine.worker.inference.endpoint import Endpoint
 from engine.worker.inference.endpoint_replies import EndpointGone
 
+PAUSE = 0.02
+"""Seconds between two looks at what an endpoint says."""
 _CALLS = 4
 """Questions that an endpoint is asked at a time."""
 

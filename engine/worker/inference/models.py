@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from engine.chat import Message, Tools
-from engine.checkpoints.adapter_config import shares_base
+from engine.checkpoints.adapter_rows import shares_base
 from engine.checkpoints.context import find_context_length, has_position_table
 from engine.checkpoints.hub_cache import name_folder
 from engine.compare.arm_weights import ArmWeights, check_null, check_strength
@@ -56,7 +56,6 @@ class SharedModel:
         """Positions that the model knows; a great number where its config names none."""
         ends = getattr(plain.generation_config, "eos_token_id", None)
         self.ends: tuple[int, ...] = (ends,) if isinstance(ends, int) else tuple(ends or ())
-        self.vocabulary: int = loading.count_embeddings(model)
         self._values_a_token = _kept_of_a_token(config)
 
     @property
@@ -67,6 +66,11 @@ class SharedModel:
     def dtype(self) -> str:
         """As in "float32"."""
         return str(self._model.dtype).removeprefix("torch.")
+
+    @property
+    def vocabulary(self) -> int:
+        """Tokens that have an embedding; an adapter may bring more than the base has."""
+        return loading.count_embeddings(self._model)
 
     @property
     def size(self) -> int:
@@ -309,7 +313,7 @@ class ModelCache:
     def _key(self, weights: ArmWeights) -> tuple[Stamped, Stamped | None]:
         """A shared model is known by its base's path, one that is not shared by its adapter too."""
         base = stamped(weights.base)
-        if weights.adapter is None or shares_base(weights.adapter):
+        if weights.adapter is None or shares_base(weights.base, weights.adapter):
             return (base, None)
         return (base, stamped(weights.adapter))
 

@@ -1,5 +1,7 @@
 """What one arm scores on one suite: its answers, the likelihood of choices, texts that it reads.
 
+Of an endpoint its answers alone; what it lacks stands in the result with the reason.
+
 Owns the order of the parts and the form of the result, which
 `engine.impact.results.evaluation_results` reads. Each part keeps its values row by row, so that a
 job that was stopped goes on where it was. An item that the arm cannot be asked, such as one longer
@@ -8,13 +10,15 @@ than its context, is left out with the reason.
 
 import dataclasses
 import math
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from engine.chat import Tools
 from engine.compare import checks
 from engine.compare.arm_tools import offered_tools, read_arm_tools
-from engine.compare.arms import Arm
+from engine.compare.arms import Arm, format_arm
 from engine.compare.items import Item
 from engine.compare.samples import Sample
 from engine.errors import EngineError
@@ -23,15 +27,18 @@ from engine.impact.results.evaluation_results import (
     LIKELIHOOD,
     LIKELIHOOD_NORM,
     NLL,
+    SERVER,
     STRICT,
 )
 from engine.impact.results.item_answers import sample_id
 from engine.impact.scores.answer_scores import references_of
 from engine.impact.scores.wording import count_languages, measure_diversity, measure_wording
-from engine.impact.suites.evaluation_plan import Suite
+from engine.impact.suites.endpoint_arms import find_unmeasured
+from engine.impact.suites.evaluation_plan import Suite, choices_of
 from engine.recipes.settings import Decode
 from engine.worker.inference.bert_score import BertScorer
 from engine.worker.inference.choice_scores import encode_choices, score_choices
+from engine.worker.inference.endpoint_batch import PAUSE, EndpointBatch
 from engine.worker.inference.model_batch import ModelBatch
 from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.sample_log import SampleLog
@@ -59,6 +66,8 @@ class SuiteResult:
     refused: dict[str, str] = field(default_factory=dict)
     """Why an item was left out."""
     notes: list[str] = field(default_factory=list)
+    not_measured: dict[str, str] = field(default_factory=dict)
+    """By measure that the arm cannot have, why."""
 
     def keep(self, measure: str, item: str, value: float) -> None:
         self.measures.setdefault(measure, {})[item] = value
@@ -74,7 +83,15 @@ class SuiteResult:
         }
         more = {
             name: getattr(self, name)
-            for name in ("finish", "picked", "tokens", "bytes", "refused", "notes")
+            for name in (
+                "finish",
+                "picked",
+                "tokens",
+                "bytes",
+                "refused",
+                "notes",
+                "not_measured",
+            )
         }
         return {
             "asked": self.asked,
@@ -85,10 +102,11 @@ class SuiteResult:
 
 @dataclass(frozen=True, slots=True)
 class SuiteMeasurer:
-    """An arm in memory, with where its values are kept."""
+    """An arm in memory, or behind an address, with where its values are kept."""
 
     arm: Arm
-    loaded_arm: LoadedArm
+    loaded_arm: LoadedArm | None
+    """None of an endpoint."""
     memory: ScoreMemory
     samples: SampleLog
     encoder: BertScorer | None = None
@@ -96,23 +114,27 @@ class SuiteMeasurer:
     """Most rows that are computed side by side."""
 
     def measure(self, suite: Suite, tick: Tick) -> SuiteResult:
-        """Everything of one suite; `tick` is told how many of `count_work(suite)` are done.
+        """Everything of one suite; `tick` is told how many of `count_work(suite, arm)` are done.
 
-        Raises EngineError, and what `tick` raises.
+        Raises EngineError, EndpointGone among them, and what `tick` raises.
         """
         loaded_arm = self.loaded_arm
-        if suite.spec.options.template == "raw":
+        if loaded_arm is not None and suite.spec.options.template == "raw":
             raw = replace(loaded_arm.arm, form="raw")
             loaded_arm = replace(loaded_arm, arm=raw, template=None)
-        result = SuiteResult(_describe(suite, loaded_arm, self.arm))
+        is_asked = loaded_arm is not None or any(item.score != "perplexity" for item in suite.items)
+        result = SuiteResult(_describe(suite, loaded_arm, self.arm) if is_asked else {})
         work = _SuiteWork(self, loaded_arm, suite, result, _Progress(tick))
         texts = [item for item in suite.items if item.score == "perplexity"]
         questions = [item for item in suite.items if item.score != "perplexity"]
-        if texts:
-            work.read(texts)
+        if loaded_arm is None:
+            result.not_measured = find_unmeasured(suite.items)
+        elif texts:
+            work.read(texts, loaded_arm)
         if questions:
             work.answer(questions)
-            work.weigh(questions)
+        if questions and loaded_arm is not None:
+            work.weigh(questions, loaded_arm)
         return result
 
 
@@ -121,17 +143,17 @@ class _SuiteWork:
     """One suite under way: the arm as it is asked, and what has come of it."""
 
     measurer: SuiteMeasurer
-    loaded_arm: LoadedArm
+    loaded_arm: LoadedArm | None
     suite: Suite
     result: SuiteResult
     progress: "_Progress"
 
-    def read(self, items: Sequence[Item]) -> None:
+    def read(self, items: Sequence[Item], loaded_arm: LoadedArm) -> None:
         texts = {item.id: item.text for item in items}
         memory = self.measurer.memory.of(f"{self.suite.name}, texts")
-        raw = self.loaded_arm.template is None
+        raw = loaded_arm.template is None
         read = read_texts(
-            self.loaded_arm,
+            loaded_arm,
             texts,
             self.progress.within(len(texts)),
             RAW_WINDOW if raw else WINDOW,
@@ -197,25 +219,42 @@ class _SuiteWork:
         prompts = [replace(item, id=name) for name, item in named.items()]
         advance, before = self.progress.within(len(prompts)), len(samples)
         if before < len(prompts):
-            batch = ModelBatch(
-                self.measurer.arm,
-                self.loaded_arm,
-                prompts,
-                decode,
-                self.measurer.rows,
-                tools,
-                samples,
-            )
+            batch = self._open_batch(prompts, named, decode, tools, samples)
             for made in _finished(batch, lambda ended: advance(before + ended)):
-                found = [(rows[one.prompt_id], one, named[one.prompt_id]) for one in made]
+                # Under its own name also where this suite is asked raw.
+                own = [replace(one, arm=format_arm(self.measurer.arm)) for one in made]
+                found = [(rows[one.prompt_id], one, named[one.prompt_id]) for one in own]
                 self.measurer.samples.add(found, self.suite.name)
-                samples |= {one.prompt_id: one for one in made}
+                samples |= {one.prompt_id: one for one in own}
             for name, error in batch.refused.items():
                 self.result.refused[named[name].id] = error.line
         advance(len(prompts))
         return {named[name].id: sample for name, sample in samples.items()}
 
-    def weigh(self, items: Sequence[Item]) -> None:
+    def _open_batch(
+        self,
+        prompts: Sequence[Item],
+        named: Mapping[str, Item],
+        decode: Decode,
+        tools: Tools,
+        samples: Mapping[str, Sample],
+    ) -> ModelBatch | EndpointBatch:
+        """What answers the prompts that have no sample yet; `named` are their items by sample."""
+        arm = self.measurer.arm
+        if self.loaded_arm is not None:
+            rows = self.measurer.rows
+            return ModelBatch(arm, self.loaded_arm, prompts, decode, rows, tools, samples)
+        if self.suite.spec.options.template == "raw":
+            arm = replace(arm, form="raw")
+        # Of an item whose first answer was refused no further one is asked: that would be scored.
+        missing = [
+            one
+            for one in prompts
+            if one.id not in samples and named[one.id].id not in self.result.refused
+        ]
+        return EndpointBatch(arm, missing, decode, tools)
+
+    def weigh(self, items: Sequence[Item], loaded_arm: LoadedArm) -> None:
         """The likelihood of the choices, or of the right answers where there is nothing to choose
         from."""
         memory = self.measurer.memory.of(f"{self.suite.name}, likelihood")
@@ -224,15 +263,13 @@ class _SuiteWork:
             if item.id not in self.result.refused and (choices := choices_of(item)):
                 asked = replace(item, choices=choices)
                 try:
-                    cases.append((asked, encode_choices(self.loaded_arm, asked)))
+                    cases.append((asked, encode_choices(loaded_arm, asked)))
                 except EngineError as error:  # it has its answer, and no likelihood
                     self.result.refused[item.id] = error.line
         advance = self.progress.within(sum(bool(choices_of(item)) for item in items))
         weighed = [item for item, _ in cases]
         encoded = [case for _, case in cases]
-        scores = score_choices(
-            self.loaded_arm, weighed, encoded, advance, memory, self.measurer.rows
-        )
+        scores = score_choices(loaded_arm, weighed, encoded, advance, memory, self.measurer.rows)
         for item, score in zip(weighed, scores, strict=True):
             right = item.gold or (item.reference,)
             golds = [at for at, choice in enumerate(item.choices) if choice in right]
@@ -258,18 +295,13 @@ class _Progress:
         return lambda done: self._tick(before + done)
 
 
-def count_work(suite: Suite) -> int:
-    """Rows that an arm has to go through: texts, answers, and items whose choices are weighed."""
+def count_work(suite: Suite, arm: Arm) -> int:
+    """Rows that an arm has to go through: texts, answers, and items whose choices are weighed; of
+    an endpoint answers alone."""
     texts = sum(item.score == "perplexity" for item in suite.items)
     weighed = sum(bool(choices_of(item)) for item in suite.items)
-    return texts + (len(suite.items) - texts) * suite.samples + weighed
-
-
-def choices_of(item: Item) -> tuple[str, ...]:
-    """What the likelihood of an item is measured of: its choices, else its right answers."""
-    if item.score == "perplexity":
-        return ()
-    return item.choices or item.gold or ((item.reference,) if item.reference else ())
+    answers = (len(suite.items) - texts) * suite.samples
+    return answers if arm.is_endpoint else texts + answers + weighed
 
 
 def _score(item: Item, answers: Sequence[Sample], result: SuiteResult) -> None:
@@ -282,7 +314,8 @@ def _score(item: Item, answers: Sequence[Sample], result: SuiteResult) -> None:
     if len(answers) > 1:
         scores |= measure_diversity([one.spoken for one in answers])
     for measure, value in scores.items():
-        result.keep(measure, item.id, value)
+        if measure not in result.not_measured:
+            result.keep(measure, item.id, value)
     if item.score == "choices":
         result.pick(STRICT, item.id, checks.named_choice(item, first.text))
 
@@ -313,28 +346,39 @@ def _asked(item: Item, tools: Any) -> Any:
     return [[message.to_json() for message in item.messages], tools]
 
 
-def _finished(batch: ModelBatch, tick: Tick) -> Iterator[list[Sample]]:
+def _finished(batch: ModelBatch | EndpointBatch, tick: Tick) -> Iterator[list[Sample]]:
     """Samples as they are done; `tick` is told how many, at each token, and may raise to stop."""
     ended = 0
-    while not batch.done:
-        tick(ended)
-        if made := batch.step():
-            ended += len(made)
-            yield made
+    try:
+        while not batch.done:
+            tick(ended)
+            if made := batch.step():
+                ended += len(made)
+                yield made
+            elif isinstance(batch, EndpointBatch):
+                time.sleep(PAUSE)
+    finally:
+        if isinstance(batch, EndpointBatch):
+            batch.cancel()
 
 
-def _describe(suite: Suite, loaded_arm: LoadedArm, arm: Arm) -> dict[str, Any]:
+def _describe(suite: Suite, loaded_arm: LoadedArm | None, arm: Arm) -> dict[str, Any]:
     """How the suite was asked of this arm: what makes two scores comparable."""
-    template = loaded_arm.template
-    return {
+    asked = {
         "fewshot": suite.spec.options.fewshot,
-        "template": "raw" if template is None else suite.spec.options.template,
-        "template_hash": template.hash if template else "",
         "system": arm.system,
         "prefix": arm.prefix,
         "decode": dataclasses.asdict(arm.decoding(suite.decode)),
         "samples": suite.samples,
         "temperature": suite.temperature,
+    }
+    if loaded_arm is None:
+        is_raw = arm.form == "raw" or suite.spec.options.template == "raw"
+        return asked | {"template": "raw" if is_raw else SERVER}
+    template = loaded_arm.template
+    return asked | {
+        "template": "raw" if template is None else suite.spec.options.template,
+        "template_hash": template.hash if template else "",
         "dtype": loaded_arm.model.dtype,
         "device": loaded_arm.model.device.type,
     }

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from transformers import set_seed
 
+from engine.checkpoints.adapter_rows import explain_replaced
 from engine.checkpoints.stages import Lineage, Stage, find_stage
 from engine.errors import EngineError
 from engine.recipes.combinations import check_method
@@ -97,12 +98,14 @@ def _load_with_adapter(spec: ModelSpec, say: Say) -> Any:
     base = _load_base(spec, path)
     base.config.use_cache = False
     base.requires_grad_(False)
+    brings_rows = False
     if stage.adapter is not None and not stage.merges:
+        brings_rows = explain_replaced(stage.base, stage.adapter) is not None
         model = loading.attach_adapter(base, stage.adapter, "default", trainable=True)
         _tell_differences(model, spec.recipe, say)
     else:
         model = _new_adapter(base, spec.recipe)
-    make_portable(model, path)
+    make_portable(model, path, brings_rows=brings_rows)
     return model
 
 

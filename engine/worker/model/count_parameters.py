@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from engine.checkpoints import config_json
+from engine.checkpoints.adapter_rows import with_rows
 from engine.errors import EngineError
 from engine.estimates.parameters import Counted
 from engine.recipes import validation
@@ -50,8 +51,9 @@ def count(config: Mapping[str, Any], method: Method) -> Counted:
     return Counted(parameters, _adapter(model, method), linear, method)
 
 
-def answer(base: Path, method: object) -> dict[str, Any]:
-    """`count` for the folder of a model and the method table of a recipe. Raises EngineError."""
+def answer(base: Path, method: object, adapter: Path | None = None) -> dict[str, Any]:
+    """`count` for the folder of a model, with the tokens that an adapter on it adds, and the method
+    table of a recipe. Raises EngineError."""
     table = {} if method is None else method
     wrong = validation.errors(Method, table) if isinstance(table, dict) else {"method": "no table"}
     if not isinstance(table, dict) or wrong:
@@ -59,7 +61,7 @@ def answer(base: Path, method: object) -> dict[str, Any]:
             "Invalid method.",
             "\n".join(f"{name}: {reason}" for name, reason in wrong.items()),
         )
-    config = config_json.read_json(base / "config.json")
+    config = with_rows(config_json.read_json(base / "config.json"), adapter)
     return dataclasses.asdict(count(config, validation.build(Method, table)))
 
 

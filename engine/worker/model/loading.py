@@ -18,6 +18,7 @@ from engine.checkpoints.adapter_config import explain_unsupported, read_adapter_
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
 from engine.worker.model import dequantize, quantize
+from engine.worker.model.added_rows import check_filled, make_room, misfit
 
 Purpose = Literal["full", "lora", "infer"]
 _OTHER_KIND = "Use an adapter that was trained to generate text, such as LoRA."
@@ -116,6 +117,8 @@ def load_base(
     big for the device.
     """
     set_environment()
+    if not path.is_dir():  # transformers would take the path for the name of a repository
+        raise EngineError("The folder of the checkpoint is gone.", str(path), "Put it back.")
     options: dict[str, Any] = {}
     stored = config_json.find_quantisation(_config_of(path))
     if quantized != "none":
@@ -161,7 +164,9 @@ def load_base(
         return model.to(device).eval()
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(path, device) from error
-    except (OSError, ValueError, KeyError, ImportError, RuntimeError, SafetensorError) as error:
+    except (
+        OSError, ValueError, TypeError, KeyError, ImportError, RuntimeError, SafetensorError
+    ) as error:  # fmt: skip
         raise EngineError("The checkpoint cannot be loaded.", f"{path}: {_short(error)}") from error
 
 
@@ -197,31 +202,38 @@ def _config_of(path: Path) -> dict[str, Any]:
 
 
 def attach_adapter(
-    model: Any, path: Path, name: str = "default", *, trainable: bool = False
+    model: Any, path: Path, name: str = "default", *, trainable: bool = False, mapped: bool = False
 ) -> Any:
     """`model` as a PeftModel that also holds the adapter at `path`, under `name`.
 
-    A PeftModel gets one adapter more and is returned itself. The adapter's tensors must be exactly
-    those that the model has places for; anything else raises EngineError.
+    A PeftModel gets one adapter more and is returned itself. `mapped` weights of the adapter are
+    its file until they change, of the types there. The adapter's tensors must be exactly those that
+    the model has places for; anything else raises EngineError. A model whose vocabulary is smaller
+    than that of the adapter gets rows for the added tokens, and keeps them.
     """
     set_environment()
     from peft import PeftModel, get_peft_model_state_dict
 
     _check_kind(path)
     stored = _stored_names(path)
+    first = make_room(model, path)
     try:
         if isinstance(model, PeftModel):
             model.load_adapter(str(path), adapter_name=name, is_trainable=trainable)
         else:
-            model = PeftModel.from_pretrained(model, str(path), name, is_trainable=trainable)
+            model = PeftModel.from_pretrained(
+                model, str(path), name, is_trainable=trainable, low_cpu_mem_usage=mapped
+            )
     except torch.OutOfMemoryError as error:
         raise _out_of_memory(path, model.device) from error
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
-        raise _misfit(path, _short(error)) from error
+        raise misfit(path, _short(error)) from error
     placed = get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False)
     astray = sorted(set(placed) ^ stored)
     if any("lora_" in key for key in astray):
-        raise _misfit(path, f"{len(astray)} tensors do not match, e.g. {astray[0]}")
+        raise misfit(path, f"{len(astray)} tensors do not match, e.g. {astray[0]}")
+    if first is not None:
+        check_filled(model, name, first, path)
     return model.eval()
 
 
@@ -252,14 +264,6 @@ def _stored_names(path: Path) -> set[str]:
             return set(file.keys())
     except (OSError, SafetensorError) as error:
         raise EngineError("The adapter cannot be read.", f"{weights}: {_short(error)}") from error
-
-
-def _misfit(path: Path, detail: str) -> EngineError:
-    return EngineError(
-        "The adapter does not match this base.",
-        f"{path}: {detail}",
-        "Use the base that it was trained on: dimensions or vocabulary differ.",
-    )
 
 
 def _out_of_memory(path: Path, device: torch.device) -> EngineError:

@@ -36,6 +36,18 @@ def fix_large_blocks() -> bool:
     return bool(ctypes.CDLL(None).mallopt(_M_MMAP_THRESHOLD, LARGE_BLOCK))
 
 
+def leave_file(model: torch.nn.Module) -> None:
+    """Give each weight of a model on the CPU memory of its own in place of its mapped file.
+
+    What replaces such a weight then takes its room: pages of a file that were read stay in memory
+    until the last weight of it is gone.
+    """
+    for weight in model.parameters():
+        mapped = weight.data
+        weight.data = mapped.clone()
+        page_out(mapped)
+
+
 def page_out(tensor: torch.Tensor) -> None:
     """Let the system take back the pages of a tensor that is not read again soon.
 

@@ -6,7 +6,9 @@ would be rounded to the few values that its weights can have.
 """
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import torch
 
 from engine.checkpoints import config_json
 from engine.checkpoints.adapter_config import explain_no_strength, read_adapter_config
+from engine.checkpoints.adapter_rows import read_rows
 from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
 from engine.safe_open import list_files
@@ -61,8 +64,13 @@ def merge(
     if dtype is torch.float32 or not _is_read_by_layer(adapter, dtype is own_dtype(base)):
         _convert(model, lambda weight, _: weight.float())
     tied = _has_tied_head(model)
-    attached = loading.attach_adapter(model, adapter)
-    for weight in model.parameters():
+    brings_rows, stays = read_rows(adapter).values > 0, _stays_in_file(model, adapter)
+    if brings_rows and not stays:
+        # They may be more exact than the base: rounded once, not before what is added to them.
+        for end in _ends_of(model):
+            _convert(end, lambda weight, _: weight.float())
+    attached = _attach(model, adapter, mapped=stays)
+    for weight in attached.parameters():
         page_out(weight.data)  # DoRA's initial norms read all of them
     method = attached.peft_config["default"].peft_type.value
     try:
@@ -74,6 +82,9 @@ def merge(
         raise EngineError(
             "The adapter cannot be merged.", f"{adapter}, of the method {method}: {error}", hint
         ) from error
+    if brings_rows:
+        for end in _ends_of(merged):
+            _round_all(end, dtype, "a row of the embedding or the head")
     if tied:
         _settle_head(merged)
     return merged.eval()
@@ -92,27 +103,63 @@ def round_weight(weight: torch.Tensor, dtype: torch.dtype, name: str) -> torch.T
                 "Use the type bfloat16 or float32.",
             )
         raise EngineError(
-            "The adapter cannot be merged.",
-            f"{name} has values that are not finite",
+            "A weight has values that are not finite (NaN or infinity).",
+            name,
             "Use another checkpoint of the run.",
         )
     return rounded
 
 
+def _attach(model: Any, adapter: Path, *, mapped: bool) -> Any:
+    if not mapped:
+        return loading.attach_adapter(model, adapter)
+    with _left_in_file(model):
+        return loading.attach_adapter(model, adapter, mapped=True)
+
+
 def _is_read_by_layer(folder: Path, same_type: bool) -> bool:
     """Whether PEFT needs no more of the base in float32 than the layer that it merges.
 
-    Some initialisations compute with the base as the adapter is attached. Weights that were trained
-    whole take the type of those that they replace, which is right where that is the one asked for.
+    Some initialisations compute with the base as the adapter is attached. Rows of an embedding take
+    the type of those that they replace, which is right where that is the one asked for.
     """
     config = read_adapter_config(folder)
-    whole = ("modules_to_save", "trainable_token_indices")
     added = {**config, "bias": "none", "trainable_token_indices": None}
-    if explain_no_strength(added) is not None:
-        return False
-    return same_type or not (
-        any(config.get(name) for name in whole) or config.get("bias", "none") != "none"
-    )
+    rows = bool(config.get("trainable_token_indices"))
+    return explain_no_strength(added) is None and (same_type or not rows)
+
+
+def _stays_in_file(model: Any, folder: Path) -> bool:
+    """Whether the adapter's weights can be its mapped file, in the types there, until they are
+    merged: nothing of the sum is computed of the base as it is attached, and no rows are added,
+    with which the embedding would part from a head that is tied to it."""
+    rows = int(model.get_input_embeddings().weight.shape[0])
+    config = {**read_adapter_config(folder), "bias": "none"}
+    return explain_no_strength(config) is None and read_rows(folder).count(rows) == rows
+
+
+@contextmanager
+def _left_in_file(model: Any) -> Iterator[None]:
+    """Let PEFT attach a mapped adapter as it is: it would copy the values of each module that was
+    trained whole, which that one's own replace, and round an adapter to the type of its base."""
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    kind: Any = BaseTunerLayer
+    move = kind._move_adapter_to_device_of_base_layer
+    weights = list(model.parameters())
+    for weight in weights:
+        weight.__deepcopy__ = partial(_share, weight)
+    kind._move_adapter_to_device_of_base_layer = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        kind._move_adapter_to_device_of_base_layer = move
+        for weight in weights:
+            del weight.__deepcopy__
+
+
+def _share(weight: torch.nn.Parameter, memo: object) -> torch.nn.Parameter:
+    return torch.nn.Parameter(weight.data, requires_grad=False)
 
 
 def _convert(module: Any, change: Callable[[torch.Tensor, str], torch.Tensor]) -> None:
@@ -158,6 +205,12 @@ def _round_all(module: Any, dtype: torch.dtype, name: str) -> None:
 
 def _size(layer: Any) -> int:
     return sum(weight.nbytes for weight in layer.get_base_layer().parameters())
+
+
+def _ends_of(model: Any) -> list[Any]:
+    """Embedding and head, where it has one."""
+    ends = model.get_input_embeddings(), model.get_output_embeddings()
+    return [end for end in ends if end is not None]
 
 
 def _has_tied_head(model: Any) -> bool:

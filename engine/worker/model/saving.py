@@ -6,6 +6,7 @@ tokens in `generation_config.json`.
 
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,17 +40,19 @@ def write_generation_config(folder: Path, config: Any, **changes: Any) -> None:
     (folder / "generation_config.json").write_text(json.dumps(body | changes, indent=2) + "\n")
 
 
-def make_portable(model: Any, base: Path) -> None:
-    """Let what is saved of an adapter name no path of this machine, and have no card.
+def make_portable(model: Any, base: Path, *, brings_rows: bool = False) -> None:
+    """Let what is saved of an adapter name no path of this machine, have no card, and the embedding
+    and head only where the adapter `brings_rows`, as of added tokens.
 
     PEFT would write the base's path into `adapter_config.json` and a README of placeholders, beside
-    the result and beside each checkpoint.
+    the result and beside each checkpoint, and ask the hub whether the vocabulary was resized.
     """
     name, revision = name_base(base)
     model.get_base_model().name_or_path = name or ""  # what PEFT takes where its config has none
     for config in model.peft_config.values():
         config.base_model_name_or_path, config.revision = name, revision
     model.create_or_update_model_card = lambda output_dir: None
+    model.save_pretrained = partial(model.save_pretrained, save_embedding_layers=brings_rows)
 
 
 def keep_template(template: Template, tokenizer: Any) -> None:

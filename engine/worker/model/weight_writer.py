@@ -27,7 +27,8 @@ _NAMES = {
     torch.uint8: "U8", torch.bool: "BOOL",
 }  # fmt: skip
 """As the format calls them: https://github.com/huggingface/safetensors#format."""
-_OF_THIS_MACHINE = ("_name_or_path", "_model_name_or_path", "_commit_hash")
+_LEFT_OUT = ("_name_or_path", "_model_name_or_path", "_commit_hash", "auto_map", "custom_pipelines")
+"""What says where a model lay, and what asks for code that is not written with it."""
 
 
 def write_model(model: Any, folder: Path, dtype: torch.dtype, shard_bytes: int, tick: Tick) -> None:
@@ -118,7 +119,7 @@ def _describe(model: Any, dtype: torch.dtype) -> dict[str, Any]:
     body: dict[str, Any] = json.loads(model.config.to_json_string())
     for table in (body, body.get("text_config")):
         if isinstance(table, dict):
-            for name in _OF_THIS_MACHINE:
+            for name in _LEFT_OUT:
                 table.pop(name, None)
             if table is body or "dtype" in table:
                 table["dtype"] = str(dtype).removeprefix("torch.")

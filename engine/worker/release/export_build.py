@@ -7,26 +7,29 @@ proven, is for the other files of this room. The caller removes the folder where
 import gc
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from engine import atomic
 from engine.checkpoints.weights import read_weights
 from engine.errors import EngineError
-from engine.jobs.directory import slugify
 from engine.recipes.recipe import ExportRecipe
 from engine.release.card.base_identity import choose_base_id
 from engine.release.disk_need import DiskNeed
+from engine.release.modelfile import NAME as MODELFILE
 from engine.release.proof import Check, TargetProof, encode_proofs
 from engine.release.source import ExportSource
 from engine.release.targets import Target
 from engine.safe_open import list_files
 from engine.worker.attempt import Attempt
 from engine.worker.release.progress import ExportProgress, ExportStep
-from engine.worker.release.proving.proof_spec import ProofSpec
+from engine.worker.release.proving.proof_spec import make_spec
 
 if TYPE_CHECKING:
     import torch
+
+    from engine.worker.release.gguf.vocabulary import GgufVocabulary
 
 _MERGED = ".merged"
 """The whole model that only GGUF files are made of: it is not published."""
@@ -60,11 +63,14 @@ class ExportBuild:
         self._ends: tuple[int, ...] = ()
         self._merged = folder / ("merged" if self._has("merged") else _MERGED)
         """The whole model, which GGUF files are made of too."""
-        self._modelfile: Path | None = None
+        self._tokenizer: Any = None
+        self._vocabulary: GgufVocabulary | None = None
         self._reference = folder / _REFERENCE
         self._dtype = ""
         """Of merged weights."""
         self._proofs: list[TargetProof] = []
+        self._remarks: list[str] = []
+        """What the user should know before publishing."""
         self.progress = ExportProgress(attempt, list_steps(targets, need))
 
     def make(self, runs: Sequence[Path]) -> tuple[TargetProof, ...]:
@@ -90,7 +96,7 @@ class ExportBuild:
     def _keep_proofs(self) -> None:
         """In the job's directory, whatever comes of it; none of an attempt before this one."""
         path = self._attempt.directory.proof
-        atomic.write_json(path, encode_proofs(tuple(self._proofs)))
+        atomic.write_json(path, encode_proofs(tuple(self._proofs), self._remarks))
 
     def _write(self) -> list[tuple[Target, Path, str]]:
         """The files of every target, and the type of their weights."""
@@ -107,6 +113,7 @@ class ExportBuild:
             if target.form == "gguf":
                 self.progress.begin(f"writing {target.name}")
                 shipped.append((target, *self._write_gguf(target)))
+        self._tokenizer = self._vocabulary = None
         gc.collect()
         return shipped
 
@@ -143,15 +150,36 @@ class ExportBuild:
         folder.mkdir(exist_ok=True)
         name = name_file(self._source, self._recipe)
         file = folder / name_gguf(name, target.quantization, self._merged)
-        notes = write_gguf(self._merged, file, target.quantization, self._ends, self.progress.tick)
-        if self._modelfile is None or target.quantization == _PREFERRED:
+        notes = write_gguf(
+            self._merged, file, target.quantization, self._ends, self.progress.tick,
+            self._read_vocabulary,
+        )  # fmt: skip
+        if not (folder / MODELFILE).exists() or target.quantization == _PREFERRED:
             from engine.worker.release.ollama.ollama_files import write_ollama_files
 
-            self._modelfile, more = write_ollama_files(self._merged, file, self._ends)
-            notes += more
+            notes += write_ollama_files(self._read_tokenizer(), self._merged, file, self._ends)
         for note in dict.fromkeys(notes):
-            self._attempt.log(f"{file.name}: {note}")
+            self._remark(note, file.name)
         return file, target.quantization or self._dtype
+
+    def _read_vocabulary(self, checkpoint: Path, ends: Sequence[int]) -> "GgufVocabulary":
+        """That of the whole model, read once for all files."""
+        from engine.worker.release.gguf.vocabulary import vocabulary_of
+
+        if self._vocabulary is None:
+            tokenizer = self._read_tokenizer()
+            self.progress.tick_part("reading the vocabulary", 0, 0)
+            self._vocabulary = vocabulary_of(checkpoint, ends, tokenizer)
+        return self._vocabulary
+
+    def _read_tokenizer(self) -> Any:
+        """That of the whole model, read once."""
+        from engine.worker.model.loading import load_tokenizer
+
+        if self._tokenizer is None:
+            self.progress.tick_part("reading the tokenizer", 0, 0)
+            self._tokenizer = load_tokenizer(self._merged)
+        return self._tokenizer
 
     def _judged_type(self, target: Target, dtype: str) -> str:
         """The type by which answers are judged: a GGUF file in float32 of a model that was merged
@@ -164,30 +192,16 @@ class ExportBuild:
     def _prove(self, target: Target, shipped: Path, dtype: str) -> Sequence[Check]:
         from engine.worker.release.proving.prove import run_proof
 
-        source = self._source
-        spec = ProofSpec(
-            target=target.name,
-            shipped=shipped,
-            shipped_base=source.root if target.form == "adapter" else None,
-            dtype=self._judged_type(target, dtype),
-            base=source.base,
-            adapter=source.adapter,
-            quantized=source.quantized,
-            before=source.before,
-            before_adapter=source.before_adapter,
-            tokenizer=source.tokenizer,
-            held_out=source.held_out,
-            ends=self._ends,
+        made = make_spec(
+            self._source, target.name, shipped, self._judged_type(target, dtype), self._ends
+        )
+        spec = replace(
+            made,
             rows=self._recipe.proof_rows,
             checkpoint=self._merged if target.form == "gguf" else None,
             reference=self._reference,
         )
-        checks = run_proof(spec, self._folder, self.progress.tick_part)
-        if self._modelfile is None or target.form != "gguf":
-            return checks
-        from engine.worker.release.ollama.ollama_files import check_template
-
-        return [*checks, check_template(self._merged, shipped, self._modelfile)]
+        return run_proof(spec, self._folder, self.progress.tick_part)
 
     def _describe(self, runs: Sequence[Path]) -> None:
         """Model card, proof, curves and checksums of each folder."""
@@ -203,18 +217,24 @@ class ExportBuild:
             private,
         )  # fmt: skip
         for note in notes:
-            self._attempt.log(note)
+            self._remark(note)
+        self._keep_proofs()
+
+    def _remark(self, note: str, file: str = "") -> None:
+        """Say it of each file, and keep it once."""
+        self._attempt.log(f"{file}: {note}" if file else note)
+        if note not in self._remarks:
+            self._remarks.append(note)
 
 
 def name_file(source: ExportSource, recipe: ExportRecipe) -> str:
-    """What a GGUF file is called, and the model in it: by the arm, and by the naming rule of its
-    base's license. Raises EngineError where a file of the base cannot be read."""
-    from engine.release.card.card_facts import read_license
-    from engine.release.card.licenses import obey_naming
+    """What a GGUF file is called, and the model in it: as the card calls it. Raises EngineError
+    where a file of the base cannot be read."""
+    from engine.release.card.card_facts import name_model, read_license
     from engine.worker.release.writing.card_file import read_metadata
 
     base_id = choose_base_id(source.root, recipe.base_id)
-    return obey_naming(slugify(source.name), read_license(source.root, base_id, read_metadata))
+    return name_model(source, recipe, read_license(source.root, base_id, read_metadata))
 
 
 def list_steps(targets: Sequence[Target], need: DiskNeed) -> list[ExportStep]:

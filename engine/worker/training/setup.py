@@ -17,6 +17,7 @@ import torch
 from transformers import set_seed
 
 from engine.checkpoints import config_json
+from engine.checkpoints.adapter_rows import count_rows
 from engine.checkpoints.context import check_length, find_context_length, has_position_table
 from engine.checkpoints.stages import Stage
 from engine.errors import EngineError
@@ -63,7 +64,7 @@ class TrainingSetup:
     @property
     def embeddings(self) -> int | None:
         """How many tokens the model knows; its tokenizer may have more."""
-        return config_json.find_vocab_size(self.config)
+        return count_rows(self.config, self.stage.adapter)
 
     @property
     def pad_id(self) -> int:
@@ -95,7 +96,7 @@ def prepare_setup(attempt: Attempt) -> TrainingSetup:
     data = prepare(
         recipe.data, tokenizer, template, recipe.training.seed,
         replay=recipe.replay, objective=recipe.training.objective, runs=runs,
-        embeddings=config_json.find_vocab_size(config),
+        embeddings=count_rows(config, stage.adapter),
     )  # fmt: skip
     _report_data(attempt, recipe, data)
     write_held_out(attempt, data, recipe.data.system, resumed=resumed is not None)

@@ -42,10 +42,11 @@ def exact_found(kept: int, flips: int, never: int, loss: float) -> tuple[float, 
             verdict(gained, lost, n) not in ("the same within", "not enough evidence")
         )
         wrong = loss * n / (kept + gained)
+        of_kept = [binomial(more, kept, wrong) for more in range(kept + 1)]
         for hit in range(gained + 1):
             of_gained = chance * binomial(hit, gained, wrong)
-            for more in range(kept + 1):
-                share = of_gained * binomial(more, kept, wrong)
+            for more, of_these in enumerate(of_kept):
+                share = of_gained * of_these
                 if share > 1e-9 and verdict(gained - hit, lost + more, n) == "lost":
                     found += share
     return found, alarm

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from engine.bundled import BASE
 from engine.errors import EngineError
-from engine.release.card.card_facts import collect_facts, name_model, read_base
+from engine.release.card.card_facts import choose_name, collect_facts, read_base
 from engine.release.card.card_impact import read_impact
 from tests.release.card.carded import list_runs, make_recipe, write_measured, write_source
 
@@ -69,15 +70,24 @@ def test_a_data_set_of_the_hub_is_known_by_its_place(tmp_path: Path) -> None:
     assert str(asked[1]).endswith("datasets--dair-ai--emotion/snapshots/ab")
 
 
-def test_the_name_is_that_of_the_folder(tmp_path: Path) -> None:
-    assert name_model(make_recipe(tmp_path)) == "tiny-tuned"
-    assert name_model(make_recipe(tmp_path, name="export-child")) == "tiny-tuned"
+def test_the_name_is_the_user_s_else_that_of_the_run(tmp_path: Path) -> None:
+    source = write_source(tmp_path)
+    assert choose_name(source, make_recipe(tmp_path, name="export-child")) == "child"
+    assert choose_name(source, make_recipe(tmp_path, model_name="Mood_1.0")) == "Mood_1.0"
+    assert source.run is not None
+    record = source.run / "job.json"
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"name": "my mood: réf"}))
+    assert choose_name(source, make_recipe(tmp_path)) == "my-mood-r-f"
+    on_the_way = source.run / "checkpoints" / "checkpoint-5"
+    assert replace(source, adapter=on_the_way).name == "my mood: réf-checkpoint-5"
+    record.unlink()
+    assert choose_name(source, make_recipe(tmp_path)) == "child", "its id"
 
 
 def test_a_name_that_the_license_does_not_allow_is_changed_and_said(tmp_path: Path) -> None:
     source = write_source(tmp_path)
     facts = collect_facts(source, make_recipe(tmp_path), [], state("llama3.2"))
-    assert facts.name == "Llama-tiny-tuned"
+    assert facts.name == "Llama-child"
     assert any("Llama" in remark and "repository" in remark for remark in facts.remarks)
     assert any("before you publish" in remark for remark in facts.remarks)
 

@@ -9,7 +9,13 @@ from engine.bundled import BASE
 from engine.errors import EngineError
 from engine.release.card.hub_metadata import LICENSES
 from engine.release.card.license_terms import TERMS, find_terms
-from engine.release.card.licenses import find_license, obey_naming, parse_license, write_notice
+from engine.release.card.licenses import (
+    find_license,
+    obey_naming,
+    parse_license,
+    read_license_files,
+    write_notice,
+)
 
 
 def make_base(folder: Path, **files: str) -> Path:
@@ -158,6 +164,30 @@ def test_files_of_the_license_are_taken_and_no_others(tmp_path: Path) -> None:
     assert set(base.files) == {"LICENSE.txt", "NOTICE", "USE_POLICY.md",
                                "Prohibited_Use_Policy.txt"}  # fmt: skip
     assert base.id == "gemma"
+
+
+def test_a_link_to_elsewhere_is_not_published(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("of this machine")
+    root = make_base(tmp_path / "base", LICENSE="Gemma Terms of Use")
+    (root / "copy").write_text("x")
+    (root / "NOTICE").symlink_to("copy")
+    assert set(read_license_files(root)) == {"LICENSE", "NOTICE"}
+    (root / "NOTICE").unlink()
+    (root / "NOTICE").symlink_to(secret)
+    with pytest.raises(EngineError, match="link to another place"):
+        read_license_files(root)
+
+
+def test_links_of_the_hub_s_cache_are_followed(tmp_path: Path) -> None:
+    repository = tmp_path / "models--google--gemma"
+    blob = repository / "blobs" / "abc"
+    snapshot = repository / "snapshots" / "1"
+    blob.parent.mkdir(parents=True)
+    snapshot.mkdir(parents=True)
+    blob.write_text("Gemma Terms of Use")
+    (snapshot / "LICENSE").symlink_to("../../blobs/abc")
+    assert read_license_files(snapshot) == {"LICENSE": b"Gemma Terms of Use"}
 
 
 def test_a_notice_is_written_where_the_license_asks_for_one(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from engine.release.card.vllm_limits import RANKS, list_limits
+from engine.release.card.vllm_limits import RANKS, AddedRows, list_limits
 
 PLAIN: dict[str, Any] = {
     "peft_type": "LORA", "r": 8, "lora_alpha": 16, "bias": "none", "use_dora": False,
@@ -62,3 +62,8 @@ def test_what_depends_on_the_version(changed: dict[str, Any], words: str) -> Non
 
 def test_a_pattern_of_ranks_counts() -> None:
     assert list_limits(PLAIN | {"rank_pattern": {"q_proj": 64}}).max_rank == 64
+
+
+def test_an_added_token_is_refused() -> None:
+    (refusal,) = list_limits(PLAIN, AddedRows(32_064, 32_000)).refusals
+    assert "32,064 tokens and that of its base 32,000" in refusal

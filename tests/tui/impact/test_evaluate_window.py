@@ -11,9 +11,12 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.compare.arms import parse_arm
+from engine.errors import EngineError
+from engine.jobs import directory, status
 from engine.jobs.directory import JobDirectory
+from engine.jobs.status import State, Status
 from engine.jobs.store import Store
-from engine.recipes.recipe import EvaluateRecipe
+from engine.recipes.recipe import EvaluateRecipe, ExportRecipe
 from tests.tui.building import write_run
 from tests.tui.conftest import screen_text, see, until
 from tests.tui.impact.evaluated import write_evaluation
@@ -59,11 +62,47 @@ def root(tmp_path: Path) -> Path:
     return root
 
 
-async def open_window(pilot: Pilot[Any], run: str, page: str = "") -> EvaluateWindow:
+async def test_an_export_is_measured_beside_its_run(root: Path, tmp_path: Path) -> None:
+    run = JobDirectory(root / "child")
+    out = tmp_path / "out"
+    for file in ("merged/SHA256SUMS", "gguf/child-Q8_0.gguf"):
+        (out / file).parent.mkdir(parents=True)
+        (out / file).touch()
+    recipe = ExportRecipe(name="shipped", source="child=run:child", targets=["merged"],
+                          out=str(out))  # fmt: skip
+    job = directory.create(root, recipe)
+    status.write(job, Status(State.DONE, step=1, total=1))
+    actions = Actions(Store(root))
+    run.held_out.unlink(missing_ok=True)
+    assert actions.find_evaluable(job.path).suite == "", "it held out nothing"
+    run.held_out.write_text('{"prompt": "i miss my dog"}\n' * 40)
+    found = actions.find_evaluable(job.path)
+    assert (found.suite, found.held_out) == ("run:child", 40)
+    shipped = [parse_arm(arm) for arm in found.exported]
+    assert [(arm.name, arm.checkpoint) for arm in shipped] == [
+        ("run", "run:child"), ("merged", str(out / "merged")),
+        ("q8_0", str(out / "gguf" / "child-Q8_0.gguf")),
+    ]  # fmt: skip
+    app = FinetopApp(Store(root))
+    async with app.run_test(size=(100, 30)) as pilot:
+        window = await open_window(pilot, job.path.name, named="shipped")
+        await see(pilot, "3 arms: run, merged, q8_0")
+        await see(pilot, "1 suite, all items; the run held out 40 rows")
+        recipe_of_it = window._recipe()
+    assert (recipe_of_it.suites, recipe_of_it.arms) == (["run:child"], list(found.exported))
+    (out / "gguf" / "child-Q8_0.gguf").unlink()
+    (out / "merged" / "SHA256SUMS").unlink()
+    with pytest.raises(EngineError, match="no whole model to measure"):
+        actions.find_evaluable(job.path)
+
+
+async def open_window(
+    pilot: Pilot[Any], run: str, page: str = "", named: str = ""
+) -> EvaluateWindow:
     app = pilot.app
     assert isinstance(app, FinetopApp)
     key = str(app.store.root / run)
-    await see(pilot, run)
+    await see(pilot, named or run)
     await until(pilot, lambda: app.screen.query_one(Table).choose(key))
     await until(pilot, lambda: app.selected == key)
     await pilot.press(*([page] if page else []), "I")

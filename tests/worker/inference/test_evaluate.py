@@ -163,7 +163,7 @@ def test_items_are_scored_by_what_is_said(models: ModelCache, base: Path, tmp_pa
     )
     assert result.measures["nll"]["prose"] == read_texts(one, {"p": items[3].text}).nll["p"]
     assert done == sorted(done)
-    assert done[-1] == count_work(suite(items)) == 6
+    assert done[-1] == count_work(suite(items), one.arm) == 6
     rows = [json.loads(line) for line in (tmp_path / "samples.jsonl").read_text().splitlines()]
     assert {row["prompt_id"] for row in rows} == {"mine/right", "mine/wrong", "mine/open"}
     (row,) = (row for row in rows if row["item"] == "right")

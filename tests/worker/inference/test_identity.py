@@ -33,12 +33,24 @@ def _measure(folder: Path, models: ModelCache) -> list[SuiteResult]:
     return [measurer.measure(suite, lambda done: None) for suite in make_plan(recipe, ()).suites]
 
 
+@pytest.fixture(scope="module")
+def models() -> ModelCache:
+    return ModelCache(torch.device("cpu"))
+
+
+@pytest.fixture(scope="module")
+def before(models: ModelCache, tmp_path_factory: pytest.TempPathFactory) -> list[SuiteResult]:
+    return _measure(tmp_path_factory.mktemp("measured") / "before", models)
+
+
 @pytest.mark.parametrize("rows", [None, 7, 1])
 def test_the_same_model_changes_nothing(
-    rows: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    rows: int | None,
+    models: ModelCache,
+    before: list[SuiteResult],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    models = ModelCache(torch.device("cpu"))
-    before = _measure(tmp_path / "before", models)
     if rows is not None:
         monkeypatch.setattr(suite_measures, "ROWS", rows)
         monkeypatch.setattr(shared_prefix, "ROWS", rows)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import torch
 
-from engine.checkpoints.adapter_config import explain_unsupported, shares_base
+from engine.checkpoints.adapter_config import explain_unsupported
+from engine.checkpoints.adapter_rows import shares_base
 from engine.errors import EngineError
 from engine.worker.environment import set_environment
 from engine.worker.model import loading
@@ -43,6 +44,18 @@ def test_weights_come_in_the_format_that_was_asked_for(broken: Path) -> None:
     model = loading.load_base(broken, CPU, torch.float32)
     assert {weight.dtype for weight in model.parameters()} == {torch.float32}
     assert not model.training
+
+
+def test_a_folder_that_is_gone_is_no_repository(tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match="folder of the checkpoint is gone"):
+        loading.load_base(tmp_path / "gone", CPU, torch.float32)
+
+
+@pytest.mark.parametrize("content", ["[]", '{"pad_token_id": "x"}'])
+def test_a_generation_config_that_transformers_cannot_take(broken: Path, content: str) -> None:
+    (broken / "generation_config.json").write_text(content)
+    with pytest.raises(EngineError, match="cannot be loaded"):
+        loading.load_base(broken, CPU, torch.float32)
 
 
 def page(path: Path) -> None:
@@ -160,7 +173,7 @@ def test_only_what_adds_shares_its_base(
 ) -> None:
     path = save_adapter(tmp_path / "adapter", base)
     change(path / "adapter_config.json", **settings)
-    assert shares_base(path) is shared
+    assert shares_base(base, path) is shared
 
 
 def save_kind(path: Path, base: Path, config: Any) -> Path:

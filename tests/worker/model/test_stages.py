@@ -332,5 +332,5 @@ def test_an_adapter_that_is_not_finite_is_not_merged(tmp_path: Path, base: Path)
     file = adapter / "adapter_model.safetensors"
     broken = {name: one.fill_(float("nan")) for name, one in load_file(file).items()}
     save_file(broken, file)
-    with pytest.raises(EngineError, match="cannot be merged"):
+    with pytest.raises(EngineError, match="values that are not finite"):
         merge(base, adapter)

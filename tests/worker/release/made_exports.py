@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.compare.arms import Arm
 from engine.release.source import ExportSource
-from engine.worker.release.proving.proof_spec import ProofSpec
+from engine.worker.release.proving.proof_spec import ProofSpec, make_spec
 from tests.worker.tiny import save_adapter, save_checkpoint
 
 
@@ -78,18 +78,5 @@ def spec_of(
     **changes: Any,
 ) -> ProofSpec:
     """What a fresh process would be asked of `shipped`; token 1 is the tiny tokenizer's end."""
-    spec = ProofSpec(
-        target=target,
-        shipped=shipped,
-        shipped_base=source.base if target == "adapter" else None,
-        dtype="float32",
-        base=source.base,
-        adapter=source.adapter,
-        quantized=source.quantized,
-        before=source.before,
-        before_adapter=source.before_adapter,
-        tokenizer=source.tokenizer,
-        held_out=source.held_out,
-        ends=ends,
-    )
+    spec = make_spec(source, target, shipped, "float32", ends)
     return dataclasses.replace(spec, **changes)

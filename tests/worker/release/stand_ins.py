@@ -45,8 +45,8 @@ class StandIns:
             ),
             f"{ROOM}.ollama.ollama_files": SimpleNamespace(
                 write_ollama_files=self._write_modelfile,
-                check_template=lambda *_: Check("template", "not proven", "No Ollama."),
             ),
+            "engine.worker.model.loading": SimpleNamespace(load_tokenizer=lambda folder: None),
             f"{ROOM}.proving.prove": SimpleNamespace(run_proof=self._prove),
             f"{ROOM}.writing.card_files": SimpleNamespace(write_card_files=self._write_card),
         }
@@ -78,7 +78,7 @@ class StandIns:
         return (1, 2)
 
     def _write_gguf(
-        self, checkpoint: Path, file: Path, quantization: str, ends: Any, tick: Any
+        self, checkpoint: Path, file: Path, quantization: str, ends: Any, tick: Any, read: Any
     ) -> tuple[str, ...]:
         self.before("gguf")
         assert (checkpoint / "model.safetensors").is_file()
@@ -87,11 +87,10 @@ class StandIns:
         return ()
 
     def _write_modelfile(
-        self, checkpoint: Path, file: Path, ends: Any
-    ) -> tuple[Path, tuple[str, ...]]:
-        path = file.parent / "Modelfile"
-        path.write_text(f"FROM ./{file.name}\n")
-        return path, ()
+        self, tokenizer: Any, checkpoint: Path, file: Path, ends: Any
+    ) -> tuple[str, ...]:
+        (file.parent / "Modelfile").write_text(f"FROM ./{file.name}\n")
+        return ()
 
     def _prove(self, spec: ProofSpec, folder: Path, tick: Any) -> list[Check]:
         self.before("proof")

@@ -105,6 +105,20 @@ def _attention_factor(config: Any, rope: Mapping[str, Any], kind: str) -> Any:
     return ABSENT if math.isclose(beside, 1, rel_tol=TOLERANCE) else beside
 
 
+def demand_context(config: Any) -> int | None:
+    """The context to serve a file with: of LongRoPE the one that is read with the short factors.
+
+    llama.cpp takes the long factors for every prompt where its context is larger
+    (`get_rope_factors` in src/llama-model.cpp), transformers for long prompts alone.
+    """
+    rope = _full_rope(config) if getattr(config, "rope_parameters", None) else {}
+    context: int | None = getattr(config, "max_position_embeddings", None)
+    if rope.get("rope_type") != "longrope":
+        return context
+    original = rope.get("original_max_position_embeddings")
+    return original or getattr(config, "original_max_position_embeddings", None) or context
+
+
 def demand_shapes(config: Any, expected: FamilyDemands) -> Iterator[tuple[str, tuple[int, ...]]]:
     """Every tensor with its shape, biases included."""
     hidden, inner, size = config.hidden_size, config.intermediate_size, _head_size(config)

@@ -6,14 +6,13 @@ Runs nothing but what `gguf_targets` finds.
 """
 
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from engine.errors import EngineError
+from engine.jobs.bound_program import NOT_STARTED, run_program
+from engine.jobs.write_errors import refusals_of_child
 from engine.release.gguf_targets import (
     CONVERT,
     QUANTIZE,
@@ -22,33 +21,30 @@ from engine.release.gguf_targets import (
     find_checkout,
     find_quantizer,
 )
-from engine.text import one_line
 from engine.worker.release.gguf.whole_file import aside, publish
 
 Tick = Callable[[int, int], None]
 _OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "HF_HUB_DISABLE_TELEMETRY": "1"}
-_POLL_SECONDS = 0.2
-_TAIL_BYTES = 16_384
-_TAIL = 12
-"""Lines of a program's output that an error shows."""
 
 
 def quantize(own: Path, file: Path, quantization: str, tick: Tick) -> None:
     """Make `file` of `own`. k-quants share scales among 256 weights: a tensor whose rows are no
-    multiple of that gets a larger type from the program. Raises EngineError."""
+    multiple of that gets a larger type from the program. Raises EngineError, and OSError where the
+    disk refuses the program."""
     check_type(quantization)
     program = find_quantizer()
     assert program is not None, "check_type found it"
     with aside(file) as beside:
         watch = _follow(beside, own.stat().st_size, tick)
         command = [str(program), str(own), str(beside), quantization.upper()]
-        output = _run(command, QUANTIZE, watch)
-        _publish(beside, file, QUANTIZE, output)
+        with refusals_of_child(beside.parent):
+            output = _run(command, QUANTIZE, watch)
+            _publish(beside, file, QUANTIZE, output)
 
 
 def convert(checkpoint: Path, file: Path, quantization: str, name: str, tick: Tick) -> None:
     """The file as llama.cpp's converter writes it; `name` is the model's in it. Raises EngineError
-    with the last lines that the converter printed."""
+    with the last lines that the converter printed, OSError where the disk refuses it."""
     checkout = find_checkout()
     if checkout is None:
         raise EngineError(f"{VARIABLE} is not set.")
@@ -61,8 +57,9 @@ def convert(checkpoint: Path, file: Path, quantization: str, name: str, tick: Ti
         command = [sys.executable, str(checkout / CONVERT), str(checkpoint)]
         command += ["--outfile", str(beside), "--outtype", quantization, "--model-name", name]
         size = sum(path.stat().st_size for path in checkpoint.glob("*.safetensors"))
-        output = _run(command, CONVERT, _follow(beside, size, tick), environment)
-        _publish(beside, file, CONVERT, output)
+        with refusals_of_child(beside.parent):
+            output = _run(command, CONVERT, _follow(beside, size, tick), environment)
+            _publish(beside, file, CONVERT, output)
 
 
 def _publish(beside: Path, file: Path, program: str, output: str) -> None:
@@ -72,7 +69,7 @@ def _publish(beside: Path, file: Path, program: str, output: str) -> None:
         with beside.open("rb") as written:
             magic = written.read(4)
     if magic != b"GGUF":
-        raise EngineError(f"{program} wrote no GGUF file.", _tail(output))
+        raise EngineError(f"{program} wrote no GGUF file.", output)
     publish(beside, file)
 
 
@@ -94,36 +91,9 @@ def _run(
 ) -> str:
     """The end of what a program printed. `watch` is called meanwhile; where that raises, the
     program is ended. Raises EngineError with that end where it fails."""
-    with tempfile.TemporaryFile() as output:
-        try:
-            child = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment,
-            )
-        except OSError as error:
-            raise EngineError(f"{name} cannot be started.", one_line(str(error))) from error
-        try:
-            while child.poll() is None:
-                watch()
-                with suppress(subprocess.TimeoutExpired):
-                    child.wait(_POLL_SECONDS)
-        finally:
-            child.kill()
-            child.wait()
-        output.seek(max(0, output.seek(0, os.SEEK_END) - _TAIL_BYTES))
-        printed = output.read().decode(errors="replace")
-    if child.returncode:
-        how = f"exit code {child.returncode}"
-        if child.returncode < 0:
-            how = f"signal {-child.returncode}"
-        raise EngineError(f"{name} failed ({how}).", _tail(printed))
-    return printed
-
-
-def _tail(output: str) -> str:
-    """The last lines of what a program printed, clean."""
-    lines = [one_line(line) for line in output.splitlines() if line.strip()]
-    return "\n".join(lines[-_TAIL:])
+    end = run_program(command, watch, environment=environment)
+    if end.code == NOT_STARTED:
+        raise EngineError(f"{name} cannot be started.", end.tail)
+    if end.failed:
+        raise EngineError(f"{name} failed ({end.how}).", end.tail)
+    return end.tail

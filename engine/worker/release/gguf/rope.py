@@ -89,6 +89,14 @@ def rope_tensors(config: Any) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]
     return {}
 
 
+def long_rope_context(config: Any) -> int | None:
+    """Of LongRoPE the tokens that its short factors are for; None of every other scaling."""
+    text = config.get_text_config()
+    parameters = getattr(text, "rope_parameters", None) or {}
+    known = parameters.get("full_attention", parameters).get("rope_type") == "longrope"
+    return _original_context(text) if known else None
+
+
 def rotated(config: Any) -> int:
     """How many dimensions of a head are rotated."""
     size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

@@ -98,10 +98,11 @@ class GgufVocabulary:
             writer.add_chat_template(templates)
 
 
-def vocabulary_of(checkpoint: Path, ends: Sequence[int]) -> GgufVocabulary:
+def vocabulary_of(checkpoint: Path, ends: Sequence[int], tokenizer: Any = None) -> GgufVocabulary:
     """The vocabulary of the model in `checkpoint`; `ends` are the ids that end an answer, first
-    the one that ends a trained answer. Raises EngineError."""
-    tokenizer = load_tokenizer(checkpoint)
+    the one that ends a trained answer; `tokenizer` is its own, where it was read already. Raises
+    EngineError."""
+    tokenizer = tokenizer or load_tokenizer(checkpoint)
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
         raise refuse("It has no tokenizer.json.", type(tokenizer).__name__)

@@ -7,7 +7,7 @@ the same checkpoint gives the same bytes. Which tensors and keys: `families`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,32 +40,46 @@ from engine.worker.release.gguf.vocabulary import GgufVocabulary, vocabulary_of
 from engine.worker.release.gguf.whole_file import aside, publish
 
 Array = np.ndarray[Any, Any]
+ReadVocabulary = Callable[[Path, Sequence[int]], GgufVocabulary]
+"""As `vocabulary_of`, of a checkpoint and the ids that end an answer."""
 _OWN_TYPES = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
 
 
 def write_gguf(
-    checkpoint: Path, file: Path, quantization: str, ends: Sequence[int], tick: Tick
+    checkpoint: Path,
+    file: Path,
+    quantization: str,
+    ends: Sequence[int],
+    tick: Tick,
+    read_vocabulary: ReadVocabulary = vocabulary_of,
 ) -> tuple[str, ...]:
     """The GGUF file of a Hugging Face folder with safetensors; what llama.cpp does otherwise with
     its texts, a sentence each.
 
     `quantization`: "" for the weights' own type, else as `Target.quantization`; `ends`: the ids of
-    every token that ends an answer; `tick(done, total)`: bytes of weights. The model's name in it
-    is that of the file without its type. Raises EngineError, and OSError where the disk refuses.
+    every token that ends an answer; `tick(done, total)`: bytes of weights; `read_vocabulary` may
+    remember: of 262,144 tokens it takes 13 s. The model's name in it is that of the file without
+    its type. Raises EngineError, and OSError where the disk refuses.
     """
     config = read_config(checkpoint)
     if quantization and quantization not in WRITTEN_TYPES:
-        return _write_quantized(checkpoint, file, quantization, ends, tick)
+        return _write_quantized(checkpoint, file, quantization, ends, tick, read_vocabulary)
     if config.model_type not in FAMILIES and find_checkout():
         llamacpp.convert(
             checkpoint, file, quantization or own_type(checkpoint), name_model(file), tick
         )
         return ()
-    return _write(config, checkpoint, file, quantization or own_type(checkpoint), ends, tick)
+    kind = quantization or own_type(checkpoint)
+    return _write(config, checkpoint, file, kind, ends, tick, read_vocabulary)
 
 
 def _write_quantized(
-    checkpoint: Path, file: Path, quantization: str, ends: Sequence[int], tick: Tick
+    checkpoint: Path,
+    file: Path,
+    quantization: str,
+    ends: Sequence[int],
+    tick: Tick,
+    read_vocabulary: ReadVocabulary,
 ) -> tuple[str, ...]:
     """Of the file in the weights' own type, where that was written beside it; else of one that is
     written for this and removed."""
@@ -75,7 +89,14 @@ def _write_quantized(
         llamacpp.quantize(own, file, quantization, tick)
         return ()  # they were told of that file
     with aside(own) as beside:
-        notes = write_gguf(checkpoint, beside, "", ends, lambda done, size: tick(done, 2 * size))
+        notes = write_gguf(
+            checkpoint,
+            beside,
+            "",
+            ends,
+            lambda done, size: tick(done, 2 * size),
+            read_vocabulary,
+        )
         llamacpp.quantize(
             beside, file, quantization, lambda done, size: tick(size + done, 2 * size)
         )
@@ -116,13 +137,19 @@ def own_type(checkpoint: Path) -> str:
 
 
 def _write(
-    config: Any, checkpoint: Path, file: Path, quantization: str, ends: Sequence[int], tick: Tick
+    config: Any,
+    checkpoint: Path,
+    file: Path,
+    quantization: str,
+    ends: Sequence[int],
+    tick: Tick,
+    read_vocabulary: ReadVocabulary,
 ) -> tuple[str, ...]:
     family = family_of(config)
     check_expressible(config, family)
     stored = folder_tensors(checkpoint).tensors
     plans = plan_tensors(config, family, stored)
-    vocabulary = vocabulary_of(checkpoint, ends)
+    vocabulary = read_vocabulary(checkpoint, ends)
     _check_rows(vocabulary, plans, stored)
 
     with aside(file) as beside:

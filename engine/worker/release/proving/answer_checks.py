@@ -9,7 +9,6 @@ before it.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import exp
 from typing import Any
 
@@ -19,8 +18,10 @@ from engine.release.proof import Check, CheckStatus
 from engine.statistics import mean_test, wilson
 from engine.worker.release.proving import kept_logs
 from engine.worker.release.proving.kept_logs import Disagreement, RowComparison
+from engine.worker.release.proving.long_prompts import LongRow
 from engine.worker.release.proving.proof_spec import Advance
 from engine.worker.release.proving.reference import GreedyRow, RunReference
+from engine.worker.release.proving.type_noise import Tolerance
 
 GREEDY = "greedy answers in float32"
 SUMMED = "greedy answers before rounding"
@@ -29,27 +30,6 @@ LONG = "long prompts"
 QUANTIZED_RUN = "distance to the quantised run"
 
 
-@dataclass(frozen=True, slots=True)
-class Tolerance:
-    """What a type may change without being wrong."""
-
-    margin: float
-    """In nats: the largest margin between the run's first two tokens at which another one may come
-    first."""
-    divergence: float
-    """In nats per token: the largest mean KL(run‖shipped)."""
-
-
-TOLERANCES = {
-    "float32": Tolerance(0.001, 1e-6),
-    "float16": Tolerance(0.15, 0.001),
-    "bfloat16": Tolerance(1.2, 0.02),
-}
-"""At least twice what the untouched base in that type, weights and arithmetic, moved a margin
-between the first two tokens at most, and at least twenty times its mean divergence: of the bundled
-model over 5,911 tokens 0.062 and 0.57 nats, KL 1.1e-5 and 8.6e-4; a tuned Gemma 3 270M in bfloat16
-lies below, with 0.26 nats and KL 2.2e-4 over 234 tokens. Of float32: as two orders of adding
-differ, and a hundred times that."""
 GROSS = {"q8_0": 0.1}
 """Of quantised types, in nats per token: the mean divergence beyond which a file is not a coarser
 copy but another model: a hundred times what q8_0 costs (8e-5 of the bundled model, 4e-4 of Gemma 3
@@ -80,17 +60,16 @@ def judge_greedy(
     name: str,
     reference: RunReference,
     found: Sequence[Disagreement],
-    dtype: str,
+    tolerance: float,
     *,
     exact: bool = True,
 ) -> Check:
-    """`found` against the tolerance of `dtype`; stated where it is not `exact`, for a type that is
-    quantised in blocks."""
+    """`found` against the largest margin that may give way; stated where it is not `exact`, for a
+    type that is quantised in blocks."""
     total = len(reference.greedy)
     if not total:
         text = "nothing compared: the run's answers are read otherwise than they were written"
         return Check(name, "not proven", text, {"prompts": 0})
-    tolerance = TOLERANCES.get(dtype, TOLERANCES["float32"]).margin
     beyond = [one for one in found if one.margin > tolerance]
     tokens = sum(len(one.margins) for one in reference.greedy)
     bundled = total - min(total, reference.held_out_prompts)
@@ -108,7 +87,7 @@ def judge_greedy(
     text += f"; {write_count(bundled, 'prompt')} bundled, not held out" if bundled else ""
     if found and exact:
         text += f"; in {len(found) - len(beyond)} the first token that differs has a margin within "
-        text += f"{tolerance:g} nats in the run (at most {facts['largest margin']:.3g})"
+        text += f"{_write(tolerance)} nats in the run (at most {facts['largest margin']:.3g})"
     elif found:
         text += "; the first tokens that differ have margins of up to "
         text += f"{facts['largest margin']:.2f} nats"
@@ -119,6 +98,7 @@ def judge_greedy(
 def judge_rows(
     name: str,
     found: Sequence[RowComparison],
+    tolerance: Tolerance,
     dtype: str,
     *,
     exact: bool,
@@ -126,10 +106,10 @@ def judge_rows(
     bundled: int = 0,
 ) -> Check:
     """What reading rows came to: divergence, agreement, margins, perplexity, each with its interval
-    by rows. `exact`: of a type that is not quantised in blocks. Without `limited`, only stated."""
+    by rows, against what the type may change. `exact`: of a type that is not quantised in blocks;
+    of others a gross divergence alone fails. Without `limited`, only stated."""
     places = [float(one.places) for one in found]
     total = sum(one.places for one in found)
-    tolerance = TOLERANCES.get(dtype, TOLERANCES["float32"])
     limit = tolerance.divergence if exact else GROSS.get(dtype, GROSS_OTHERS)
     if not all(one.finite for one in found):
         reason = ("values are NaN or Inf: the weights overflow in this type",)
@@ -175,14 +155,18 @@ def judge_rows(
     text += f"[{write_percent(agreement[0], 2)}, {write_percent(agreement[1], 2)}]"
     if exact and limited:
         text += (
-            f", in all where the margin is above {tolerance.margin:g} nats" if not beyond else ""
+            f", in all where the margin is above {_write(tolerance.margin)} nats"
+            if not beyond
+            else ""
         )
     else:
         text += f"; perplexity {before:.2f} changes by {costs[0]:+.3f} "
         text += f"[{costs[1]:+.3f}, {costs[2]:+.3f}]"
     lines: list[str] = []
     if limited and not mean <= limit:
-        lines.append(f"mean KL {_write(mean)} is above the limit of {limit:g} nats for {dtype}")
+        lines.append(
+            f"mean KL {_write(mean)} is above the limit of {_write(limit)} nats for {dtype}"
+        )
     if limited and exact:
         lines += _name_all(beyond)
     status: CheckStatus = "failed" if lines else ("passed" if exact and limited else "stated")
@@ -190,9 +174,15 @@ def judge_rows(
 
 
 def judge_long(
-    reference: RunReference, found: Sequence[RowComparison], dtype: str, *, exact: bool
+    reference: RunReference,
+    found: Sequence[Sequence[RowComparison]],
+    tolerances: Sequence[Tolerance],
+    dtype: str,
+    *,
+    exact: bool,
 ) -> Check:
-    """Rows that cross a boundary: each side of it is judged as rows are."""
+    """Rows that cross a boundary: what lies before it and what lies beyond are each judged as rows
+    are, by the tolerances of all parts in order."""
     long = reference.long
     if not long.rows and not long.left_out:
         text = "nothing to check: no sliding window within the context, and no scaled RoPE"
@@ -204,15 +194,19 @@ def judge_long(
     lines: list[str] = []
     sentences: list[str] = []
     by_boundary: dict[str, Any] = {}
-    for one, row in zip(long.rows, found, strict=True):
-        check = judge_rows(LONG, [row], dtype, exact=exact)
-        lines += [f"{one.boundary.name}: {line}" for line in check.differences]
-        mean = row.divergence / row.places
-        sentences.append(
-            f"{one.boundary.name}: a row of {write_count(len(one.row.ids), 'token')}, mean KL "
-            f"{_write(mean)} nats per token over {row.places} of them before and behind it"
-        )
-        by_boundary[one.boundary.name] = {"tokens": len(one.row.ids), "divergence": mean}
+    left = iter(tolerances)
+    for one, parts in zip(long.rows, found, strict=True):
+        name, size = one.boundary.name, len(one.row.ids)
+        by_boundary[name] = {"tokens": size}
+        means = []
+        for where, part in zip(_name_parts(one), parts, strict=True):
+            check = judge_rows(LONG, [part], next(left), dtype, exact=exact)
+            lines += [f"{name}: {where} it, {line}" for line in check.differences]
+            mean = part.divergence / part.places
+            means.append(f"{_write(mean)} nats per token over {part.places} {where} it")
+            by_boundary[name][f"divergence {where}"] = mean
+        tokens = write_count(size, "token")
+        sentences.append(f"{name}: a row of {tokens}, mean KL {' and '.join(means)}")
     sentences += list(long.left_out)
     facts = {"boundaries": by_boundary, "left out": list(long.left_out)}
     status: CheckStatus = "passed" if exact else "stated"
@@ -221,6 +215,11 @@ def judge_long(
     if lines:
         status = "failed"
     return Check(LONG, status, "; ".join(sentences), facts, tuple(lines))
+
+
+def _name_parts(one: LongRow) -> list[str]:
+    sides = {"before": one.before, "beyond": len(one.row.places) - one.before}
+    return [side for side, places in sides.items() if places]
 
 
 def _trials(found: Sequence[RowComparison], agreed: float) -> float:

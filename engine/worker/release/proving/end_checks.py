@@ -13,6 +13,7 @@ from typing import Any
 from engine.number_format import write_count
 from engine.release.proof import Check
 from engine.safe_open import read_file
+from engine.worker.release.gguf.demands import demand_context
 from engine.worker.release.gguf.end_tokens import known_by_text
 from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.proving.shipped_texts import TextPair, show
@@ -25,9 +26,10 @@ _KEYS = ("eos", "eot", "eom", "fim_pad", "fim_rep", "fim_sep")
 _CONFIG = "generation_config.json"
 _MOST_BYTES = 1 << 22
 _STOP = re.compile(r"^[ \t]*+PARAMETER[ \t]++stop[ \t]++(.*)$", re.IGNORECASE | re.MULTILINE)
+_CONTEXT = re.compile(r"^[ \t]*+PARAMETER[ \t]++num_ctx\b", re.IGNORECASE | re.MULTILINE)
 _QUOTED = re.compile(r'"""[\s\S]*?"""')
 _INSTRUCTION = re.compile(r"^[ \t]*([A-Za-z]+)[ \t]*(.*)$", re.MULTILINE)
-_EXPECTED = frozenset({"TEMPLATE", "SYSTEM", "LICENSE", "PARAMETER STOP", "PARAMETER NUM_CTX"})
+_EXPECTED = frozenset({"TEMPLATE", "SYSTEM", "LICENSE", "PARAMETER STOP"})
 
 
 def check_ends(spec: ProofSpec, pair: TextPair) -> list[Check]:
@@ -127,24 +129,43 @@ def _check_modelfile(spec: ProofSpec, pair: TextPair) -> Check:
         lines = tuple(f"PARAMETER stop {show(one)} is missing" for one in absent)
         summary = f"The Modelfile lacks {len(absent)} of {write_count(len(wanted), 'end token')}."
         return Check(OLLAMA_ENDS, "failed", summary, facts, lines)
-    if lines := tuple(_find_others(text, spec.shipped.parent, set(stops) - set(wanted))):
+    context = _demand_context(spec)
+    if lines := tuple(_find_others(text, spec.shipped.parent, set(stops) - set(wanted), context)):
         summary = "The Modelfile says what the run does not."
         return Check(OLLAMA_ENDS, "failed", summary, facts, lines)
     named = ", ".join(show(one) for one in wanted)
     return Check(OLLAMA_ENDS, "passed", f"The Modelfile stops at {named}.", facts)
 
 
-def _find_others(text: str, folder: Path, stops: set[str]) -> Iterator[str]:
-    """What of a Modelfile changes answers and is not the run's; its TEMPLATE and SYSTEM are for
-    those who ask Ollama itself."""
+def _demand_context(spec: ProofSpec) -> int | None:
+    """`num_ctx` of a Modelfile; None where the config does not say."""
+    from transformers import AutoConfig
+
+    if spec.checkpoint is None:
+        return None
+    config = AutoConfig.from_pretrained(str(spec.checkpoint), local_files_only=True)
+    return demand_context(config.get_text_config())
+
+
+def _find_others(
+    text: str, folder: Path, stops: set[str], context: int | None = None
+) -> Iterator[str]:
+    """What of a Modelfile changes answers and is not the run's; its TEMPLATE and SYSTEM are read in
+    `ollama_files`."""
     for stop in sorted(stops):
         yield f"PARAMETER stop {show(stop)} ends no answer of the run"
+    if context is not None and not _CONTEXT.search(_QUOTED.sub("", text)):
+        yield f"PARAMETER num_ctx is missing, the model's is {context}"
     for instruction, value in _INSTRUCTION.findall(_QUOTED.sub("", text)):
         words = " ".join([instruction, *value.split()[: instruction.upper() == "PARAMETER"]])
         if words.upper() == "FROM":
             file = value.strip().removeprefix("./")
             if "/" in file or not (folder / file).is_file():
                 yield f"FROM {show(file)} is no file beside it"
+        elif words.upper() == "PARAMETER NUM_CTX":
+            given = value.split()[-1]
+            if context is not None and given != str(context):
+                yield f"PARAMETER num_ctx is {show(given)}, the model's is {context}"
         elif words.upper() not in _EXPECTED:
             yield f"{show(words)} is no instruction of an export"
 

@@ -27,10 +27,10 @@ _TOKENIZER = "tokenizer_config.json"
 _PLACES = frozenset(
     {
         "name_or_path", "tokenizer_file", "vocab_file", "merges_file", "special_tokens_map_file",
-        "added_tokens_file", "_commit_hash", "is_local", "local_files_only",
+        "added_tokens_file", "_commit_hash", "is_local", "local_files_only", "auto_map",
     }
 )  # fmt: skip
-"""Settings of a tokenizer that say where it was read."""
+"""Settings of a tokenizer that say where it was read, or ask for code."""
 _NAMES = frozenset({"base_model_name_or_path", "revision", "inference_mode", "peft_version"})
 """Settings of an adapter that say what it was made on and by."""
 _CODE = frozenset(
@@ -40,11 +40,10 @@ _CODE = frozenset(
 _MOST_NAMED = 8
 
 
-def check_files(spec: ProofSpec) -> Check:
-    """All of a folder, an adapter's or a whole model's. Raises EngineError where the run's own
-    tokenizer cannot be opened."""
+def check_files(spec: ProofSpec, tokenizer: Any) -> Check:
+    """All of a folder, an adapter's or a whole model's; `tokenizer` is the run's own."""
     try:
-        lines = list(_compare(spec))
+        lines = list(_compare(spec, tokenizer))
     except (OSError, ValueError, AttributeError) as error:
         # No path of this machine: a proof is read elsewhere.
         reason = error.strerror if isinstance(error, OSError) else str(error)
@@ -56,11 +55,14 @@ def check_files(spec: ProofSpec) -> Check:
     return Check(FILES, "passed", "Settings, tokenizer and templates are the run's, and no others.")
 
 
-def _compare(spec: ProofSpec) -> Iterator[str]:
-    yield from _compare_tokenizer(spec)
-    yield from _compare_generation(spec)
+def _compare(spec: ProofSpec, tokenizer: Any) -> Iterator[str]:
+    yield from _compare_tokenizer(spec, tokenizer)
+    yield from _compare_generation(spec, tokenizer)
+    for name in (_MODEL, _TOKENIZER):
+        if "auto_map" in _read(spec.shipped / name):
+            yield f"{name}: auto_map asks for code, and none was proven"
     if spec.shipped_base is None:
-        yield from _compare_model(spec)
+        yield from _compare_model(spec, tokenizer)
         yield from _find_strays(spec.shipped, "model.safetensors", _ADAPTER)
         return
     yield from _find_strays(spec.shipped, "adapter_model.safetensors", _MODEL)
@@ -69,11 +71,11 @@ def _compare(spec: ProofSpec) -> Iterator[str]:
         yield from _differing(_ADAPTER, shipped, own, _NAMES)
 
 
-def _compare_tokenizer(spec: ProofSpec) -> Iterator[str]:
+def _compare_tokenizer(spec: ProofSpec, tokenizer: Any) -> Iterator[str]:
     """With each file that transformers writes of the run's own."""
     with tempfile.TemporaryDirectory() as name:
         written = Path(name)
-        loading.load_tokenizer(spec.tokenizer).save_pretrained(name)
+        tokenizer.save_pretrained(name)
         for path in sorted(one for one in written.rglob("*") if one.is_file()):
             relative = path.relative_to(written)
             other = spec.shipped / relative
@@ -87,10 +89,10 @@ def _compare_tokenizer(spec: ProofSpec) -> Iterator[str]:
                 yield f"{relative} is another file than that of the run"
 
 
-def _compare_generation(spec: ProofSpec) -> Iterator[str]:
+def _compare_generation(spec: ProofSpec, tokenizer: Any) -> Iterator[str]:
     shipped, own = _read(spec.shipped / _GENERATION), _read(spec.base / _GENERATION)
     own |= _read(spec.tokenizer / _GENERATION)
-    pad = loading.load_tokenizer(spec.tokenizer).pad_token_id
+    pad = tokenizer.pad_token_id
     for key, value in shipped.items():
         if key == "eos_token_id":
             for end in sorted(set(_ids(value)) - set(spec.ends)):
@@ -102,7 +104,7 @@ def _compare_generation(spec: ProofSpec) -> Iterator[str]:
             yield f"{_GENERATION}: {key} is {value!r}, in the run {own.get(key)!r}"
 
 
-def _compare_model(spec: ProofSpec) -> Iterator[str]:
+def _compare_model(spec: ProofSpec, tokenizer: Any) -> Iterator[str]:
     """Of config.json, what `open_shipped` leaves out: it says how the file is to be read."""
     from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -115,7 +117,6 @@ def _compare_model(spec: ProofSpec) -> Iterator[str]:
     stored, wanted = loading.stored_dtype(spec.shipped), own_type(spec.dtype)
     if keeps_weights(spec.dtype) and stored != wanted:
         yield f"{_MODEL}: dtype is {stored}, the weights are {wanted}"
-    tokenizer = loading.load_tokenizer(spec.tokenizer)
     allowed: dict[str, set[int]] = {"eos_token_id": set(spec.ends), "bos_token_id": set(),
                                     "pad_token_id": set()}  # fmt: skip
     for key, ids in allowed.items():

@@ -79,25 +79,47 @@ def keep(model: Any, rows: Sequence[ProofRow], file: Path, advance: Advance) -> 
 def compare(
     model: Any, rows: Sequence[ProofRow], file: Path, advance: Advance
 ) -> list[RowComparison]:
-    """What the model says at each place, beside what was kept in `file` of the same rows.
+    """What the model says at each place, beside what was kept in `file` of the same rows."""
+    cuts = [len(row.places) for row in rows]
+    return [parts[0] for parts in compare_parts(model, rows, cuts, file, advance)]
+
+
+def compare_parts(
+    model: Any, rows: Sequence[ProofRow], cuts: Sequence[int], file: Path, advance: Advance
+) -> list[tuple[RowComparison, ...]]:
+    """The same of the first places of each row, as many as its cut says, and of the others, where
+    there are any: each by itself.
 
     Tokens that one of the two has no logit for, as padding of the vocabulary, are left out of both;
     such tokens have no embedding in the other either.
     """
-    if not rows:
-        return []
-    places = sum(len(row.places) for row in rows)
-    width = file.stat().st_size // (4 * places)
-    kept = np.memmap(file, np.float32, "r", shape=(places, width))
-    found, start = [], 0
-    for at, logs in enumerate(distributions(model, rows, advance)):
-        stop = start + len(rows[at].places)
-        found.append(_compare_row(at, rows[at], torch.from_numpy(kept[start:stop].copy()), logs))
-        start = stop
+    found, logs = [], distributions(model, rows, advance)
+    for at, (row, kept) in enumerate(zip(rows, read_kept(rows, file), strict=True)):
+        said, parts = next(logs), []
+        for part in (slice(cuts[at]), slice(cuts[at], None)):
+            if row.places[part]:
+                cut = ProofRow(row.ids, row.places[part])
+                parts.append(compare_row(at, cut, kept[part], said[part]))
+        found.append(tuple(parts))
     return found
 
 
-def _compare_row(at: int, row: ProofRow, reference: Tensor, logs: Tensor) -> RowComparison:
+def read_kept(rows: Sequence[ProofRow], file: Path) -> Iterator[Tensor]:
+    """What `keep` wrote of the rows, float32 of (places, vocabulary), row by row."""
+    if not rows:
+        return
+    places = sum(len(row.places) for row in rows)
+    width = file.stat().st_size // (4 * places)
+    kept = np.memmap(file, np.float32, "r", shape=(places, width))
+    start = 0
+    for row in rows:
+        stop = start + len(row.places)
+        yield torch.from_numpy(kept[start:stop].copy())
+        start = stop
+
+
+def compare_row(at: int, row: ProofRow, reference: Tensor, logs: Tensor) -> RowComparison:
+    """Row number `at` by what was kept of it, and by the log-probabilities of another model."""
     finite = bool(torch.isfinite(logs).all())
     width = min(logs.shape[1], reference.shape[1])
     step = max(1, _VALUES // width)

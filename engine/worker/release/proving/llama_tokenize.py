@@ -3,13 +3,14 @@
 Touches no network.
 """
 
-import ast
-import subprocess
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from engine.errors import EngineError
+from engine.jobs.bound_program import run_program
 from engine.release.gguf_targets import find_program
+from engine.text import one_line
 
 _PROGRAM = "llama-tokenize"
 _SECONDS = 600
@@ -20,27 +21,24 @@ def find_tokenize_program() -> Path | None:
     return find_program(_PROGRAM)
 
 
-def token_ids(program: Path, model: Path, text: str) -> list[int]:
+def token_ids(
+    program: Path, model: Path, text: str, watch: Callable[[], None] = lambda: None
+) -> list[int]:
     """The ids of a text, names of special tokens in it read as these; no BOS is put before it.
 
-    Raises EngineError where the program fails, as where it cannot read the model.
+    `watch` is called meanwhile. Raises what that raises, and EngineError where the program fails,
+    as one of another version may.
     """
     command = [program, "-m", model, "--stdin", "--ids", "--no-bos", "--no-escape"]
+    parts = [str(part) for part in command]
+    end = run_program(parts, watch, given=text.encode(), seconds=_SECONDS)
+    lines = [line for line in end.output.decode(errors="replace").splitlines() if line[:1] == "["]
+    if end.failed or not lines:
+        raise EngineError(f"{_PROGRAM} told no ids ({end.how}).", end.tail)
     try:
-        done = subprocess.run(
-            [str(part) for part in command],
-            input=text.encode(),
-            capture_output=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise EngineError(f"{_PROGRAM} does not run.", str(error)) from error
-    lines = [line for line in done.stdout.decode(errors="replace").splitlines() if line[:1] == "["]
-    if done.returncode != 0 or not lines:
-        tail = done.stderr.decode(errors="replace").strip().splitlines()[-3:]
-        raise EngineError(f"{_PROGRAM} ended with {done.returncode}.", "\n".join(tail))
-    return [int(one) for one in ast.literal_eval(lines[-1])]
+        return [int(one) for one in json.loads(lines[-1])]
+    except (ValueError, TypeError) as error:
+        raise EngineError(f"{_PROGRAM} told no ids.", one_line(lines[-1])[:200]) from error
 
 
 def split_at(ids: Sequence[int], separator: int) -> list[list[int]]:

@@ -31,10 +31,15 @@ class Boundary:
 
 @dataclass(frozen=True, slots=True)
 class LongRow:
-    """A row that crosses a boundary: its first `PLACES` places lie before it, the others behind."""
+    """A row that crosses a boundary: its first places lie before it, the others beyond."""
 
     boundary: Boundary
     row: ProofRow
+
+    @property
+    def before(self) -> int:
+        """How many places lie before it."""
+        return sum(place < self.boundary.length for place in self.row.places)
 
 
 @dataclass(frozen=True, slots=True)

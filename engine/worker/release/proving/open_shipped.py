@@ -19,6 +19,7 @@ from engine.release.proof import Check
 from engine.text import one_line
 from engine.worker.model import loading
 from engine.worker.model.gguf_model import load_gguf
+from engine.worker.model.malloc import leave_file
 from engine.worker.release.proving.opened_settings import (
     SettingPair,
     pair_by_transformers,
@@ -58,11 +59,15 @@ def can_open(spec: ProofSpec) -> bool:
     return model_type in known or model_type.removesuffix("_text") in known
 
 
-def open_run(spec: ProofSpec, *, quantized: bool = False) -> Any:
-    """The run as it was trained, in float32, its adapter apart from its base; of a run on a
+def open_run(
+    spec: ProofSpec, *, quantized: bool = False, dtype: torch.dtype = torch.float32
+) -> Any:
+    """The run as it was trained, in `dtype`, its adapter apart from its base; of a run on a
     quantised base that base as it is stored, or `quantized` again. Raises EngineError."""
     how = spec.quantized if quantized else "none"
-    model = loading.load_base(spec.base, CPU, torch.float32, how)
+    model = loading.load_base(spec.base, CPU, dtype, how)
+    if how == "none":
+        leave_file(model)  # the adapter is added in place
     return model if spec.adapter is None else loading.attach_adapter(model, spec.adapter)
 
 

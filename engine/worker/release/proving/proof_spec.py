@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
+from engine.release.source import ExportSource
 
 Tick = Callable[[str, int, int], None]
 """Told what is done, how much of it, of how much (0: not known); may raise, to stop."""
@@ -66,6 +67,27 @@ _OPTIONAL_PATHS = (
     "checkpoint",
     "reference",
 )
+
+
+def make_spec(
+    source: ExportSource, target: str, shipped: Path, dtype: str, ends: tuple[int, ...]
+) -> ProofSpec:
+    """What is asked of one thing that was written of `source`; an adapter's user puts it on the
+    model that all began with."""
+    return ProofSpec(
+        target=target,
+        shipped=shipped,
+        shipped_base=source.root if target == "adapter" else None,
+        dtype=dtype,
+        base=source.base,
+        adapter=source.adapter,
+        quantized=source.quantized,
+        before=source.before,
+        before_adapter=source.before_adapter,
+        tokenizer=source.tokenizer,
+        held_out=source.held_out,
+        ends=ends,
+    )
 
 
 def write_spec(spec: ProofSpec, path: Path) -> None:

@@ -24,6 +24,8 @@ from engine import atomic
 from engine.errors import EngineError, JobFailed
 from engine.jobs import process
 from engine.jobs.child_output import ChildOutput
+from engine.jobs.memory_evidence import MemoryEvidence
+from engine.jobs.write_errors import refusals_of_child
 from engine.release.proof import Check, decode_check, encode_check
 from engine.text import one_line
 from engine.worker.environment import set_environment
@@ -40,14 +42,15 @@ def run_proof(spec: ProofSpec, folder: Path, tick: Tick) -> list[Check]:
     `folder` takes the spec, and temporary files that are gone afterwards: distributions of the run
     over its whole vocabulary, a few GB at most (`kept_logs`). `tick` is called several times a
     second, also while nothing moves. Raises what `tick` raises, with the process ended; EngineError
-    where the proof could not be made, as where the process died.
+    where the proof could not be made, as where the process died; OSError where the disk refused.
     """
     with tempfile.TemporaryDirectory(prefix=".proof-", dir=folder) as name:
         scratch = Path(name)
         write_spec(spec, scratch / "spec.json")
         out = scratch / "checks.json"
-        _follow(scratch, out, tick)
-        return _read_checks(out)
+        with refusals_of_child(folder):
+            _follow(scratch, out, tick)
+            return _read_checks(out)
 
 
 def main(arguments: list[str]) -> int:
@@ -57,8 +60,10 @@ def main(arguments: list[str]) -> int:
         return 2
     set_environment()
     # Not above: the job that calls `run_proof` needs no library of models for it.
+    from engine.worker.model.malloc import fix_large_blocks
     from engine.worker.release.proving.proof_steps import prove
 
+    fix_large_blocks()  # one model after another: each takes the room of the one before
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     spec, out = Path(arguments[0]), Path(arguments[1])
     try:
@@ -99,16 +104,18 @@ def _follow(scratch: Path, out: Path, tick: Tick) -> None:
             cwd=scratch,
             env=process.worker_environment() | {"TMPDIR": str(scratch)},
         )
+        memory = MemoryEvidence()
         try:
             progress: tuple[str, int, int] = ("loading libraries", 0, 0)
             place = 0
             while child.poll() is None:
+                memory.look(child.pid)
                 progress, place = _read_progress(lines, place, progress)
                 tick(*progress)
                 time.sleep(POLL_SECONDS)
             tick(*progress)  # a stop that was asked for ends the process too
             if child.returncode != 0 or not out.exists():
-                raise _died(child.returncode, errors.tail())
+                raise _died(child.returncode, errors.tail(), memory)
         finally:
             if child.poll() is None:
                 child.kill()
@@ -138,13 +145,16 @@ def _read_checks(out: Path) -> list[Check]:
     return [decode_check(value) for value in body["checks"]]
 
 
-def _died(code: int, tail: str) -> EngineError:
+def _died(code: int, tail: str, memory: MemoryEvidence) -> EngineError:
+    how = f"Its process ended with {code}."
+    if code < 0:
+        how = f"Its process was ended by signal {-code}."
     if code == -signal.SIGKILL:
-        return JobFailed(*_no_memory(tail))
-    how = f"ended with {code}" if code >= 0 else f"was ended by signal {-code}"
-    return JobFailed(
-        "The proof of the export could not be made.", f"Its process {how}.\n{tail}".rstrip()
-    )
+        cause = memory.explain()
+        if cause:
+            return JobFailed(*_no_memory(f"{cause}\n{tail}".rstrip()))
+        how = "Its process was killed by signal 9; often too little memory."
+    return JobFailed("The proof of the export could not be made.", f"{how}\n{tail}".rstrip())
 
 
 def _no_memory(detail: str) -> tuple[str, str, str]:

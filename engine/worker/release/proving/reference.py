@@ -20,14 +20,16 @@ from engine.worker.inference.decoding import BatchDecoder
 from engine.worker.inference.models import wrap_model
 from engine.worker.model import loading
 from engine.worker.release.proving import kept_logs
+from engine.worker.release.proving.kept_logs import RowComparison
+from engine.worker.release.proving.llama_text import choose_text_rows
 from engine.worker.release.proving.long_prompts import Boundary, LongRow, LongRows, choose_long_rows
 from engine.worker.release.proving.proof_rows import ProofRow, choose_rows
-from engine.worker.release.proving.proof_spec import ProofSpec, Tick, advance_of
+from engine.worker.release.proving.proof_spec import Advance, ProofSpec, Tick, advance_of
 
 ANSWER_TOKENS = 64
 """Of a greedy answer, at most."""
 _FILE = "reference.json"
-_HELD_OUT, _LONG = "held_out.f32", "long.f32"
+_HELD_OUT, _LONG, _TEXT = "held_out.f32", "long.f32", "text.f32"
 _BOUND = ("base", "adapter", "tokenizer", "held_out", "prompts", "rows", "seed")
 """What of a spec the reference follows from."""
 
@@ -39,16 +41,22 @@ class GreedyRow:
 
     row: ProofRow
     margins: tuple[float, ...]
+    seconds: tuple[int, ...]
+    """The second choices."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunReference:
     folder: Path
+    digest: str
+    """Of the run and the rows that it belongs to."""
     greedy: tuple[GreedyRow, ...]
     held_out_prompts: int
     rows: tuple[ProofRow, ...]
     held_out_rows: int
     long: LongRows
+    text: tuple[ProofRow, ...]
+    """Rows that llama.cpp is asked to read; none where it is not installed."""
 
     @property
     def row_file(self) -> Path:
@@ -58,14 +66,22 @@ class RunReference:
     def long_file(self) -> Path:
         return self.folder / _LONG
 
+    @property
+    def text_file(self) -> Path:
+        return self.folder / _TEXT
+
     @classmethod
     def read(cls, spec: ProofSpec, folder: Path) -> "RunReference | None":
         """What was kept; None where it is not there, or of another run or other rows."""
         try:
             body = json.loads((folder / _FILE).read_bytes())
-            if body["of"] != _digest(spec):
+            digest = _digest(spec)
+            if body["of"] != digest:
                 return None
-            greedy = tuple(GreedyRow(_row(one), tuple(one["margins"])) for one in body["greedy"])
+            greedy = tuple(
+                GreedyRow(_row(one), tuple(one["margins"]), tuple(one["seconds"]))
+                for one in body["greedy"]
+            )
             rows = tuple(_row(one) for one in body["rows"])
             long = LongRows(
                 tuple(
@@ -73,15 +89,18 @@ class RunReference:
                 ),
                 tuple(body["left_out"]),
             )
+            text = tuple(_row(one) for one in body["text"])
         except (OSError, ValueError, KeyError, TypeError):
             return None
-        return cls(folder, greedy, body["held_out_prompts"], rows, body["held_out_rows"], long)
+        counts = body["held_out_prompts"], body["held_out_rows"]
+        return cls(folder, digest, greedy, counts[0], rows, counts[1], long, text)
 
     @classmethod
-    def make(cls, spec: ProofSpec, model: Any, folder: Path, tick: Tick) -> "RunReference":
+    def make(
+        cls, spec: ProofSpec, model: Any, tokenizer: Any, folder: Path, tick: Tick
+    ) -> "RunReference":
         """Ask the run, and keep what it says. Raises what `tick` raises, EngineError where it
         cannot be asked anything, OSError as of a full disk."""
-        tokenizer = loading.load_tokenizer(spec.tokenizer)
         plain = model.get_base_model() if hasattr(model, "peft_config") else model
         vocabulary = loading.count_embeddings(model)
         context = getattr(plain.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30
@@ -95,21 +114,45 @@ class RunReference:
         parameters = sum(one.numel() for one in plain.parameters())
         long = choose_long_rows(plain.config, tokenizer, parameters, vocabulary)
         greedy = _answer(model, tokenizer, chosen.prompts, tick)
+        text = choose_text_rows(tokenizer, context, vocabulary)
         reference = cls(
-            folder, greedy, chosen.held_out_prompts, chosen.rows, chosen.held_out_rows, long
+            folder,
+            _digest(spec),
+            greedy,
+            chosen.held_out_prompts,
+            chosen.rows,
+            chosen.held_out_rows,
+            long,
+            text,
         )
         advance = advance_of(tick, "reading rows with the run")
         kept_logs.keep(model, reference.rows, reference.row_file, advance)
         if long.rows:
             advance = advance_of(tick, "reading long prompts with the run")
             kept_logs.keep(model, [one.row for one in long.rows], reference.long_file, advance)
-        reference._write(_digest(spec))
+        if text:
+            advance = advance_of(tick, "reading text with the run")
+            kept_logs.keep(model, text, reference.text_file, advance)
+        reference._write()
         return reference
 
-    def _write(self, digest: str) -> None:
+    def compare_rows(self, model: Any, advance: Advance) -> list[RowComparison]:
+        """What another model says of the rows."""
+        return kept_logs.compare(model, self.rows, self.row_file, advance)
+
+    def compare_long(self, model: Any, advance: Advance) -> list[tuple[RowComparison, ...]]:
+        """What another model says of the long rows: before the boundary, and beyond it."""
+        rows = [one.row for one in self.long.rows]
+        cuts = [one.before for one in self.long.rows]
+        return kept_logs.compare_parts(model, rows, cuts, self.long_file, advance)
+
+    def _write(self) -> None:
         body = {
-            "of": digest,
-            "greedy": [{**_fields(one.row), "margins": one.margins} for one in self.greedy],
+            "of": self.digest,
+            "greedy": [
+                {**_fields(one.row), "margins": one.margins, "seconds": one.seconds}
+                for one in self.greedy
+            ],
             "held_out_prompts": self.held_out_prompts,
             "rows": [_fields(one) for one in self.rows],
             "held_out_rows": self.held_out_rows,
@@ -118,6 +161,7 @@ class RunReference:
                 for one in self.long.rows
             ],
             "left_out": self.long.left_out,
+            "text": [_fields(one) for one in self.text],
         }
         atomic.write_json(self.folder / _FILE, body)
 
@@ -146,14 +190,14 @@ def _answer(
     for row, logs in zip(rows, kept_logs.distributions(model, rows, advance), strict=True):
         first = logs.topk(2, dim=-1)
         margins = (first.values[:, 0] - first.values[:, 1]).tolist()
-        tokens = first.indices[:, 0].tolist()
+        tokens, seconds = first.indices[:, 0].tolist(), first.indices[:, 1].tolist()
         agreed = 0
         while agreed < len(tokens) and tokens[agreed] == row.ids[row.places[agreed]]:
             agreed += 1
         if agreed:
             places = row.places[:agreed]
             cut = ProofRow(row.ids[: places[-1] + 1], places)
-            greedy_rows.append(GreedyRow(cut, tuple(margins[:agreed])))
+            greedy_rows.append(GreedyRow(cut, tuple(margins[:agreed]), tuple(seconds[:agreed])))
     return tuple(greedy_rows)
 
 

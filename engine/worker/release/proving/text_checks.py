@@ -16,7 +16,6 @@ from engine.release.proof import Check
 from engine.text import one_line
 from engine.worker.data.chat_template import Template, choose_template, own_template, prompt_ids
 from engine.worker.data.template_sandbox import Fault
-from engine.worker.model.loading import load_tokenizer
 from engine.worker.release.proving.end_checks import check_ends
 from engine.worker.release.proving.probe_strings import probe_strings
 from engine.worker.release.proving.proof_spec import Advance, ProofSpec
@@ -39,13 +38,10 @@ _AROUND = 30
 """Characters that are shown before the place where two prompts part."""
 
 
-def check_texts(spec: ProofSpec, advance: Advance) -> list[Check]:
-    """The checks of prompts, token ids, token types and ends of `spec.shipped`.
-
-    Raises EngineError where the run's own tokenizer cannot be opened, and what `advance` raises.
-    """
+def check_texts(spec: ProofSpec, run: Any, advance: Advance) -> list[Check]:
+    """The checks of prompts, token ids, token types and ends of `spec.shipped`; `run` is the run's
+    own tokenizer. Raises what `advance` raises."""
     advance(0, 3)
-    run = load_tokenizer(spec.tokenizer)
     try:
         pair = open_texts(spec, run)
     except EngineError as error:

@@ -6,7 +6,6 @@ is stored, and both with the weights before training. Shipped tensors are read o
 """
 
 import math
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,10 +45,6 @@ _STEPS = {"bfloat16": 2.0**-7, "float16": 2.0**-10}
 """A rounding step, relative to the value."""
 _LEAST_STEP = 2.0**-23
 """An absolute step: of float16 below its normal numbers, and of norms stored with one added."""
-_INERT = ("lora_A.weight", "lora_embedding_B", "lora_magnitude_vector")
-"""Ends of the names of an adapter's tensors that are not zero before training either."""
-_WRAPPED = re.compile(r"\.(base_layer|original_module|modules_to_save)\.")
-"""Parts that PEFT puts into the names of the base's own tensors."""
 _CHUNK = 1 << 22
 """Values that are compared at once."""
 _NAMED = 8
@@ -68,6 +63,8 @@ class _Tensor:
     """Values that training changed by a rounding step of the stored type or more."""
     moved: int = 0
     """Values that are stored otherwise than those of the base would be."""
+    strayed: int = 0
+    """Of these, by more than rounding: GGUF has norms of Gemma with one added, in float32."""
     strange: int = 0
     """Values that are stored otherwise than those of the run should be."""
     far: int = 0
@@ -143,74 +140,10 @@ def check_weights(spec: ProofSpec, summed: Any, advance: Advance) -> list[Check]
     results = []
     for at, name in enumerate(names):
         advance(at, len(names))
-        base = _find(before, name)
+        base = find_tensor(before, name)
         results.append(_compare(name, state[name], stored.tensors[name], base, source))
     extra = sorted({*stored.unknown, *(name for name in stored.tensors if name not in state)})
     return [_differ(results), _same(results, missing, extra)]
-
-
-def check_adapter(spec: ProofSpec) -> list[Check]:
-    """Both checks of an adapter: it changes its base, and is the run's tensor by tensor."""
-    single = "adapter_model.safetensors"
-    shipped = folder_tensors(spec.shipped, single).tensors
-    base = folder_tensors(spec.shipped_base or spec.base)
-    live = [name for name, one in shipped.items() if bool((one.read() != 0).any())]
-    began = spec.before_adapter
-    former = folder_tensors(began, single).tensors if began is not None else {}
-    unchanged = [name for name in former if name in shipped and _equal(former[name], shipped[name])]
-    facts: dict[str, Any] = {"tensors": len(shipped), "not zero": len(live)}
-    changing = [name for name in live if _changes(name, shipped[name], base)]
-    facts["change the base"] = len(changing)
-    passed = bool(changing) and not (former and len(unchanged) == len(shipped))
-    text = f"not zero: {len(live):,} of {write_count(len(shipped), 'tensor')} of the adapter"
-    if former:
-        text += f"; changed since training began: {len(shipped) - len(unchanged):,}"
-        facts["changed"] = len(shipped) - len(unchanged)
-    lines = () if passed else ("the adapter changes nothing",)
-    changed = Check(DIFFER, "passed" if passed else "failed", text, facts, lines)
-    if spec.adapter is None:
-        return [changed]
-    return [changed, _same_adapter(spec, folder_tensors(spec.adapter, single).tensors, shipped)]
-
-
-def _changes(name: str, tensor: StoredTensor, base: StoredTensors) -> bool:
-    """Whether a tensor of an adapter that is not zero makes another model of the base: the factor
-    of a LoRA that is drawn at random and DoRA's norms alone do not, nor a copy of the base's."""
-    if name.endswith(_INERT):
-        return False
-    values = tensor.read().float()
-    if ".ia3_" in name:
-        return bool((values != 1).any())
-    own = _find(base, _WRAPPED.sub(".", name.removeprefix("base_model.model.")))
-    if own is None or own.shape != tensor.shape:
-        return True
-    return not torch.equal(own.read().float(), values)
-
-
-def _same_adapter(
-    spec: ProofSpec, own: Mapping[str, StoredTensor], shipped: Mapping[str, StoredTensor]
-) -> Check:
-    if spec.shipped_base != spec.base:
-        # One adapter made of several: its tensors have other ranks than those of any run.
-        count = write_count(len(shipped), "tensor")
-        text = f"one adapter of all stages, {count}: no run has these, so answers are compared"
-        return Check(SAME, "stated", text, {"tensors": len(shipped)})
-    differing = [f"{name} is missing" for name in own if name not in shipped]
-    differing += [f"{name} is not the run's" for name in shipped if name not in own]
-    differing += [
-        f"{name} differs"
-        for name, one in own.items()
-        if name in shipped and not _equal(one, shipped[name])
-    ]
-    facts = {"tensors": len(own), "differing": len(differing)}
-    if differing:
-        text = f"not those of the run: {len(differing):,} of {write_count(len(own), 'tensor')}"
-        return Check(SAME, "failed", text, facts, _lines(differing))
-    return Check(SAME, "passed", f"equal: {len(own):,} of {write_count(len(own), 'tensor')}", facts)
-
-
-def _equal(one: StoredTensor, other: StoredTensor) -> bool:
-    return one.shape == other.shape and torch.equal(one.read(), other.read())
 
 
 def _missing(state: Mapping[str, Tensor], stored: StoredTensors) -> list[str]:
@@ -223,7 +156,7 @@ def _missing(state: Mapping[str, Tensor], stored: StoredTensors) -> list[str]:
     ]
 
 
-def _find(tensors: StoredTensors, name: str) -> StoredTensor | None:
+def find_tensor(tensors: StoredTensors, name: str) -> StoredTensor | None:
     """The tensor of that name; or the only one whose name has more, or fewer, leading parts."""
     if (exact := tensors.tensors.get(name)) is not None:
         return exact
@@ -292,6 +225,7 @@ def _add(
     if must is not None and was is not None:
         result.visible += int((must != was).sum())
         result.moved += int((values != was).sum())
+        result.strayed += int((~((values - was).abs() <= _LEAST_STEP)).sum())
 
 
 def _rounded(values: Tensor, kind: str, source: torch.dtype | None) -> Tensor | None:
@@ -345,7 +279,7 @@ def _differ(found: list[_Tensor]) -> Check:
     unmatched = sum(one.unmatched for one in found)
     left = [one for one in trained if one.left]
     erased = [one for one in trained if one.erased]
-    others = [one for one in found if not one.trained and one.moved]
+    others = [one for one in found if not one.trained and one.strayed]
     changed = len(trained) - len(left) - len(erased) - unmatched
     base_size = sum(one.base_size for one in trained)
     relative = math.sqrt(sum(one.distance for one in trained) / base_size) if base_size else 0.0
@@ -390,7 +324,7 @@ def _differ(found: list[_Tensor]) -> Check:
         return Check(DIFFER, "not proven", text, facts)
     elif not changed and not lines:
         lines = ["no value differs from the base: use float32, or ship the adapter"]
-    return Check(DIFFER, "failed" if lines else "passed", text, facts, _lines(lines))
+    return Check(DIFFER, "failed" if lines else "passed", text, facts, first_lines(lines))
 
 
 def _describe_left(one: _Tensor) -> str:
@@ -425,7 +359,7 @@ def _same(found: list[_Tensor], missing: list[str], extra: list[str]) -> Check:
     if vanished:
         share = write_percent(vanished / values)
         text += f"; {vanished:,} values ({share}) are too small for float16 and became zero"
-    return Check(SAME, "failed" if lines else "passed", text, facts, _lines(lines))
+    return Check(SAME, "failed" if lines else "passed", text, facts, first_lines(lines))
 
 
 def _rank(one: _Tensor) -> float:
@@ -443,7 +377,7 @@ def _describe(one: _Tensor) -> str:
     return f"{one.name} differs in {share} of its values, by {write_number(error, 4)} of its norm"
 
 
-def _lines(lines: Iterable[str]) -> tuple[str, ...]:
+def first_lines(lines: Iterable[str]) -> tuple[str, ...]:
     """The first of them, clean, and how many more there are."""
     clean = [one_line(line) for line in lines]
     more = [f"… and {len(clean) - _NAMED:,} more"] if len(clean) > _NAMED else []

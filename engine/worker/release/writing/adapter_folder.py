@@ -50,7 +50,8 @@ def write_adapter(source: ExportSource, folder: Path, say: Say, base_name: str =
 
     `base_name` is the hub id of the source's root, empty where nobody knows one; no path or
     revision is written. `say` is told where stages become one. Raises EngineError where no single
-    adapter on the root is the same model, and FileExistsError for a folder that is not empty.
+    adapter on the root is the same model, or a value is not finite, and FileExistsError for a
+    folder that is not empty.
     """
     if source.adapter is None:
         raise EngineError(
@@ -67,13 +68,25 @@ def write_adapter(source: ExportSource, folder: Path, say: Say, base_name: str =
             f"{len(stages)} stages are one adapter of rank {config['r']}; what merging rounded "
             "between them is not in it"
         )
+    _check_finite(tensors)
+    public = make_public(config, base_name)
     with made_whole(folder) as aside:
         save_file(tensors, aside / WEIGHTS, metadata={"format": "pt"})
-        atomic.write_json(aside / NAME, make_public(config, base_name))
+        atomic.write_json(aside / NAME, public)
     counts: Counter[torch.dtype] = Counter()
     for tensor in tensors.values():
         counts[tensor.dtype] += tensor.numel()
     return counts.most_common(1)[0][0]
+
+
+def _check_finite(tensors: Tensors) -> None:
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise EngineError(
+                "A weight has values that are not finite (NaN or infinity).",
+                name,
+                "Use another checkpoint of the run.",
+            )
 
 
 def read_tensors(folder: Path) -> Tensors:
@@ -155,7 +168,10 @@ def find_scale(config: Mapping[str, Any], layer: str, rank: int) -> float:
 
 
 def make_public(config: Mapping[str, Any], base_name: str) -> dict[str, Any]:
-    """The config as others may read it: it names the base by its hub id, and no path."""
+    """The config as others may read it: it names the base by its hub id, and no path.
+
+    Raises EngineError for a number that JSON cannot represent.
+    """
     named = {"base_model_name_or_path": base_name, "revision": None, "inference_mode": True}
     return {name: _without_paths(value) for name, value in config.items()} | named
 
@@ -163,6 +179,8 @@ def make_public(config: Mapping[str, Any], base_name: str) -> dict[str, Any]:
 def _without_paths(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_paths(one) for name, one in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        raise EngineError("A setting of the adapter is not finite.", f"{NAME}: {value}")
     is_path = isinstance(value, str) and (Path(value).is_absolute() or value.startswith("~"))
     return None if is_path else value
 

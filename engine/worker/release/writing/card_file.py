@@ -14,10 +14,10 @@ from huggingface_hub.repocard import REGEX_YAML_BLOCK
 from engine import atomic
 from engine.errors import EngineError
 from engine.release.card.hub_metadata import list_problems
+from engine.release.export_folder import CARD
 from engine.safe_open import read_bounded
 from engine.text import one_line
 
-CARD = "README.md"
 _MOST_BYTES = 1 << 22
 
 

@@ -9,11 +9,10 @@ import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from safetensors import safe_open
-
 from engine import atomic
 from engine.charts.svg import draw
 from engine.checkpoints.adapter_config import read_adapter_config
+from engine.checkpoints.adapter_rows import WEIGHTS, read_rows
 from engine.checkpoints.config_json import read_json
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
@@ -24,8 +23,9 @@ from engine.release.card.how_to_run import Runnable
 from engine.release.card.licenses import write_notice
 from engine.release.card.model_card import CardFolder, make_metadata, write_page
 from engine.release.card.released_recipe import write_recipe
-from engine.release.card.vllm_limits import list_limits
+from engine.release.card.vllm_limits import AddedRows, list_limits
 from engine.release.checksums import list_files, write_sums
+from engine.release.export_folder import CARD
 from engine.release.leak_search import check_leaks, find_needles
 from engine.release.proof import TargetProof, encode_proofs
 from engine.release.source import ExportSource
@@ -34,7 +34,7 @@ from engine.report.blocks import Plot
 from engine.report.plots import plot_curves
 from engine.report.render import SUMS
 from engine.report.short_names import ShortNames
-from engine.worker.release.writing.card_file import CARD, read_metadata, write_card
+from engine.worker.release.writing.card_file import read_metadata, write_card
 
 _PACKAGES = ("finetop", "torch", "transformers", "peft", "safetensors", "tokenizers", "gguf",
              "huggingface_hub")  # fmt: skip
@@ -171,16 +171,17 @@ def _describe_folder(
         (name for name in files if name.endswith(".gguf")), key=lambda one: -files[one]
     )
     config = read_adapter_config(place) if form == "adapter" else None
+    added = _find_added(place, facts) if form == "adapter" else None
     runnable = Runnable(
         form,
         facts.name,
         facts.base.id,
         facts.base.is_bundled,
         _has_template(source.tokenizer),
-        _find_rows(place, facts) if form == "adapter" else None,
+        None if added is None else added.rows,
         tuple(shipped),
         "Modelfile" in files,
-        list_limits(config) if config is not None else None,
+        None if config is None else list_limits(config, added),
     )
     figures = tuple((f"curves/{plot.name}.svg", plot.caption) for plot in _list_plots(facts))
     dtypes = ", ".join(dict.fromkeys(proof.dtype for proof in proofs))
@@ -197,14 +198,9 @@ def _has_template(tokenizer: Path) -> bool:
         return False
 
 
-def _find_rows(place: Path, facts: CardFacts) -> int | None:
-    """Rows of the embedding that an adapter brings, where the base has not as many."""
-    weights = place / "adapter_model.safetensors"
-    if not weights.exists():
+def _find_added(place: Path, facts: CardFacts) -> AddedRows | None:
+    """The rows that an adapter has for tokens which the base does not have; None: none."""
+    if facts.base.vocabulary is None or not (place / WEIGHTS).exists():
         return None
-    with safe_open(weights, "np") as file:
-        for name in file.keys():  # noqa: SIM118
-            if name.endswith("embed_tokens.weight"):
-                rows = int(file.get_slice(name).get_shape()[0])
-                return rows if rows != facts.base.vocabulary else None
-    return None
+    rows = read_rows(place).count(facts.base.vocabulary)
+    return None if rows == facts.base.vocabulary else AddedRows(rows, facts.base.vocabulary)

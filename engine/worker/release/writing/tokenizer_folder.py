@@ -1,7 +1,8 @@
 """The tokenizer, template and generation config of an export, as the run trained with them.
 
-Refuses nothing but what cannot be read: what a model asks and stops with is written as it is, and
-what would name this machine is left out.
+Refuses what cannot be read, and tokens that were added without a row for them: the model would
+fail at the first of them. What a model asks and stops with is written as it is, and what would name
+this machine, or ask for code, is left out.
 """
 
 import json
@@ -13,18 +14,22 @@ from pathlib import Path
 from typing import Any
 
 from engine import atomic
-from engine.checkpoints.config_json import find_vocab_size, read_json
+from engine.checkpoints.adapter_rows import count_rows
+from engine.checkpoints.config_json import read_json
 from engine.errors import EngineError
 from engine.release.source import ExportSource
+from engine.text import one_line
 from engine.worker.data.chat_template import choose_template, own_template
 from engine.worker.data.encode import end_token_ids
 from engine.worker.model.loading import load_tokenizer
 
 GENERATION = "generation_config.json"
-_OF_THIS_MACHINE = (
-    "name_or_path", "tokenizer_file", "vocab_file", "merges_file", "special_tokens_map_file",
-    "_commit_hash", "is_local", "local_files_only", "added_tokens_file",
+_NAMED = 4
+_LEFT_OUT = (
+    "auto_map", "name_or_path", "tokenizer_file", "vocab_file", "merges_file",
+    "special_tokens_map_file", "_commit_hash", "is_local", "local_files_only", "added_tokens_file",
 )  # fmt: skip
+"""What asks for code that is not written with it, and what says where a tokenizer lay."""
 
 
 def write_tokenizer(source: ExportSource, folder: Path) -> tuple[int, ...]:
@@ -35,7 +40,9 @@ def write_tokenizer(source: ExportSource, folder: Path) -> tuple[int, ...]:
     none. Raises EngineError.
     """
     tokenizer = load_tokenizer(source.tokenizer)
-    rows = find_vocab_size(_read(source.base / "config.json"))
+    rows = count_rows(_read(source.base / "config.json"), source.adapter)
+    if rows is not None and len(tokenizer) > rows:
+        _check_added(tokenizer, rows, source)
     base = _read(source.base / GENERATION)
     trained = _read(source.tokenizer / GENERATION)
     template = choose_template(tokenizer, "chat") if own_template(tokenizer) else None
@@ -59,6 +66,25 @@ def write_tokenizer(source: ExportSource, folder: Path) -> tuple[int, ...]:
         del settings["pad_token_id"]
     atomic.write_json(folder / GENERATION, dict(sorted(settings.items())))
     return tuple(ends)
+
+
+def _check_added(tokenizer: Any, rows: int, source: ExportSource) -> None:
+    """Refuse tokens without a row, but for those that the root has so as well (Gemma 3 1B)."""
+    texts = {at: text for text, at in tokenizer.get_vocab().items() if at >= rows}
+    if source.tokenizer == source.root:
+        return
+    for text, at in load_tokenizer(source.root).get_vocab().items():
+        if texts.get(at) == text:
+            del texts[at]
+    if texts:
+        named = ", ".join(f"{one_line(texts[at])} ({at})" for at in sorted(texts)[:_NAMED])
+        more = " …" if len(texts) > _NAMED else ""
+        raise EngineError(
+            "The tokenizer has tokens that the model has no embedding for.",
+            f"{source.tokenizer}: {named}{more}; the model has {rows:,} rows",
+            "Save the rows with the adapter where it was trained (save_embedding_layers=True), or "
+            "take the tokens out of the tokenizer.",
+        )
 
 
 def make_generation_config(
@@ -112,11 +138,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _make_public(path: Path) -> None:
-    """Take out of `tokenizer_config.json` what says where the tokenizer lay."""
+    """Take out of `tokenizer_config.json` what others cannot have."""
     try:
         body: dict[str, Any] = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise EngineError("The tokenizer cannot be written.", f"{path.name}: {error}") from error
-    for name in _OF_THIS_MACHINE:
+    for name in _LEFT_OUT:
         body.pop(name, None)
     path.write_text(json.dumps(body, indent=2, ensure_ascii=False) + "\n")

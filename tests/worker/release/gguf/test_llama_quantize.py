@@ -73,7 +73,7 @@ def test_an_unknown_type_is_refused(checkpoint: Path) -> None:
     ("body", "title", "detail"),
     [
         ("echo first; echo cannot quantize >&2; exit 3", r"failed \(exit code 3\)", "quantize"),
-        ("kill -9 $$", r"failed \(signal 9\)", ""),
+        ("kill -9 $$", r"failed \(signal 9, often too little memory\)", ""),
         ("echo did nothing", "wrote no GGUF file", "did nothing"),
         ('echo text > "$2"', "wrote no GGUF file", ""),
     ],

@@ -12,8 +12,10 @@ import pytest
 
 from engine.chat import Message
 from engine.release.modelfile import write_modelfile
-from engine.worker.release.ollama import go_evaluate
-from engine.worker.release.ollama.template_proof import find_address, prove_template
+from engine.worker.attempt import Stopped
+from engine.worker.release.ollama import go_evaluate, ollama_client
+from engine.worker.release.ollama.ollama_client import find_address
+from engine.worker.release.ollama.template_proof import prove_template
 
 TEMPLATE = (
     "{{ range $at, $message := .Messages }}<|{{ .Role }}|>{{ .Content }}{{ end }}<|assistant|>"
@@ -40,6 +42,11 @@ class Ollama(ThreadingHTTPServer):
         """Written after each prompt."""
         self.error = ""
         """Of every creation."""
+        self.silent = ""
+        """The request that is not answered before the server ends."""
+        self.ended = threading.Event()
+        self.nonsense: dict[str, bytes] = {}
+        """By path: what is sent, the line of the status too."""
         super().__init__(("127.0.0.1", 0), _Requests)
 
     def reply(self, method: str, path: str, data: bytes) -> tuple[int, Any]:
@@ -76,6 +83,14 @@ class _Requests(BaseHTTPRequestHandler):
     server: Ollama
 
     def answer(self) -> None:
+        if self.path == self.server.silent:
+            self.server.calls.append((self.command, self.path))
+            self.server.ended.wait()
+            return
+        if self.path in self.server.nonsense:
+            self.wfile.write(self.server.nonsense[self.path])
+            self.close_connection = True
+            return
         data = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         status, body = self.server.reply(self.command, self.path, data)
         content = b"" if body is None else json.dumps(body).encode()
@@ -99,6 +114,7 @@ def ollama(monkeypatch: pytest.MonkeyPatch) -> Iterator[Ollama]:
     thread.start()
     monkeypatch.setenv("OLLAMA_HOST", f"127.0.0.1:{server.server_port}")
     yield server
+    server.ended.set()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -216,6 +232,63 @@ def test_where_no_ollama_answers_nothing_is_proven(
     )
 
 
+@pytest.mark.parametrize("path", ["/api/version", "/api/create", "/api/chat"])
+def test_a_stop_does_not_wait_for_an_answer(
+    ollama: Ollama, files: tuple[Path, Path], path: str
+) -> None:
+    ollama.silent = path
+    ticks: list[int] = []
+
+    def tick() -> None:
+        ticks.append(1)
+        if any(call[1] == path for call in ollama.calls) and len(ticks) > 2:
+            raise Stopped
+
+    with pytest.raises(Stopped):
+        prove_template(*files, TALKS, TEXTS, tick)
+    assert ollama.models == {}, "the model is deleted again"
+
+
+def test_one_that_takes_too_long_proves_nothing(
+    ollama: Ollama, files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ollama.silent = "/api/chat"
+    monkeypatch.setattr(ollama_client, "PATIENCE", 2.0)
+    check = prove_template(*files, TALKS, TEXTS)
+    assert check.status == "not proven"
+    assert "Ollama 0.12.0 takes too long. To be sure use llama.cpp" in check.summary
+    assert ollama.models == {}
+
+    ollama.silent = "/api/version"
+    monkeypatch.setattr(ollama_client, "ANSWERS_WITHIN", 0.1)
+    check = prove_template(*files, TALKS, TEXTS)
+    assert (check.status, "no Ollama answers" in check.summary) == ("not proven", True)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\x00\xff nonsense\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n[[[[",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 100_000,
+        b'HTTP/1.1 200 OK\r\n\r\n["a"]',
+        b"HTTP/1.1 200 OK\r\n\r\n7",
+        b'HTTP/1.1 200 OK\r\n\r\n{"version": {}, "_debug_info": 3, "status": []}',
+        b"",
+    ],
+)
+@pytest.mark.parametrize("path", ["/api/version", "/api/create", "/api/chat"])
+def test_nonsense_proves_nothing(
+    ollama: Ollama, files: tuple[Path, Path], path: str, sent: bytes
+) -> None:
+    ollama.nonsense = {path: sent}
+    check = prove_template(*files, TALKS, TEXTS)
+    assert check.status == "not proven"
+    assert check.summary.isprintable()
+    assert ollama.models == {}
+
+
 def test_another_machine_is_sent_nothing(
     files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +322,7 @@ def test_without_a_template_nobody_is_asked(ollama: Ollama, tmp_path: Path) -> N
         ("http://gpu.example", "gpu.example", 80, False),
         ("https://gpu.example/path", "gpu.example", 443, True),
         ("127.0.0.1:x", "127.0.0.1", 11434, False),
+        ("[::1", "[", 11434, False),
     ],
 )
 def test_an_address_is_read_as_ollama_reads_it(

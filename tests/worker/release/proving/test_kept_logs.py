@@ -9,12 +9,17 @@ import pytest
 import torch
 
 from engine.worker.release.proving.answer_checks import (
-    TOLERANCES,
     judge_greedy,
     judge_long,
     judge_rows,
 )
-from engine.worker.release.proving.kept_logs import RowComparison, compare, distributions, keep
+from engine.worker.release.proving.kept_logs import (
+    RowComparison,
+    compare,
+    compare_parts,
+    distributions,
+    keep,
+)
 from engine.worker.release.proving.long_prompts import (
     PLACES,
     Boundary,
@@ -26,6 +31,7 @@ from engine.worker.release.proving.long_prompts import (
 from engine.worker.release.proving.proof_rows import MOST_PLACES, ProofRow, choose_rows
 from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.proving.reference import RunReference
+from engine.worker.release.proving.type_noise import FLOOR, USUAL
 from tests.worker.release.made_exports import write_held_out
 from tests.worker.tiny import make_model, make_tokenizer
 
@@ -60,6 +66,11 @@ def test_a_divergence_is_exact_over_the_vocabulary(model: Any, tmp_path: Path) -
 
     found = compare(other, ROWS, file, nothing)
 
+    halves = [part for parts in compare_parts(other, ROWS, [1, 2], file, nothing) for part in parts]
+    assert [one.places for one in halves] == [1, 1, 2]
+    assert halves[0].divergence + halves[1].divergence == pytest.approx(found[0].divergence)
+    assert halves[2].divergence == found[1].divergence
+
     p, q = (
         np.concatenate([one.double().numpy() for one in distributions(each, ROWS, nothing)])
         for each in (model, other)
@@ -88,11 +99,12 @@ def compared(divergence: float, places: int = 10) -> RowComparison:
 def test_intervals_are_by_rows_and_weigh_tokens() -> None:
     """Student's t with a standard error by rows: of 0.1, 0.2, 0.3 it is 0.1 / sqrt(3)."""
     rows = [compared(0.1), compared(0.2), compared(0.3)]
-    facts = judge_rows("x", rows, "q4_k_m", exact=False).facts
+    facts = judge_rows("x", rows, FLOOR, "q4_k_m", exact=False).facts
     reach = 4.302653 * 0.1 / math.sqrt(3)
     assert facts["divergence"] == pytest.approx(0.2)
     assert facts["divergence interval"] == pytest.approx([max(0.0, 0.2 - reach), 0.2 + reach])
-    heavy = judge_rows("x", [compared(0.1, 30), compared(0.5, 10)], "q4_k_m", exact=False).facts
+    uneven = [compared(0.1, 30), compared(0.5, 10)]
+    heavy = judge_rows("x", uneven, FLOOR, "q4_k_m", exact=False).facts
     assert heavy["divergence"] == pytest.approx((0.1 * 30 + 0.5 * 10) / 40)
 
 
@@ -112,7 +124,8 @@ def test_intervals_are_by_rows_and_weigh_tokens() -> None:
 def test_a_divergence_has_a_limit_in_each_type(
     divergence: float, dtype: str, exact: bool, status: str
 ) -> None:
-    check = judge_rows("x", [compared(divergence), compared(divergence)], dtype, exact=exact)
+    found = [compared(divergence), compared(divergence)]
+    check = judge_rows("x", found, USUAL.get(dtype, FLOOR), dtype, exact=exact)
     assert check.status == status
     assert bool(check.differences) == (status == "failed")
 
@@ -131,8 +144,8 @@ def test_the_untouched_base_stays_within_the_tolerance_of_each_type(tmp_path: Pa
         rounded = loading.load_base(BASE, torch.device("cpu"), getattr(torch, name))
         found = compare(rounded, rows, tmp_path / "kept", nothing)
         noise = max(one.largest_noise for one in found)
-        assert least < noise <= TOLERANCES[name].margin
-        assert judge_rows("x", found, name, exact=True).status == "passed"
+        assert least < noise <= USUAL[name].margin
+        assert judge_rows("x", found, USUAL[name], name, exact=True).status == "passed"
 
 
 def spec_with(held_out: Path | None, rows: int, prompts: int = 4) -> ProofSpec:
@@ -193,15 +206,28 @@ def test_boundaries_of_windows_and_of_scaled_rope() -> None:
 def test_what_was_not_read_is_not_passed(tmp_path: Path) -> None:
     """A boundary that is left out, and answers of which none could be compared."""
     row = LongRow(Boundary("a window", 8), ROWS[0])
-    read = [compared(0.0)]
+    read = [(compared(0.0),)]
     for left_out, status in (((), "passed"), (("a scaled RoPE: takes too long",), "not proven")):
-        reference = RunReference(tmp_path, (), 0, (), 0, LongRows((row,), left_out))
-        check = judge_long(reference, read, "float32", exact=True)
+        reference = RunReference(tmp_path, "", (), 0, (), 0, LongRows((row,), left_out), ())
+        check = judge_long(reference, read, [FLOOR], "float32", exact=True)
         assert check.status == status
         assert ("takes too long" in check.summary) == bool(left_out)
-        wrong = judge_long(reference, [compared(1.0)], "float32", exact=True)
+        wrong = judge_long(reference, [(compared(1.0),)], [FLOOR], "float32", exact=True)
         assert wrong.status == "failed"
-    assert judge_greedy("x", reference, (), "float32").status == "not proven"
+    assert judge_greedy("x", reference, (), FLOOR.margin).status == "not proven"
+
+
+def test_what_lies_beyond_a_boundary_is_judged_by_itself(tmp_path: Path) -> None:
+    """Twice the limit beyond it, and nothing before: on average it would pass."""
+    row = LongRow(Boundary("a window", 3), ROWS[0])
+    assert row.before == 1
+    reference = RunReference(tmp_path, "", (), 0, (), 0, LongRows((row,), ()), ())
+    parts = (compared(0.0), compared(1.9e-6))
+    check = judge_long(reference, [parts], [FLOOR, FLOOR], "float32", exact=True)
+    assert check.status == "failed"
+    assert [line.partition(" KL")[0] for line in check.differences] == ["a window: beyond it, mean"]
+    facts = check.facts["boundaries"]["a window"]
+    assert (facts["divergence before"], facts["divergence beyond"]) == (0.0, 1.9e-6)
 
 
 def test_a_window_as_long_as_the_context_is_no_boundary() -> None:

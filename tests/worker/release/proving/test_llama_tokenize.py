@@ -49,7 +49,12 @@ def test_it_is_given_the_text_as_it_is(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "reason"), [("echo no model >&2; exit 3", "ended with 3"), ("echo", "ended with 0")]
+    ("body", "reason"),
+    [
+        ("echo no model >&2; exit 3", "exit code 3"),
+        ("echo", "exit code 0"),
+        ("echo '[x'", "no ids"),
+    ],
 )
 def test_a_program_that_fails_is_an_error(body: str, reason: str, tmp_path: Path) -> None:
     program = write_program(tmp_path, f"cat > {tmp_path}/text\n{body}")
@@ -65,6 +70,21 @@ def test_parts_between_separators() -> None:
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return make_run(BYTE_LEVEL, tmp_path_factory.mktemp("run") / "run")
+
+
+def test_one_that_fails_proves_nothing_and_fails_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = write_program(tmp_path / "bin", "echo unknown option --no-escape >&2; exit 1")
+    monkeypatch.setenv("PATH", str(program.parent))
+
+    check = prove_gguf(run, tmp_path)[token_checks.LLAMACPP]
+
+    assert check.status == "not proven"
+    assert check.summary == (
+        "Not proven by llama.cpp: llama-tokenize told no ids (exit code 1). "
+        "unknown option --no-escape"
+    )
 
 
 @pytest.mark.parametrize("spoiled", [False, True])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import JobFailed
-from engine.jobs import process
+from engine.jobs import memory_evidence, process
 from engine.worker.attempt import Stopped
 from engine.worker.release.proving.proof_spec import ProofSpec, read_spec, write_spec
 from engine.worker.release.proving.prove import run_proof
@@ -105,7 +105,11 @@ def test_a_stop_ends_the_process_at_once(
 @pytest.mark.parametrize(
     ("code", "title", "detail"),
     [
-        ("os.kill(os.getpid(), 9)", "The machine has too little memory to prove the export.", ""),
+        (
+            "os.kill(os.getpid(), 9)",
+            "The proof of the export could not be made.",
+            "killed by signal 9; often too little memory",
+        ),
         ("os.kill(os.getpid(), 11)", "The proof of the export could not be made.", "signal 11"),
         (
             "sys.exit('it broke here')",
@@ -129,6 +133,20 @@ def test_a_process_that_dies_is_an_error_with_its_last_lines(
         run_proof(spec, tmp_path, nothing)
     assert raised.value.title == title
     assert detail in raised.value.detail
+
+
+def test_memory_is_named_where_the_kernel_says_so(
+    spec: ProofSpec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = iter((1, 2))
+    monkeypatch.setattr(
+        memory_evidence, "read_group", lambda: memory_evidence.MemoryGroup(next(counts, 2), None)
+    )
+    child_that(monkeypatch, "os.kill(os.getpid(), 9)")
+    with pytest.raises(JobFailed) as raised:
+        run_proof(spec, tmp_path, nothing)
+    assert raised.value.title == "The machine has too little memory to prove the export."
+    assert "OOM killer" in raised.value.detail
 
 
 def test_progress_is_what_the_process_says_last(

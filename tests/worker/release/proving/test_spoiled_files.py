@@ -10,8 +10,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from engine.release.proof import Check
 from engine.release.source import ExportSource
+from engine.worker.model.loading import load_tokenizer
 from engine.worker.release.proving.file_checks import check_files
+from engine.worker.release.proving.proof_spec import ProofSpec
 from engine.worker.release.writing.tokenizer_folder import write_tokenizer
 from tests.worker.release.made_exports import lora_source, spec_of
 
@@ -31,6 +34,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[ExportSource, dict[s
     for part in parts.values():
         write_tokenizer(source, part)
     return source, parts
+
+
+def look(spec: ProofSpec) -> Check:
+    return check_files(spec, load_tokenizer(spec.tokenizer))
 
 
 def change(name: str, **settings: Any) -> Spoil:
@@ -86,7 +93,8 @@ SPOILED: dict[str, tuple[str, Spoil, str]] = {
     "cut JSON": ("merged", break_json, "cannot be read"),
     "padding side": ("merged", change(TOKENIZER, padding_side="right"), "padding_side is"),
     "length": ("merged", change(TOKENIZER, model_max_length=3), "model_max_length is 3"),
-    "code": ("merged", change(TOKENIZER, auto_map={"AutoTokenizer": "a.B"}), "auto_map is"),
+    "code": ("merged", change(TOKENIZER, auto_map={"AutoTokenizer": "a.B"}), "auto_map asks for"),
+    "code of the model": ("merged", change(CONFIG, auto_map={"AutoModel": "a.B"}), "auto_map asks"),
     "decoder": ("merged", change(RULES, decoder={"type": "Fuse"}), "decoder is"),
     "truncation": ("adapter", change(RULES, truncation={"max_length": 4}), "truncation is"),
     "end of template": ("merged", end_template, "chat_template.jinja is another file"),
@@ -107,7 +115,7 @@ def test_files_that_are_not_spoiled_pass(
     made: tuple[ExportSource, dict[str, Path]], target: str
 ) -> None:
     source, parts = made
-    check = check_files(spec_of(source, parts[target], target))
+    check = look(spec_of(source, parts[target], target))
     assert check.status == "passed", check.differences
 
 
@@ -119,7 +127,7 @@ def test_names_of_the_base_and_order_are_free(
     shutil.copytree(parts["adapter"], folder)
     names = json.loads((folder / ADAPTER).read_text())["target_modules"]
     change(ADAPTER, base_model_name_or_path="org/name", target_modules=names[::-1])(folder)
-    assert check_files(spec_of(source, folder, "adapter")).status == "passed"
+    assert look(spec_of(source, folder, "adapter")).status == "passed"
 
 
 @pytest.mark.parametrize("kind", SPOILED)
@@ -131,7 +139,7 @@ def test_each_spoiled_file_is_named(
     folder = tmp_path / "shipped"
     shutil.copytree(parts[target], folder)
     spoil(folder)
-    check = check_files(spec_of(source, folder, target))
+    check = look(spec_of(source, folder, target))
     assert check.status == "failed"
     assert sentence in "\n".join(check.differences)
     assert str(tmp_path) not in "\n".join(check.differences)

@@ -78,7 +78,8 @@ def spec_of(run: Run, shipped: Path, target: str) -> ProofSpec:
 
 def prove(run: Run, shipped: Path, target: str) -> dict[str, Check]:
     spec = spec_of(run, shipped, target)
-    return {check.name: check for check in check_texts(spec, lambda done, total: None)}
+    tokenizer = load_tokenizer(spec.tokenizer)
+    return {check.name: check for check in check_texts(spec, tokenizer, lambda done, total: None)}
 
 
 def prove_folder(run: Run, folder: Path, spoil: Callable[[Path], None]) -> dict[str, Check]:
@@ -129,16 +130,6 @@ def test_nothing_fails_that_is_not_spoiled(
     assert not any(check.differences for check in (folder | file).values())
 
 
-def test_a_large_vocabulary_is_not_read_by_transformers(
-    runs: dict[str, Run], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(token_checks, "_MOST_CONVERTED", 100)
-    monkeypatch.setattr(token_checks, "open_conversion", None)
-    check = prove_gguf(runs[BYTE_LEVEL], tmp_path)[token_checks.CONVERSION]
-    assert check.status == "not proven"
-    assert check.summary.startswith("Not compared: ")
-
-
 def rewrite(name: str, edit: Callable[[Any], None]) -> Callable[[Path], None]:
     """Edits a JSON file of the folder."""
 
@@ -162,12 +153,6 @@ def replace_template(old: str, new: str) -> Callable[[Path], None]:
 
 def double_bos(rules: Any) -> None:
     rules["post_processor"]["single"].insert(0, rules["post_processor"]["single"][0])
-
-
-def swap_merges(rules: Any) -> None:
-    """The first two that compete for a letter change places."""
-    merges = rules["model"]["merges"]
-    merges[:40] = reversed(merges[:40])
 
 
 def drop_added(rules: Any) -> None:
@@ -194,28 +179,16 @@ def single_digits(rules: Any) -> None:
     [
         (replace_template("<|im_end|>\\n", "<|im_end|>"), text_checks.PROMPTS, "character"),
         (
-            replace_template("{{ bos_token }}", "{{ bos_token }}You are a pirate. "),
-            text_checks.PROMPTS,
-            "You are a pirate",
-        ),
-        (replace_template("{{ bos_token }}", "{{ bos_token }}<s>"), text_checks.PROMPTS, "<s><s>"),
-        (
             replace_template("{% if tools %}", "{% if not tools %}{{ raise_exception('no') }}"),
             text_checks.PROMPTS,
             "refuses it: no",
         ),
         (lambda folder: (folder / "chat_template.jinja").unlink(), text_checks.PROMPTS, "none"),
         (
-            rewrite("generation_config.json", lambda body: body["eos_token_id"].pop()),
-            end_checks.ENDS,
-            THINK,
-        ),
-        (
             lambda folder: (folder / "generation_config.json").unlink(),
             end_checks.ENDS,
             "generation_config.json",
         ),
-        (rewrite("tokenizer.json", swap_merges), token_checks.IDS, "run "),
         (rewrite("tokenizer.json", stop_special), token_checks.IDS, "<|im_star"),
         (rewrite("tokenizer.json", drop_added), token_checks.IDS, "<|im_start|>"),
         (rewrite("tokenizer.json", single_digits), token_checks.IDS, "0"),
@@ -284,7 +257,9 @@ def test_an_adapters_ends_that_its_base_does_not_bring_are_stated(
 
     def state(ends: Any) -> Check:
         (base / "generation_config.json").write_text(json.dumps({"eos_token_id": ends}))
-        found = {check.name: check for check in check_texts(spec, lambda done, total: None)}
+        tokenizer = load_tokenizer(spec.tokenizer)
+        checks = check_texts(spec, tokenizer, lambda done, total: None)
+        found = {check.name: check for check in checks}
         assert not failures(found)
         return found[end_checks.BASE_ENDS]
 
@@ -354,50 +329,23 @@ def rename(old: str, new: str) -> Callable[[Header], None]:
     return edit
 
 
-def swap_scores(header: Header) -> None:
-    scores = header["tokenizer.ggml.scores"]
-    # Of the longest and the shortest pieces that are joined first and last.
-    joined = [at for at, score in enumerate(scores) if -1e6 < score < 0]
-    for left, right in zip(joined[:60], reversed(joined[-60:]), strict=True):
-        scores[left], scores[right] = scores[right], scores[left]
-
-
 def swap_file_merges(header: Header) -> None:
     header["tokenizer.ggml.merges"][:40] = reversed(header["tokenizer.ggml.merges"][:40])
-
-
-TEMPLATE_KEY = "chat_template"
 
 
 @pytest.mark.parametrize(
     ("kind", "edit", "check", "shows"),
     [
-        (BYTE_LEVEL, set_key("ggml.pre", "llama-bpe"), token_checks.PRE, "needs 'qwen2'"),
         (BYTE_LEVEL, set_key("ggml.pre", "llama-bpe"), token_checks.IDS, "token"),
         (BYTE_LEVEL, set_key("ggml.pre", "default"), token_checks.PRE, "'default'"),
         (BYTE_LEVEL, swap_file_merges, token_checks.IDS, "token"),
-        (PIECES, swap_scores, token_checks.IDS, "token"),
         (PIECES, set_key("ggml.add_space_prefix", False), token_checks.IDS, "token 1"),
-        (BYTE_LEVEL, set_type("<|im_start|>", 1), token_checks.TYPES, "is normal, not control"),
         (BYTE_LEVEL, set_type("<|im_start|>", 1), token_checks.IDS, "<|im_start|>"),
         (PIECES, set_type("<|im_start|>", 4), token_checks.TYPES, "is user-defined, not control"),
         (PIECES, set_type("<0x0A>", 1), token_checks.TYPES, "is normal, not byte"),
         (BYTE_LEVEL, set_type(THINK, 1), token_checks.TYPES, "is normal, not user-defined"),
         (BYTE_LEVEL, set_type("a", 3), token_checks.TYPES, "'a' is control, not normal"),
-        (BYTE_LEVEL, rename(THINK, "[PAD7]"), token_checks.TYPES, "in the run '<think>'"),
         (BYTE_LEVEL, rename(THINK, "[PAD7]"), token_checks.IDS, "think"),
-        (
-            BYTE_LEVEL,
-            set_key(TEMPLATE_KEY, TEMPLATE.replace("message.role +", "'human' +")),
-            text_checks.PROMPTS,
-            "human",
-        ),
-        (
-            BYTE_LEVEL,
-            set_key(TEMPLATE_KEY, TEMPLATE.replace("{{ bos_token }}", "{{ bos_token }}<s>")),
-            text_checks.PROMPTS,
-            "<s><s>",
-        ),
         (BYTE_LEVEL, set_key("ggml.bos_token_id", 3), text_checks.PROMPTS, "</s>"),
         (BYTE_LEVEL, set_key("ggml.add_eos_token", True), text_checks.PROMPTS, "server reads it"),
         (BYTE_LEVEL, set_key("ggml.eot_token_id", 5), end_checks.ENDS, THINK),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 from peft import get_peft_config
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from engine.errors import EngineError
 from engine.release.source import ExportSource
@@ -81,6 +81,26 @@ def test_an_adapter_is_copied_and_names_no_path(root: Path, tmp_path: Path) -> N
     )
     assert set(mine) == set(theirs)
     assert all(torch.equal(mine[name], theirs[name]) for name in mine)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_refused(root: Path, tmp_path: Path, value: float) -> None:
+    trained = save_adapter(tmp_path / "given", root)
+    source, out = make_source(root, trained), tmp_path / "out"
+    config = trained / "adapter_config.json"
+    right = config.read_text()
+    config.write_text(json.dumps(json.loads(right) | {"lora_alpha": value}))
+    with pytest.raises(EngineError, match="setting of the adapter is not finite"):
+        write_adapter(source, out, silent)
+    config.write_text(right)
+    tensors = load_file(trained / "adapter_model.safetensors")
+    name = next(name for name in tensors if "lora_B" in name)
+    tensors[name][0, 0] = value
+    save_file(tensors, trained / "adapter_model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EngineError, match="values that are not finite") as caught:
+        write_adapter(source, out, silent)
+    assert caught.value.detail == name
+    assert list(tmp_path.iterdir()) == [trained], "nothing is left"
 
 
 def test_stages_of_lora_are_one_adapter_on_the_root(root: Path, tmp_path: Path) -> None:

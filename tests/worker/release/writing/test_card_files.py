@@ -1,7 +1,9 @@
 """The folders of an export, completed: cards, recipes, curves, licenses, sums, and no leak."""
 
 import dataclasses
+import itertools
 import json
+import re
 import socket
 import tomllib
 from pathlib import Path
@@ -10,13 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 from huggingface_hub import ModelCard
+from huggingface_hub.utils._validators import validate_repo_id
 from safetensors.numpy import save_file
 
 from engine.errors import EngineError
 from engine.recipes.recipe import parse
-from engine.release.card.hub_metadata import list_problems
+from engine.release.card.hub_metadata import LICENSES, list_problems
+from engine.release.card.license_terms import TERMS
+from engine.release.card.licenses import find_license, obey_naming
+from engine.release.card.model_card import make_metadata, write_page
 from engine.release.checksums import check_sums
 from engine.release.proof import decode_proofs
+from engine.release.targets import FORMS
 from engine.worker.release.writing.card_file import check_card, read_metadata, write_card
 from engine.worker.release.writing.card_files import write_card_files
 from tests.release.card.carded import (
@@ -27,6 +34,7 @@ from tests.release.card.carded import (
     write_measured,
     write_source,
 )
+from tests.release.card.test_model_card import make_facts, make_folder
 
 HEAD = "---\nlicense: gemma\ntags: [a]\n---\n# Base\n"
 
@@ -111,6 +119,37 @@ def test_each_card_is_one_that_the_hub_takes(made: dict[str, Any]) -> None:
         for line in card.text.splitlines():
             if "](" in line and "http" not in line:
                 assert (folder / line.rpartition("](")[2].partition(")")[0]).is_file(), line
+
+
+def test_a_card_of_each_license_is_one_that_the_hub_takes(tmp_path: Path) -> None:
+    """Read by the Hub's own library, offline: of all licenses that it knows, of data without one,
+    and of what a license asks of a name."""
+    known = make_facts(tmp_path / "base")
+    stage = dataclasses.replace(known.stages[0], data_set="dair-ai/emotion", data_terms="")
+    stated = [{"license": one} for one in sorted(LICENSES - {"other"})]
+    stated += [{}, {"license": "free for all"}]
+    stated += [{"license": "other", "license_name": terms.name, "license_link": "LICENSE"}
+               for terms in TERMS if terms.id == "other"]  # fmt: skip
+    (tmp_path / "base" / "LICENSE").write_text("Terms of a model that nobody has read.\n")
+    for metadata, form in zip(stated, itertools.cycle(FORMS), strict=False):
+        described = make_folder(form)
+        found = find_license(tmp_path / "base", "", metadata)
+        name = obey_naming("mood-1.0", found)
+        facts = dataclasses.replace(known, license=found, name=name, stages=(stage,))
+        head = make_metadata(facts, form)
+        write_card(tmp_path, head, write_page(facts, described, make_proofs(form)), described.files)
+        card: Any = ModelCard.load(tmp_path / "README.md")
+        assert card.data.to_dict() == head, metadata
+        assert card.data.datasets == ["dair-ai/emotion"]
+        assert "License or terms of the data: unknown." in card.text
+        assert f"\n# {name}\n" in f"\n{card.text}"
+        is_llama = re.match("llama[34]", str(metadata.get("license"))) is not None
+        assert name.startswith("Llama-") == is_llama
+        if found.terms is not None:
+            asked = (found.terms.limit, found.terms.built_with)
+            assert [one for one in asked if one and f"**{one}**" not in card.text] == []
+        validate_repo_id(f"org/{name}-{form}")
+        validate_repo_id(card.data.base_model)
 
 
 def test_each_proof_is_that_of_its_folder(made: dict[str, Any]) -> None:

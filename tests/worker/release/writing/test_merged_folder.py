@@ -109,6 +109,32 @@ def test_a_method_that_has_no_merging_is_refused_by_name(
     assert list(tmp_path.iterdir()) == [trained], "nothing is left"
 
 
+def test_a_base_that_asks_for_code_is_written_without(
+    base: Path, adapter: Path, tmp_path: Path
+) -> None:
+    asking = tmp_path / "asking"
+    shutil.copytree(base, asking)
+    config = json.loads((asking / "config.json").read_text())
+    config["auto_map"] = {"AutoModelForCausalLM": "modeling_evil.Evil"}
+    (asking / "config.json").write_text(json.dumps(config))
+    (asking / "modeling_evil.py").write_text("raise SystemExit")
+    assert "auto_map" not in export(asking, adapter, tmp_path / "merged")
+    names = sorted(path.name for path in (tmp_path / "merged").iterdir())
+    assert names == ["config.json", "model.safetensors"]
+
+
+def test_a_value_that_is_not_finite_is_refused_by_name(base: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(base, broken)
+    tensors = load_file(broken / "model.safetensors")
+    tensors["model.layers.0.mlp.gate_proj.weight"][0, 0] = float("nan")
+    save_file(tensors, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(EngineError, match="values that are not finite") as caught:
+        export(broken, None, tmp_path / "merged")
+    assert caught.value.detail == "model.layers.0.mlp.gate_proj.weight"
+    assert list(tmp_path.iterdir()) == [broken], "nothing is left"
+
+
 VARIANTS: dict[str, dict[str, Any]] = {
     "rslora": {"use_rslora": True},
     "dora": {"use_dora": True},

@@ -41,7 +41,8 @@ def test_files_are_as_the_run_had_them(base: Path, tmp_path: Path) -> None:
     keep_template(choose_template(tokenizer, "chat", "You are terse."), tokenizer)
     tokenizer.save_pretrained(trained)
     change(trained / "tokenizer_config.json", name_or_path="/home/me/base", _commit_hash="0123",
-           tokenizer_file="/home/me/base/tokenizer.json")  # fmt: skip
+           tokenizer_file="/home/me/base/tokenizer.json", auto_map={"AutoTokenizer": ["a.B", None]},
+           )  # fmt: skip
     ends = write_tokenizer(make_source(base, tokenizer=trained), tmp_path / "out")
     out, again = tmp_path / "out", READ(tmp_path / "out")
     assert (out / "tokenizer.json").read_bytes() == (trained / "tokenizer.json").read_bytes()
@@ -51,6 +52,7 @@ def test_files_are_as_the_run_had_them(base: Path, tmp_path: Path) -> None:
     assert again(TEXT)["input_ids"] == tokenizer(TEXT)["input_ids"]
     for path in out.rglob("*.json"):
         assert "/home/me" not in path.read_text()
+        assert "auto_map" not in path.read_text(), "no code is written"
         assert str(tmp_path) not in path.read_text()
         assert "0123" not in path.read_text() or path.name == "tokenizer.json"
     turn, document = again.convert_tokens_to_ids(["<|im_end|>", "</s>"])

@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from engine.release.proof import Check
+from engine.worker.model.loading import load_tokenizer
 from engine.worker.release.gguf.write import write_gguf
 from engine.worker.release.proving import text_checks
 from engine.worker.release.proving.text_checks import check_texts
@@ -32,7 +33,8 @@ def test_every_form_of_a_run_has_its_texts(tmp_path: Path) -> None:
     found: dict[str, list[Check]] = {}
     for target, shipped in (("adapter", adapter), ("merged", merged), ("gguf:f32", file)):
         spec = spec_of(source, shipped, target, ends, strings=300)
-        found[target] = check_texts(spec, lambda *step: seen.append(step))
+        tokenizer = load_tokenizer(spec.tokenizer)
+        found[target] = check_texts(spec, tokenizer, lambda *step: seen.append(step))
 
     for target, checks in found.items():
         wrong = [check for check in checks if check.status == "failed"]
