@@ -88,8 +88,6 @@ class Outcome:
     row: dict[str, Any] = dataclasses.field(default_factory=dict)
     """The fields of the row wanted; empty where none could be made."""
     reasons: tuple[Reason, ...] = ()
-    unjudged: tuple[Reason, ...] = ()
-    """By gate, why it could not judge the row, which it let pass."""
     repairs: tuple[Repair, ...] = ()
     answers: tuple[AnswerRecord, ...] = ()
     cut: int = 0
@@ -100,6 +98,8 @@ class Outcome:
     seconds: float = 0.0
     round: int = 0
     """How often a reviewer had it asked again."""
+    unjudged: tuple[Reason, ...] = ()
+    """By gate, why it could not judge the row, which it let pass."""
 
 
 def append_outcomes(path: Path, outcomes: Iterable[Outcome]) -> None:
@@ -139,7 +139,6 @@ def outcome_from_table(table: Mapping[str, Any]) -> Outcome:
             state=cast(State, table["state"]),
             row=dict(table["row"]),
             reasons=tuple(Reason(**one) for one in table["reasons"]),
-            unjudged=tuple(Reason(**one) for one in table.get("unjudged", ())),
             repairs=tuple(Repair(**one) for one in table["repairs"]),
             answers=tuple(AnswerRecord(**one) for one in table["answers"]),
             cut=int(table["cut"]),
@@ -147,6 +146,7 @@ def outcome_from_table(table: Mapping[str, Any]) -> Outcome:
             output_tokens=int(table["output_tokens"]),
             seconds=float(table["seconds"]),
             round=int(table["round"]),
+            unjudged=tuple(Reason(**one) for one in table.get("unjudged", ())),
         )
     except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(f"not an outcome: {error!r}") from error

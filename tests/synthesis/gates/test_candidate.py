@@ -76,9 +76,8 @@ def test_rows_that_stand(
 ) -> None:
     row = {} if state == "set aside" else {"reply": "made"}
     outcome = Outcome("r.jsonl:1", state, row, round=rounds)
-    reviews = (
-        {"r.jsonl:1": Review("r.jsonl:1", 0, decision, {"reply": "edited"})} if decision else {}
-    )
+    edited = {"reply": "edited"} if decision == "edit" else {}
+    reviews = {"r.jsonl:1": Review("r.jsonl:1", 0, decision, edited)} if decision else {}
     found = standing_candidates(RECIPE, {"r.jsonl:1": source()}, [outcome], reviews)
     assert [made.row["reply"] for made in found] == ([reply] if reply else [])
 

@@ -45,6 +45,17 @@ def test_a_row_of_the_same_source_does_not_count() -> None:
     assert watch.check(candidate("Thank you for this.", name="new")) == ""
 
 
+def test_a_row_of_the_same_source_is_none_of_the_others() -> None:
+    """The 8th of 39 rows is too much, of 40 it would not be."""
+    others = [f"Number {at} is well." for at in range(31)]
+    watch = _watch(*["Thank you for all."] * 7, *others)
+    watch.add(candidate("Another beginning of it.", name="own"))
+    assert watch.check(candidate("Thank you for this.", name="own")).endswith(
+        "as 7 of 38 rows that passed; at most 20% may"
+    )
+    assert watch.check(candidate("Thank you for this.", name="new")) == ""
+
+
 def test_texts_of_fewer_words_have_no_opening() -> None:
     assert _watch(*["Thank you."] * 20).check(candidate("Thank you.", name="new")) == ""
 

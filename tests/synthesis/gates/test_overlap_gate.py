@@ -60,9 +60,15 @@ def test_what_many_held_out_rows_begin_with_is_no_overlap() -> None:
 
 def test_what_the_recipe_writes_into_every_row_is_no_overlap() -> None:
     """One held-out text alone begins as the recipe does: that makes it no template there."""
-    check = OverlapCheck([HeldOutText("e:1", "Read this review:\nAll was well.\nThen reply.")], 4)
-    assert check.check(candidate("Fine.", text="It broke.")) == ""
-    assert check.check(candidate("Fine.", text="All was well.")).startswith("review has all of")
+    held_out = [HeldOutText("e:1", "Read this review:\nAll was well.\nThen reply.")]
+    assert OverlapCheck(held_out, 3).check(candidate("Fine.", text="It broke.")) == ""
+    assert (
+        OverlapCheck(held_out, 3)
+        .check(candidate("Fine.", text="All was well."))
+        .endswith('e:1: "all was well"')
+    )
+    whole = OverlapCheck(held_out, 13).check(candidate("Fine.", text="All was well."))
+    assert whole.startswith("review has all of a held-out text, e:1:")
 
 
 def test_the_first_row_by_name_is_shown_whatever_the_order() -> None:

@@ -13,9 +13,12 @@ from engine.synthesis.gates.text_gates import (
     check_cut_source,
     check_length,
     check_refusal,
+    check_same_answer,
     check_special_tokens,
 )
 from tests.synthesis.gates.made_rows import candidate, source
+
+PAIRS = SynthesizeRecipe(mode="pairs")
 
 
 @pytest.mark.parametrize(
@@ -29,6 +32,38 @@ from tests.synthesis.gates.made_rows import candidate, source
 )
 def test_the_length_is_that_of_the_texts_asked_for(size: int, detail: str) -> None:
     assert check_length(candidate(f"  {'a' * size}\n"), 10, 20) == detail
+
+
+def test_each_answer_of_a_pair_has_the_length() -> None:
+    pair = make_candidate(PAIRS, source(), {"chosen": "a" * 15, "rejected": "a" * 3})
+    assert check_length(pair, 10, 20) == "rejected has 3 characters, at least 10"
+    assert check_length(pair, 3, 17) == ""
+
+
+@pytest.mark.parametrize(
+    ("rejected", "near", "detail"),
+    [
+        ("THANK you", 0.8, "chosen is the same as rejected"),
+        ("THANK you", 0, "chosen is the same as rejected"),
+        ("Thank them.", 0.8, ""),
+        ("Thank them.", 0, ""),
+    ],
+)
+def test_a_pair_of_equal_answers(rejected: str, near: float, detail: str) -> None:
+    pair = make_candidate(PAIRS, source(), {"chosen": "Thank you.", "rejected": rejected})
+    assert check_same_answer(pair, near) == detail
+
+
+def test_a_pair_of_answers_that_are_nearly_equal() -> None:
+    text = "We looked at what you wrote with care, and found that the kettle is indeed broken."
+    pair = make_candidate(PAIRS, source(), {"chosen": text, "rejected": text[:-1] + "!?"})
+    assert check_same_answer(pair, 0.8) == "chosen is the same as rejected"
+    nearly = make_candidate(
+        PAIRS, source(), {"chosen": text, "rejected": text.replace("indeed ", "")}
+    )
+    assert check_same_answer(nearly, 0.8).startswith("chosen is 0.8")
+    assert check_same_answer(nearly, 0) == ""
+    assert check_same_answer(candidate(text), 0.8) == ""
 
 
 @pytest.mark.parametrize(

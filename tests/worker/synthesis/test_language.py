@@ -118,6 +118,13 @@ def test_what_is_in_no_language_is_never_refused(text: str) -> None:
     assert verdict("en", text).startswith("not judged") or verdict("en", text) == ""
 
 
+def test_what_is_uncertain_is_not_judged() -> None:
+    norwegian_or_danish = "Pakken kom to dager for sent, men alt i den var i orden da jeg åpnet."
+    assert verdict("en", norwegian_or_danish).startswith(
+        "not judged: reply is of no certain language: no at 7"
+    )
+
+
 def test_languages_that_the_model_splits_further_count_as_one() -> None:
     assert {"nb", "nn", "wuu", "arz"} & known_codes() == set()
     norwegian = "Jeg ville ikke kjøpt disse skoene igjen, fordi sålen løsnet etter en uke."

@@ -130,6 +130,14 @@ def test_short_texts_are_compared_exactly(first: str, second: str, is_same: bool
     assert bool(gate_of(row("r:1", first)).check(row("new", second))) == is_same
 
 
+def test_short_texts_are_compared_exactly_at_any_threshold() -> None:
+    gate = NearDuplicates(0.2)
+    gate.add(row("r:1", "What is 12 + 34?"))
+    assert gate.check(row("new", "What is 12 - 34?")) == ""
+    gate.add(row("r:2", LONG))
+    assert gate.check(row("new", LONG[:50])) != ""
+
+
 def test_what_the_recipe_writes_into_every_row_does_not_count() -> None:
     ask = "You read what a buyer wrote and say in one word whether they agree with the seller: "
     recipe = SynthesizeRecipe(fields={"text": RowField(take=ask + "{text}")})
