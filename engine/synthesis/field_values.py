@@ -26,7 +26,7 @@ _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,29})\Z")
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?\Z")
 _ANY_NUMBER = re.compile(r"(?<![\w.])[+-]?[0-9]+(?:\.[0-9]+)?(?![\w])")
 _TRUTHS = {"yes": True, "true": True, "no": False, "false": False}
-_BULLET = re.compile(r"\s*(?:[-*•–]|\(?[0-9]{1,3}[.)])\s+")
+_BULLET = re.compile(r"\s{0,99}(?:[-*•–]|\(?[0-9]{1,3}[.)])\s{1,99}")
 
 
 def check_value(value: object, field: RowField) -> Value:

@@ -37,7 +37,7 @@ _LEAST_WIDTHS = (7, 18, 18, 18, 18)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CurveSource:
     """One run: what it is called, where it lies, and how it is read."""
 
     name: str
@@ -100,7 +100,7 @@ def _metrics(options: argparse.Namespace) -> int:
     return 0
 
 
-def _find(text: str, root: str | None) -> Iterator[Source]:
+def _find(text: str, root: str | None) -> Iterator[CurveSource]:
     """What `text` names: a run, else a folder with logs in it or below it."""
     path = Path(os.path.expanduser(text))
     try:
@@ -119,14 +119,14 @@ def _find(text: str, root: str | None) -> Iterator[Source]:
         if isinstance(recipe, TrainRecipe):
             stopping = recipe.stopping
             metric, highest = stopping.metric, stopping.greater_is_better
-            yield Source(name, job.events, partial(LogDir, job.events), metric, highest)
+            yield CurveSource(name, job.events, partial(LogDir, job.events), metric, highest)
         else:
-            yield Source(name, job.events, partial(LogDir, job.events))
+            yield CurveSource(name, job.events, partial(LogDir, job.events))
         return
     yield from _find_logs(path)
 
 
-def _find_logs(path: Path) -> Iterator[Source]:
+def _find_logs(path: Path) -> Iterator[CurveSource]:
     """The runs that `finetop watch` lists below a folder. Raises EngineError for none."""
     from engine.events.discover import Finder, roots
     from engine.events.log_set import open_log
@@ -141,10 +141,10 @@ def _find_logs(path: Path) -> Iterator[Source]:
             "Use a finetop run, a TensorBoard log directory, or an output directory of a trainer.",
         )
     for run in finder.runs:
-        yield Source(run.name, run.folder.path, partial(open_log, run))
+        yield CurveSource(run.name, run.folder.path, partial(open_log, run))
 
 
-def _read(source: Source) -> "dict[str, Series]":
+def _read(source: CurveSource) -> "dict[str, Series]":
     from engine.events.summary import find_placeholders
     from engine.events.tag_names import in_order
 
@@ -156,7 +156,7 @@ def _read(source: Source) -> "dict[str, Series]":
 
 
 def _wanted(
-    curves: "dict[str, Series]", tags: Sequence[str], source: Source
+    curves: "dict[str, Series]", tags: Sequence[str], source: CurveSource
 ) -> "dict[str, Series]":
     missing = [tag for tag in tags if tag not in curves]
     if missing:
@@ -168,7 +168,7 @@ def _wanted(
 
 
 def _csv(
-    read: "Iterable[tuple[Source, dict[str, Series]]]", shown: bool, branches: bool
+    read: "Iterable[tuple[CurveSource, dict[str, Series]]]", shown: bool, branches: bool
 ) -> Iterator[str]:
     """Every point, resumes as one curve. Names are cleaned where a terminal may see them."""
     from engine.charts.export import Selected, csv_lines
@@ -182,7 +182,7 @@ def _csv(
     return csv_lines(selected, abandoned=branches)
 
 
-def _summaries(source: Source, curves: "dict[str, Series]") -> "list[Summary]":
+def _summaries(source: CurveSource, curves: "dict[str, Series]") -> "list[Summary]":
     from engine.events.summary import summarise
 
     found = []
@@ -194,7 +194,7 @@ def _summaries(source: Source, curves: "dict[str, Series]") -> "list[Summary]":
 
 
 def _as_table(
-    source: Source, curves: "dict[str, Series]", options: argparse.Namespace
+    source: CurveSource, curves: "dict[str, Series]", options: argparse.Namespace
 ) -> dict[str, Any]:
     from engine.charts.export import curve_table
     from engine.events.summary import gap
@@ -219,7 +219,7 @@ def _as_table(
     return dict(replace_not_finite(whole))
 
 
-def _as_text(source: Source, curves: "dict[str, Series]", options: argparse.Namespace) -> str:
+def _as_text(source: CurveSource, curves: "dict[str, Series]", options: argparse.Namespace) -> str:
     from engine.events.summary import gap
 
     summaries = _summaries(source, curves)
