@@ -38,7 +38,8 @@ def test_every_command_that_prints_json_is_told_to_agents() -> None:
     text = (HERE / "AGENTS.md").read_text(encoding="utf-8")
     for path in (HERE / "tui" / "commands").glob("*.py"):
         if '"--json"' in path.read_text("utf-8"):
-            assert f"`finetop {path.stem.removesuffix('_options')}" in text
+            command = path.stem.removesuffix("_options").replace("_", " ")
+            assert f"`finetop {command}" in text
 
 
 def test_the_top_level_holds_what_a_project_needs_and_no_more() -> None:

@@ -227,7 +227,8 @@ def _summarise(
         "progress": dataclasses.asdict(now), "left": left, "reached": reached,
         "notes": list(notes), "pairs": lengths.to_table() if lengths else None,
     }  # fmt: skip
-    if written := write_final_rows(attempt.directory, recipe, runs):
+    written, table["written"] = write_final_rows(attempt.directory, recipe, runs)
+    if written:
         attempt.log(written)
         notes = [*notes, written]
     if tally.passed.count:

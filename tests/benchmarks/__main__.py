@@ -2,7 +2,7 @@
 
     python -m tests.benchmarks [--brief] [events] [watch] [dashboard] [hangup] [kill] [faults]
                                [demo] [ending] [training] [memory] [export]
-                               [evaluate] [compare] [answers] [duplicates]
+                               [evaluate] [compare] [answers] [making] [duplicates]
 
 Writes `results.json` and `RESULTS.md` beside this file after each benchmark; the exit code is 1
 where a bar was missed. `--brief` tries small sizes and writes nothing.

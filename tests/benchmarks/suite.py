@@ -21,6 +21,7 @@ TITLES = {
     "evaluate": "choices by likelihood beside plain transformers, and what skills cost a training",
     "compare": "answers of a base and a tuned model, beside two pipelines",
     "answers": "2,000 damaged answers of a generator with known truth",
+    "making": "making data: 20 times kill -9, a server that fails, questions in flight",
     "duplicates": "near-duplicates among 1,000 made pairs with known truth",
 }
 
@@ -81,6 +82,10 @@ def run(name: str, *, brief: bool) -> Outcome:
         from tests.benchmarks import bench_answers
 
         return bench_answers.bench(bench_answers.BRIEF) if brief else bench_answers.bench()
+    if name == "making":
+        from tests.benchmarks import bench_making
+
+        return bench_making.bench(bench_making.BRIEF if brief else bench_making.Effort())
     if name == "duplicates":
         from tests.benchmarks import bench_duplicates
 

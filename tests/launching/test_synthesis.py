@@ -27,7 +27,6 @@ LOCAL = "writer=http://127.0.0.1:1/v1?model=m"
 @pytest.fixture(autouse=True)
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FINETOP_STATE", str(tmp_path / "state"))
-    return
 
 
 def make_recipe(tmp_path: Path, **changes: object) -> SynthesizeRecipe:

@@ -41,8 +41,9 @@ def test_a_column_that_is_not_there_is_refused_with_those_that_are(
     tmp_path: Path, key: str
 ) -> None:
     path = write(tmp_path / "a.jsonl", '{"review": "fine"}\n')
+    source = Source(text="wrong") if key == "text" else Source(id="wrong")
     with pytest.raises(EngineError, match="There is no column 'wrong'") as refused:
-        look_at_source(path, Source(**{key: "wrong"}), lambda path, data: read_raw(path, data))  # type: ignore[arg-type]
+        look_at_source(path, source, read_raw)
     assert f"source.{key}" in refused.value.detail
     assert "review: fine" in refused.value.detail
 

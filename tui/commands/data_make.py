@@ -199,4 +199,6 @@ def _print(job: JobDirectory, last: Status, made: SynthesizeRecipe, tally: Tally
     print(one_line(last.message), file=sys.stderr)
     if left := tally.sources - tally.finished:
         again = f"{left:,} sources left: finetop data make --resume {job.path.name}"
+        reached = (read_json(job.results) or {}).get("reached", "")
+        again += f" --set budget.{reached}=LARGER" if reached and last.state is State.DONE else ""
         print(one_line(again), file=sys.stderr)

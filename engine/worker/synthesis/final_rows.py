@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import EngineError
-from engine.jobs.directory import JobDirectory
+from engine.jobs.directory import JobDirectory, read_json, sha256
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.synthesis.accepted_rows import accepted
 from engine.synthesis.made_statistics import measure_rows
@@ -16,20 +16,29 @@ from engine.synthesis.source_rows import read_sources
 from engine.worker.synthesis.parquet_rows import encode_parquet
 
 
-def write_final_rows(job: JobDirectory, recipe: SynthesizeRecipe, runs: Sequence[Path]) -> str:
-    """Write the rows where the recipe says that all are accepted; what came of it, in a line.
+def write_final_rows(
+    job: JobDirectory, recipe: SynthesizeRecipe, runs: Sequence[Path]
+) -> tuple[str, str]:
+    """Write the rows where the recipe says that all are accepted; what came of it, in a line, and
+    the SHA-256 of the file, for `results.json`.
 
-    Empty where the recipe names no file, or rows are reviewed first. All that was made is kept, so
-    that a file which cannot be written is a note and not the job's failure.
+    Both empty where the recipe names no file, or rows are reviewed first. All that was made is
+    kept, so that a file which cannot be written is a note and not the job's failure. What an
+    attempt before this one wrote there is replaced where nobody has changed it since.
     """
     if not recipe.out or not recipe.accept_all:
-        return ""
+        return "", ""
     out = Path(recipe.out)
+    before = (read_json(job.results) or {}).get("written", "")
     try:
-        written = write_rows(job, out, accept_all=True, runs=runs, encode_parquet=encode_parquet)
+        is_ours = bool(before) and out.is_file() and sha256(out) == before
+        written = write_rows(
+            job, out, accept_all=True, force=is_ours, runs=runs, encode_parquet=encode_parquet
+        )
+        digest = sha256(out)
     except EngineError as error:
-        return f"{out.name} was not written: {error.title.rstrip('.')}: finetop data write"
-    return f"{out.name}: rows {written.rows:,}"
+        return f"{out.name} was not written: {error.title.rstrip('.')}: finetop data write", ""
+    return f"{out.name}: rows {written.rows:,}", digest
 
 
 def measure_made_rows(job: JobDirectory, recipe: SynthesizeRecipe) -> dict[str, Any]:

@@ -32,6 +32,9 @@ from engine.worker.tokenizers.detokenize import decode_ids
 
 BY_LIKELIHOOD = "{fields}: the likeliest of the choices, not an answer that was written"
 
+_AROUND = 16
+"""Tokens that a template may set around an answer."""
+
 
 class ModelGenerator:
     """The answers of a model in memory; see `Generator`."""
@@ -108,7 +111,11 @@ class ModelGenerator:
         """Beyond a context that leaves room for the longest answer, or half of it."""
         arm, context = self._loaded_arm.arm, self._loaded_arm.model.context
         ids = render_prompt(messages, self._loaded_arm.tokenizer, arm.form, arm.system, arm.prefix)
-        room = max(context - self._decode.max_new_tokens, context // 2)
+        longest = max(
+            [self.count(one) for choices in self._choices.values() for one in choices], default=0
+        )
+        wanted = max(self._decode.max_new_tokens, longest + _AROUND)
+        room = max(context - wanted, context // 2)
         return max(0, len(ids) - room)
 
     def _choose(self) -> list[Reply]:
