@@ -62,6 +62,7 @@ def test_rows_are_taken_up_and_forgotten_by_gates_that_compare() -> None:
 def test_a_recipe_as_it_comes() -> None:
     off = {each.name: each.off for each in gate_settings(RECIPE, 0) if each.off}
     assert off == {
+        "same answer": "no pairs are made",
         "language": "not set",
         "cut source": "not set",
         "overlap": "no rows of the evaluation side are named",
@@ -90,8 +91,9 @@ def test_each_gate_can_be_switched_off(name: GateName, gates: Gates) -> None:
     after = light_gates(replace(RECIPE, gates=gates), HELD_OUT)
     assert {each.name for each in before} - {each.name for each in after} <= {name}
     settings = gate_settings(replace(RECIPE, gates=gates), 1)
+    always = ("same answer", "language", "cut source", "judge")
     assert [each.name for each in settings if each.off] == [
-        each for each in get_args(GateName) if each in (name, "language", "cut source", "judge")
+        each for each in get_args(GateName) if each in (name, *always)
     ]
 
 
