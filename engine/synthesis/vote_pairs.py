@@ -71,7 +71,7 @@ def read_voted_pairs(job: JobDirectory, rubric: str = "") -> list[VotedPair]:
     rated = sorted({name for vote in cast_votes for own in vote.ratings.values() for name in own})
     if not cast_votes or (rubric and rubric not in rated):
         raise EngineError(
-            f"Nobody rated the answers under {rubric!r}." if cast_votes else "Nobody has voted.",
+            f"There are no ratings under {rubric!r}." if cast_votes else "There are no votes.",
             f"{job.path.name}; rubrics that were rated: {', '.join(rated) or 'none'}",
             "Vote in Compare: press v on two arms.",
         )

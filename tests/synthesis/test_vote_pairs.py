@@ -97,7 +97,7 @@ def test_a_rubric_counts_by_what_was_rated_higher(job: JobDirectory) -> None:
 
 
 def test_without_votes_it_says_so(job: JobDirectory) -> None:
-    with pytest.raises(EngineError, match="Nobody has voted"):
+    with pytest.raises(EngineError, match="There are no votes"):
         read_voted_pairs(job)
 
 

@@ -51,7 +51,9 @@ class AnswerGrammars:
                 f"{each:.2g} ms each, {cost.seconds:.1f} s in all"
             )
         if cost.released:
-            notes.append(f"{cost.released:,} answers went on without it: it could not follow them")
+            notes.append(
+                f"{cost.released:,} answers without it from some token on: it could not follow them"
+            )
         if self.free_prompts:
             notes.append(f"{self.free_prompts:,} answers not held: their prompts open reasoning")
         return tuple(notes)

@@ -210,10 +210,10 @@ def _find(root: Path, run: JobDirectory, items: list[Item]) -> Any:
 
 def test_a_job_without_votes_or_answers_is_refused(tmp_path: Path) -> None:
     voted = answered_job(tmp_path, {"a": ("x", "y")})
-    with pytest.raises(EngineError, match="Nobody has voted"):
+    with pytest.raises(EngineError, match="There are no votes"):
         locate_synthesis(vote_recipe(voted), tmp_path)
     cast(voted, "ana", {"a": "left"})
-    with pytest.raises(EngineError, match="Nobody rated"):
+    with pytest.raises(EngineError, match="no ratings"):
         locate_synthesis(vote_recipe(voted, rubric="safe"), tmp_path)
     empty = recipes.parse({"kind": "synthesize", "mode": "votes"})
     assert isinstance(empty, SynthesizeRecipe)
