@@ -205,10 +205,11 @@ def test_pairs_of_votes_name_the_arms_that_were_voted_on(tmp_path: Path) -> None
     )  # fmt: skip
     written = write_rows(job, tmp_path / "pairs.jsonl", accept_all=True)
     (origin,) = read_lines(written.files.provenance)
-    assert origin["source"] == {"job": voted.path.name, "prompt": "a"}
-    assert [one["field"] for one in origin["answers"]] == ["rejected", "chosen"]
-    assert origin["answers"][0]["model"].startswith("base=")
-    assert origin["votes"] == {"tuned": 1}
+    assert origin["source"] == {"file": "samples.jsonl", "row": 1}
+    assert origin["votes"] == {
+        "job": voted.path.name, "prompt": "a", "chosen": "tuned", "rejected": "base",
+        "counts": {"tuned": 1},
+    }  # fmt: skip
     card = written.files.card.read_text()
     assert f"preference pairs of what people voted on: answers (run:{voted.path.name}) of" in card
     assert "The chosen answer is longer than the rejected one" in card

@@ -1,6 +1,7 @@
 """A row as gates look at it, and which rows others are compared with."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -76,11 +77,20 @@ def test_rows_that_stand(
 ) -> None:
     row = {} if state == "set aside" else {"reply": "made"}
     outcome = Outcome("r.jsonl:1", state, row, round=rounds)
-    reviews = (
-        {"r.jsonl:1": Review("r.jsonl:1", 0, decision, {"reply": "edited"})} if decision else {}
-    )
+    edited = {"reply": "edited"} if decision == "edit" else {}
+    reviews = {"r.jsonl:1": Review("r.jsonl:1", 0, decision, edited)} if decision else {}
     found = standing_candidates(RECIPE, {"r.jsonl:1": source()}, [outcome], reviews)
     assert [made.row["reply"] for made in found] == ([reply] if reply else [])
+
+
+def test_an_edit_stands_in_its_own_form_once_its_gates_pass_or_it_is_accepted() -> None:
+    edited, held = {"reply": "edited"}, (Reason("length", "too long"),)
+    for decision, stands in (("edit", []), ("accept", [edited])):
+        review = Review("r.jsonl:1", 0, cast(Decision, decision), edited, held)
+        outcome = Outcome("r.jsonl:1", "passed", {"reply": "made"})
+        reviews = {"r.jsonl:1": review}
+        found = standing_candidates(RECIPE, {"r.jsonl:1": source()}, [outcome], reviews)
+        assert [made.row for made in found] == stands
 
 
 def test_outcomes_keep_what_could_not_be_judged(tmp_path: Path) -> None:
