@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
@@ -38,7 +39,9 @@ class FinetopApp(BaseApp):
         cell_diff: bool = False,
         terminal: Abilities = ALL_ABILITIES,
         look: str = "",
+        made: Path | None = None,
     ) -> None:
+        """`made`: the job whose rows are shown first; None: the list of runs is."""
         super().__init__(
             store,
             store.root,
@@ -51,6 +54,11 @@ class FinetopApp(BaseApp):
         )
         reader = JobsFeed(store, self.post_message, measure=measure)
         self.feed = FeedThread(reader, self.post_message)
+        self._made = made
+
+    def on_ready(self) -> None:
+        if self._made is not None:
+            self.show_made(self._made)
 
     def get_default_screen(self) -> Screen[Any]:
         return RunListPage("runs", RunsMemory(self), RunsTable(self.glyphs))
@@ -61,9 +69,14 @@ class FinetopApp(BaseApp):
 
 
 def run_dashboard(
-    given: str | None, *, ascii_only: bool = False, mouse: bool = False, look: str = ""
+    given: str | None,
+    *,
+    ascii_only: bool = False,
+    mouse: bool = False,
+    look: str = "",
+    made: Path | None = None,
 ) -> int:
-    """Open the dashboard on this user's runs; the exit code."""
+    """Open the dashboard on this user's runs; the exit code. `made`: as of `FinetopApp`."""
     from tui.feeds.header_usage import measure
 
     glyphs = ASCII if ascii_only else detect(os.environ, sys.stdout.encoding)
@@ -74,6 +87,7 @@ def run_dashboard(
         cell_diff=True,
         terminal=detect_abilities(os.environ, sys.stdout.encoding),
         look=look,
+        made=made,
     )
     app.run(mouse=mouse or "SSH_CONNECTION" not in os.environ)
     return app.return_code or 0

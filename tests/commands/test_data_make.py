@@ -62,6 +62,7 @@ def test_rows_are_made_written_and_counted_and_a_larger_budget_continues(
         ((), "Name a recipe"),
         (("r.toml", "--resume", "x"), "Name a recipe"),
         (("r.toml", "--detach", "--json"), "cannot be combined"),
+        (("r.toml", "--review", "--json"), "cannot be combined"),
         (("none.toml",), "cannot be read"),
         (("r.toml", "--set", "source.text=wrong"), "r.toml: source.text"),
         (("r.toml", "--out", "rows.csv"), "r.toml: out"),

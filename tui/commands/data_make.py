@@ -4,6 +4,7 @@ The job goes on by itself; this module starts or resumes it, follows it and prin
 """
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from tui.commands.endpoint_hosts import add_yes, ask_before_texts_leave
 from tui.commands.endpoint_keys import add_allow_key, allow_typed, ask_before_sending
 from tui.commands.follow import follow
 from tui.commands.recipe_options import add_changes
+from tui.terminal_abilities import require_screen
 
 _STOP_SECONDS = 5
 """That a job is given to stop before it is ended."""
@@ -54,6 +56,10 @@ def add_parser(deeds: argparse._SubParsersAction) -> argparse.ArgumentParser:  #
         "--accept-all", action="store_true",
         help="write the rows that passed the gates without a review, which their card says",
     )  # fmt: skip
+    parser.add_argument(
+        "--review", action="store_true",
+        help="open the dashboard on the rows, to review them while others are made",
+    )  # fmt: skip
     parser.add_argument("--name", help="name of the job")
     parser.add_argument("--detach", action="store_true", help="print the job's id and return")
     parser.add_argument("--json", action="store_true", help="print JSON")
@@ -71,12 +77,28 @@ def _make(options: argparse.Namespace) -> int:
             "",
             "Use finetop data make RECIPE.toml, or finetop data make --resume JOB.",
         )
-    if options.detach and options.json:
-        raise EngineError("--detach and --json cannot be combined.", "", "Remove --json.")
+    if sum((options.detach, options.json, options.review)) > 1:
+        raise EngineError(
+            "--detach, --json and --review cannot be combined.", "", "Use one of them."
+        )
+    if options.review:
+        require_screen(
+            os.environ, "A review needs a terminal.", "Use --accept-all, or review it later."
+        )
     job = _resume(options) if options.resume else _start(options)
     if options.detach:
         print(job.path.name)
         return 0
+    if options.review:
+        from tui.app import run_dashboard
+
+        return run_dashboard(
+            options.runs,
+            ascii_only=options.ascii,
+            mouse=options.mouse,
+            look=options.look,
+            made=job.path,
+        )
     print(one_line(f"{job.path.name}: {job.path}"), file=sys.stderr)
     return _follow(job, as_json=options.json)
 

@@ -17,6 +17,7 @@ from engine.synthesis.reviews import Review, read_reviews
 from tests.tui.conftest import FakeCompanion, screen_text, see, until
 from tests.tui.synthesis.made_job import TEXTS, make_source, write_made_job
 from tui.app import FinetopApp
+from tui.runs.list_page import RunListPage
 from tui.screens.dialogs import ErrorDialog, TextWindow
 from tui.screens.pick_window import PickWindow
 from tui.synthesis.made_page import MadePage
@@ -366,3 +367,13 @@ async def test_a_missing_or_failing_editor_is_told(
 
 def _suspend() -> AbstractContextManager[None]:
     return nullcontext()
+
+
+async def test_the_dashboard_opens_on_the_rows_of_a_job(
+    job: JobDirectory, companion: FakeCompanion
+) -> None:
+    app = FinetopApp(Store(job.path.parent), companion=lambda: companion, made=job.path)  # type: ignore[arg-type,return-value]
+    async with app.run_test(size=(160, 50)) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, MadePage))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, RunListPage))

@@ -381,7 +381,7 @@ def test_it_pauses_after_the_first_bad_rows_and_continues_when_it_is_told_to(
     tmp_path: Path, server: Server
 ) -> None:
     server.answer = lambda body: stream("neither")
-    job = job_at(tmp_path, server, 30, asking__tries=1, gates__pause_after=7)
+    job = job_at(tmp_path, server, 30, asking__tries=1, asking__in_flight=1, gates__pause_after=7)
     state, message = run_here(job)
     assert state is State.STOPPED
     assert "none of the first 7 rows" in message
