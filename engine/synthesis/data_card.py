@@ -179,6 +179,10 @@ def _list_making(facts: DataCardFacts) -> Iterator[Block]:
     recipe = facts.recipe
     rows = [("mode", recipe.mode)]
     rows += [("generator", one.name) for one in facts.generators]
+    if recipe.mode == "votes":  # its answers were given before, as the job that was voted on says
+        rows.append(("rubric", recipe.pairs.rubric or "which answer was chosen"))
+        yield grid(("setting", "value"), rows, texts=(0, 1))
+        return
     rows += [
         (name, f"{getattr(recipe.decode, name):g}")
         for name in ("temperature", "top_p", "top_k", "max_new_tokens", "seed")

@@ -29,7 +29,8 @@ class PairLengths:
     difference: float
     """Mean of chosen − rejected over all pairs, in words."""
     low: float | None
-    """Of its 95% interval, by sources; None of fewer than two sources."""
+    """Of its 95% interval, by sources. None of fewer than two, and where all pairs differ alike:
+    what does not vary tells nothing of others."""
     high: float | None
 
     @property
@@ -60,7 +61,7 @@ def measure_lengths(pairs: Sequence[PairOfTexts]) -> PairLengths | None:
     groups = [one.group for one in pairs]
     uneven = [(value > 0, group) for value, group in zip(differences, groups, strict=True) if value]
     low = high = None
-    if len(set(groups)) > 1:
+    if len(set(groups)) > 1 and len(set(differences)) > 1:
         low, high = mean_test(differences, groups).interval()
     return PairLengths(
         len(pairs),

@@ -1,6 +1,7 @@
 """Jobs that make preference pairs: of two arms, in two ways, out of votes; then DPO on them."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,8 @@ from engine.compare.arms import Arm
 from engine.compare.items import Item
 from engine.compare.prompts import load
 from engine.errors import EngineError
+from engine.impact.changes import skill_notes
+from engine.impact.results.evaluation_results import ArmResults, EvaluationResults
 from engine.impact.suites.suite_specs import SuiteSpec
 from engine.jobs import directory
 from engine.jobs.directory import JobDirectory, read_json
@@ -25,8 +28,12 @@ from engine.synthesis.row_files import write_rows
 from engine.worker.data.seen_items import SeenItemsFinder
 from tests.judge.judged import answered_job
 from tests.synthesis.test_vote_pairs import cast
+from tests.worker.here import train_here
 from tests.worker.inference.endpoints import Server, serving, stream
 from tests.worker.synthesis.making import Body, lines, make_job, run_here, write_reviews
+from tests.worker.tiny import save_checkpoint
+from tests.worker.training.test_train import curves
+from tests.worker.training.test_train import make_recipe as train_recipe
 
 COUNT = 6
 
@@ -111,6 +118,31 @@ def test_two_arms_are_asked_alike_in_whatever_order(tmp_path: Path, server: Serv
     assert both[0] == {(rejected, chosen) for chosen, rejected in both[1]}
 
 
+def ending_checkpoint(path: Path, seed: int) -> Path:
+    """A random model of whose tokens every third one ends an answer."""
+    made = save_checkpoint(path, seed=seed)
+    config = json.loads((made / "generation_config.json").read_text())
+    table = json.dumps({**config, "eos_token_id": list(range(0, 300, 3))})
+    (made / "generation_config.json").write_text(table)
+    return made
+
+
+def test_two_local_models_write_side_by_side(tmp_path: Path) -> None:
+    one, other = (ending_checkpoint(tmp_path / f"base-{seed}", seed) for seed in (0, 1))
+    recipe = pair_recipe(
+        tmp_path, "", {"prompt": "{review}", "rejected_generator": f"b={other}?prompt=raw"},
+        asking={"generator": f"a={one}?prompt=raw", "tries": 9},
+        decode={"max_new_tokens": 24, "temperature": 1.0},
+        gates={"special_tokens": False, "openings": 0},
+    )  # fmt: skip
+    job = make_job(tmp_path / "runs", recipe)
+    run_here(job)
+    outcomes = read_outcomes(job.outcomes).values()
+    used = [(x.field, x.arm[0]) for out in outcomes for x in out.answers]
+    assert set(used) == {("chosen", "a"), ("rejected", "b")}
+    assert any(out.row for out in outcomes)
+
+
 def test_equal_answers_are_held_back_and_cut_ones_set_aside(tmp_path: Path, server: Server) -> None:
     def alike(body: Body) -> bytes:
         asked = body["messages"][-1]["content"]
@@ -178,7 +210,9 @@ def test_votes_become_pairs_whose_prompts_leave_the_evaluation_side(tmp_path: Pa
         "job": "answers", "prompt": "a", "chosen": "base", "rejected": "tuned",
         "counts": {"base": 2},
     }  # fmt: skip
-    assert "longer than the rejected one" in (tmp_path / "pairs.md").read_text()
+    card = (tmp_path / "pairs.md").read_text()
+    assert "longer than the rejected one" in card
+    assert "temperature" not in card, "of the job that was voted on"
 
     run = directory.create(
         root,
@@ -199,6 +233,10 @@ def test_votes_become_pairs_whose_prompts_leave_the_evaluation_side(tmp_path: Pa
         "evaluation side"
     )
     assert "5 of 8 items of asked stand in rows that it was trained on" in found.notes
+    # What is printed below the tree.
+    arms = {"voted": ArmResults("voted", "voted=run:x", {}, notes=found.notes)}
+    printed = skill_notes.of_table(EvaluationResults(arms, {}), ["voted"])
+    assert any("5 prompts of answers are no longer of the evaluation" in note for note in printed)
 
 
 def _find(root: Path, run: JobDirectory, items: list[Item]) -> Any:
@@ -225,13 +263,6 @@ def test_pairs_that_were_made_train_by_dpo(tmp_path: Path, server: Server) -> No
     """Made, written, and learned from for two steps: the loss begins at log 2 and the file's rows
     are what it read."""
     pytest.importorskip("trl")
-    import math
-
-    from tests.worker.here import train_here
-    from tests.worker.tiny import save_checkpoint
-    from tests.worker.training.test_train import curves
-    from tests.worker.training.test_train import make_recipe as train_recipe
-
     recipe = pair_recipe(
         tmp_path, server.address, {"rejected_instructions": "Be curt about {review}"}
     )
