@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.synthesis.gates.opening_gate import OpeningShare
-from engine.synthesis.tally import Progress, Share, Tally
+from engine.synthesis.shares import Share
+from engine.synthesis.tally import MakingProgress, Tally
 from engine.text import one_line
 from tui.formatting import NONE, duration
 from tui.glyphs import Glyphs
@@ -22,7 +23,7 @@ MOST_CHARACTERS = 400
 _ROLES = {"passed": "good", "held back": "warn", "set aside": "bad"}
 
 
-def headline(tally: Tally, progress: Progress, separator: str, *, running: bool) -> Line:
+def headline(tally: Tally, progress: MakingProgress, separator: str, *, running: bool) -> Line:
     """How far it is, how fast, and when it ends."""
     line: list[Piece] = [
         (f" {tally.finished:,} of {tally.sources:,} sources", "strong"),
@@ -36,7 +37,7 @@ def headline(tally: Tally, progress: Progress, separator: str, *, running: bool)
     return line
 
 
-def spent(tally: Tally, progress: Progress, separator: str) -> Line:
+def spent(tally: Tally, progress: MakingProgress, separator: str) -> Line:
     """Tokens, and their price where the recipe has prices."""
     read, written = tally.input_tokens, tally.output_tokens
     line: list[Piece] = [(f" {separator} tokens {read:,} read, {written:,} written", "dim")]

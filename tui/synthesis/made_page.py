@@ -7,7 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
-from engine.synthesis.tally import Progress, measure_progress
+from engine.synthesis.tally import MakingProgress, measure_progress
 from engine.text import one_line
 from tui.feeds.write_queue import OperationFailed
 from tui.formatting import activity, progress, state_glyph, state_words
@@ -123,7 +123,7 @@ class MadePage(RunActions):
         ask_and_write(self, self._path, self._data.recipe)
 
     @property
-    def _progress(self) -> Progress | None:
+    def _progress(self) -> MakingProgress | None:
         row, tally = self.chosen, self._data.tally
         if tally is None:
             return None
