@@ -26,7 +26,7 @@ _INTEGER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,29})\Z")
 _NUMBER = re.compile(r"[+-]?(?:0|[1-9][0-9]{0,29})(?:\.[0-9]{1,30})?(?:[eE][+-]?[0-9]{1,3})?\Z")
 _ANY_NUMBER = re.compile(r"(?<![\w.])[+-]?[0-9]+(?:\.[0-9]+)?(?![\w])")
 _TRUTHS = {"yes": True, "true": True, "no": False, "false": False}
-_BULLET = re.compile(r"\s{0,99}(?:[-*•–]|\(?[0-9]{1,3}[.)])\s{1,99}")
+_BULLET = re.compile(r"\s*(?:[-*•–]|\(?[0-9]{1,3}[.)])\s+")
 
 
 def check_value(value: object, field: RowField) -> Value:
@@ -180,11 +180,16 @@ def _entries(text: str) -> list[object]:
             raise BadAnswer("wrong type", "brackets around what is no JSON list") from None
         return entries if isinstance(entries, list) else [entries]
     lines = [line for line in text.splitlines() if line.strip()]
-    with_bullet = [_BULLET.match(line) is not None for line in lines]
-    if not any(with_bullet):
+    bullets = [_BULLET.match(line) for line in lines]
+    if not any(bullets):
         return [line.strip() for line in lines]
-    if lines[0].rstrip().endswith(":") and not with_bullet[0]:
-        lines, with_bullet = lines[1:], with_bullet[1:]  # "Here they are:"
-    if not all(with_bullet):
+    if lines[0].rstrip().endswith(":") and bullets[0] is None:
+        lines, bullets = lines[1:], bullets[1:]  # "Here they are:"
+    entries = [
+        line[bullet.end() :].strip()
+        for line, bullet in zip(lines, bullets, strict=True)
+        if bullet is not None
+    ]
+    if len(entries) < len(lines):
         raise BadAnswer("wrong type", "some lines have a bullet and some have none")
-    return [_BULLET.sub("", line, count=1).strip() for line in lines]
+    return entries

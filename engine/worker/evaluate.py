@@ -106,7 +106,7 @@ def run(attempt: Attempt) -> str:
             gone.append(error)
     if gone:
         first = combine(gone)
-        hint = f"{first.hint} finetop resume {attempt.directory.path.name} goes on where it was."
+        hint = f"{first.hint} finetop resume {attempt.directory.path.name} continues it."
         raise EngineError(first.title, first.detail, hint)
     refused = [
         {"arm": arm, "suite": suite, "item": item, "reason": reason}

@@ -270,7 +270,6 @@ def test_a_package_that_is_missing_is_said_at_launch(
         ({"prompts": "/no/prompts.jsonl"}, "prompts.jsonl"),
         ({"choices": "/no/labels.jsonl"}, "labels.jsonl"),
         ({"choices": "run:nobody"}, "nobody"),
-        ({"arms": ["e=http://127.0.0.1:9/v1?model=m"]}, "An endpoint cannot be evaluated."),
         ({"arms": ["b=/no/model"]}, "/no/model"),
         ({"arms": []}, "No arms"),
     ],
