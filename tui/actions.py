@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from engine.launching.export import PlannedExport
     from engine.recipes.settings import Decode
     from engine.recipes.synthesis_settings import Source
+    from engine.synthesis.made_statistics import MadeStatistics
+    from engine.synthesis.review_sample import SampledReview
     from engine.synthesis.reviews import Review
     from tui.screens.evaluate_window import Evaluable
     from tui.screens.export_window import Exportable
@@ -275,13 +277,22 @@ class Actions:
         fields = {"", CHOSEN, REJECTED, *recipe.fields}
         return read_source_answers(self.store.at(path).samples, source, fields)
 
-    def describe_rows(self, path: Path, data: "MadeData") -> list[str]:
-        """Statistics of the accepted rows, and what the review says of the rest, in lines."""
-        return [f"{len(data.outcomes):,} rows"]
+    def measure_rows(self, data: "MadeData") -> "tuple[MadeStatistics, SampledReview]":
+        """Statistics of the accepted rows, and what the review says of the rest."""
+        from engine.synthesis.accepted_rows import accepted
+        from engine.synthesis.made_statistics import measure_rows
+        from engine.synthesis.row_files import judge_review
 
-    def write_rows(self, path: Path, out: Path) -> str:
-        """Write the accepted rows of a job; what was written, in words."""
-        return ""
+        rows = list(accepted([*data.sources.values()], data.outcomes, data.reviews))
+        seed = data.recipe.source.seed
+        return measure_rows(data.recipe, rows), judge_review(data.outcomes, data.reviews, seed)
+
+    def write_rows(self, path: Path, out: Path, *, force: bool) -> int:
+        """Write the accepted rows of a job as JSONL; how many there are."""
+        from engine.synthesis import row_files
+
+        runs = [job.path for job in self.store.jobs()]
+        return row_files.write_rows(self.store.at(path), out, force=force, runs=runs).rows
 
     def append_review(self, path: Path, review: "Review") -> None:
         """Keep what a person decided of a row."""

@@ -150,6 +150,11 @@ class Companion:
         """
         return Stream(self, "check_row", {"job": job, "source": source, "row": dict(row)})
 
+    def write_rows(self, job: str, out: str, *, force: bool = False) -> "Stream":
+        """Write the accepted rows of a job that makes data, also as Parquet; `done` has `written`:
+        what was, as JSON has it."""
+        return Stream(self, "write_rows", {"job": job, "out": out, "force": force})
+
     def tokenize(self, request: Mapping[str, Any]) -> "Stream":
         """What tokenizers make of texts and a conversation: an event `reading` for each of them.
 

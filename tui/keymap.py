@@ -139,6 +139,7 @@ KEYS: tuple[Key, ...] = (
         "launch",
         ("ctrl+s", "", "launch", "launch", "Start the run and open Watch.", "always"),
         ("enter", "", "go_on", "next list", "Go to the next list, then to the form.", ""),
+        ("n", "", "make_data", "make data", "Make rows to train on of the chosen data.", ""),
         (
             "v",
             "",
@@ -153,7 +154,6 @@ KEYS: tuple[Key, ...] = (
         ("f2", "", "leaf", "", "Next page of settings, also from within a field.", "quiet always"),
         ("slash", "/", "filter", "filter", "Filter the list.", "quiet"),
         ("r", "", "rescan", "rescan", "Search for models and datasets again.", "quiet"),
-        ("n", "", "make_data", "make data", "Make rows to train on of the chosen data.", ""),
     ),
     *_on(
         "make",
@@ -198,7 +198,6 @@ KEYS: tuple[Key, ...] = (
         ("f", "", "choose_filter", "filter", "Filter by state, decision, reason or gate.", ""),
         ("slash", "/", "filter", "search", "Show only rows that contain a text.", ""),
         ("o", "", "choose_order", "order", "List in the order of the source, or at random.", ""),
-        ("s", "", "reseed", "seed", "Change the seed of the random order.", "quiet"),
         ("t", "", "statistics", "statistics", "Lengths, labels, diversity, rate of rejects.", ""),
         ("n", "", "turn_row(1)", "", "Next row.", "quiet"),
         ("p", "", "turn_row(-1)", "", "Previous row.", "quiet"),

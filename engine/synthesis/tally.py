@@ -6,19 +6,17 @@ say how long it takes and what it costs without the running time and the prices:
 """
 
 import dataclasses
-import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar, get_args
 
-from engine.errors import EngineError
-from engine.events.growing_file import CHUNK, GrowingFile, Replaced
+from engine.events.growing_file import Replaced
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.synthesis_settings import Budget
 from engine.synthesis.accepted_rows import Standing, find_row, find_standing
+from engine.synthesis.appended_lines import AppendedLines
 from engine.synthesis.outcomes import Outcome, State, outcome_from_table
 from engine.synthesis.reviews import Review, review_from_table
 from engine.synthesis.shares import Share
@@ -131,9 +129,9 @@ class TallyReader:
 
     def _start(self) -> None:
         self._counts = _Counts(self._labels)
-        self._sources = _Appended(self._job.sources)
-        self._outcomes = _Appended(self._job.outcomes)
-        self._reviews = _Appended(self._job.reviews)
+        self._sources = AppendedLines(self._job.sources)
+        self._outcomes = AppendedLines(self._job.outcomes)
+        self._reviews = AppendedLines(self._job.reviews)
         self._number = 0
 
     def _read(self) -> Tally:
@@ -276,39 +274,3 @@ class _Counts:
 
 def _list_counts(counts: Counter[str]) -> dict[str, int]:
     return {name: count for name, count in counts.most_common() if count}
-
-
-class _Appended:
-    """The whole lines of a file that its writer appends to; none where it does not exist yet."""
-
-    def __init__(self, path: Path) -> None:
-        self._file = GrowingFile(path)
-        self._number = 0
-
-    def read(self) -> Iterator[bytes]:
-        """The lines that are new. Raises Replaced, and OSError."""
-        rest = b""
-        try:
-            while data := self._file.read(CHUNK + len(rest))[len(rest) :]:
-                *lines, rest = (rest + data).split(b"\n")
-                self._file.take(b"".join(line + b"\n" for line in lines))
-                self._number += len(lines)
-                yield from lines
-        except FileNotFoundError:
-            return
-
-    def read_tables(self, make: Callable[[Mapping[str, Any]], T]) -> Iterator[T]:
-        """The same, each read as JSON; a line that was cut by its writer's death is left out.
-
-        Raises EngineError for one that is JSON and nothing of ours."""
-        for line in self.read():
-            try:
-                table = json.loads(line)
-            except (ValueError, RecursionError):
-                continue
-            try:
-                yield make(table)
-            except ValueError as error:
-                raise EngineError(
-                    "This file is not one of a job that makes data.", f"{self._file.path}: {error}"
-                ) from error

@@ -22,6 +22,7 @@ from tests.snapshots import (  # noqa: F401
     cases_logs,
     cases_run_pages,
     cases_runs,
+    cases_synthesis,
     cases_themes,
     cases_tokens,
     cases_watch,

@@ -73,6 +73,8 @@ class MadeFeed:
     def __init__(self, path: Path, post: Callable[[Message], object]) -> None:
         self._job = JobDirectory(path)
         self._post = post
+        self._files: _JobFiles | None = None
+        self._posted_error = ""
         self._due = threading.Event()
         self._stopped = threading.Event()
 
@@ -86,23 +88,25 @@ class MadeFeed:
 
     def run(self) -> None:
         """On a thread, until it is stopped."""
-        posted_error, files = "", None
         while not self._stopped.is_set():
             self._due.clear()
-            try:
-                files = files or _JobFiles(self._job)
-                if (data := files.read()) is not None:
-                    self._post(MadeDataRead(data))
-                posted_error = ""
-            except Replaced:
-                files = None
-                continue
-            except (EngineError, OSError) as error:
-                known = file_error(error) if isinstance(error, OSError) else error
-                if str(known) != posted_error:  # once, and not at every look
-                    posted_error = str(known)
-                    self._post(OperationFailed(known))
+            self.look()
             self._due.wait(POLL_SECONDS)
+
+    def look(self) -> None:
+        """Read once, and post what is new; an error once, and not at every look."""
+        try:
+            self._files = self._files or _JobFiles(self._job)
+            if (data := self._files.read()) is not None:
+                self._post(MadeDataRead(data))
+            self._posted_error = ""
+        except Replaced:
+            self._files = None  # from the start, the next time
+        except (EngineError, OSError) as error:
+            known = file_error(error) if isinstance(error, OSError) else error
+            if str(known) != self._posted_error:
+                self._posted_error = str(known)
+                self._post(OperationFailed(known))
 
 
 class _JobFiles:

@@ -3,6 +3,7 @@
 Owns what is written. Reading the source and starting the job happen on threads.
 """
 
+import dataclasses
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -15,6 +16,7 @@ from textual.events import Resize
 from engine.compare.arms import Arm, format_arm, parse_arms
 from engine.errors import EngineError
 from engine.recipes import recipe as recipes
+from engine.recipes import validation
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.synthesis_settings import RowField, Source
 from engine.text import one_line
@@ -25,6 +27,7 @@ from tui.screens.dialogs import TextWindow
 from tui.screens.key_questions import ask_for_hosts, ask_for_keys
 from tui.screens.page import SubPage, bindings_of
 from tui.screens.pick_window import PickOption, pick_option
+from tui.screens.recipe_texts import read_value
 from tui.screens.text_area_window import TextAreaWindow
 from tui.styled_text import Line
 from tui.synthesis.make_lists import ASKED_COLUMNS, SOURCE_COLUMNS, asked_rows, column_rows
@@ -249,9 +252,14 @@ class MakePage(SubPage):
 
     @property
     def _source(self) -> Source:
-        """The source as it is written; what does not parse yet counts as what was there before."""
-        recipe = self._draft.recipe or self._unfinished
-        return recipe.source if recipe is not None else self._start.source
+        """The source as it is written; the last one that could be read while it is not right."""
+        table = dataclasses.asdict(self._start.source)
+        for key, text in self.query_one(Form).values.items():
+            section, _, name = key.partition(".")
+            if section == "source":
+                table[name] = read_value(SynthesizeRecipe, key, text)
+        wrong = validation.errors(Source, table)
+        return self._source_read if wrong else validation.build(Source, table)
 
     def _read_source(self) -> None:
         source = self._source_read = self._source

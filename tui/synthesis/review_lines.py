@@ -16,7 +16,7 @@ STATES: dict[State, Piece] = {
 }  # fmt: skip
 STANDINGS: dict[Standing, Piece] = {
     "accepted": ("accepted", "good"), "edited": ("edited", "good"), "rejected": ("rejected", "bad"),
-    "ask again": ("again", "warn"), "undecided": ("", ""),
+    "ask again": ("again", "warn"), "edit held back": ("edit held", "warn"), "undecided": ("", ""),
 }  # fmt: skip
 """Short, with the role of each."""
 
@@ -44,7 +44,7 @@ def review_headline(
     words = f": {filter_words(selection.shown)}" if selection.shown else ""
     line.append((f"{between}{listed:,} listed{words}", "dim"))
     if selection.order == AT_RANDOM:
-        line.append((f"{between}random, seed {selection.seed}", "dim"))
+        line.append((f"{between}random, seed {data.recipe.source.seed}", "dim"))
     if note:
         line.append((f"{between}note: {one_line(note)}", "warn"))
     return line

@@ -1,13 +1,13 @@
 """Which rows a review lists, in which order, and the filters that can be chosen. Pure."""
 
-import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import get_args
 
 from engine.synthesis.accepted_rows import Standing
 from engine.synthesis.outcomes import State
+from engine.synthesis.review_sample import sample_order
 from engine.synthesis.templates import write_value
 from engine.text import one_line
 from tui.screens.pick_window import PickOption
@@ -15,6 +15,7 @@ from tui.synthesis.made_feed import MadeData
 
 TO_DECIDE = "to decide"
 """A row that there is, and nobody has decided of."""
+OPEN: Collection[Standing] = ("undecided", "edit held back")
 AS_MADE, AT_RANDOM = "as made", "random"
 
 
@@ -27,8 +28,6 @@ class ReviewSelection:
     text: str = ""
     """What a row, its source or a reason must contain."""
     order: str = AS_MADE
-    seed: int = 7
-    """Of the random order."""
 
 
 def listed(data: MadeData, selection: ReviewSelection) -> list[str]:
@@ -41,7 +40,7 @@ def listed(data: MadeData, selection: ReviewSelection) -> list[str]:
         if passes(source) and (not word or word in _searched(data, source))
     ]
     if selection.order == AT_RANDOM:
-        found.sort(key=lambda source: _draw(selection.seed, source))
+        return sample_order(found, data.recipe.source.seed)
     return found
 
 
@@ -51,7 +50,7 @@ def filter_options(data: MadeData) -> list[PickOption]:
     reasons: Counter[str] = Counter()
     for source, outcome in data.outcomes.items():
         standing = data.standing_of(source)
-        counts["to decide"] += bool(outcome.row) and standing == "undecided"
+        counts["to decide"] += bool(outcome.row) and standing in OPEN
         counts[f"state:{outcome.state}"] += 1
         counts[f"standing:{standing}"] += 1
         reasons.update({one.name for one in outcome.reasons})
@@ -90,7 +89,7 @@ def _condition(data: MadeData, shown: str) -> Callable[[str], bool]:
     if kind == "reason":
         return lambda source: any(one.name == name for one in data.outcomes[source].reasons)
     if shown == TO_DECIDE:
-        return lambda source: bool(data.row_of(source)) and data.standing_of(source) == "undecided"
+        return lambda source: bool(data.row_of(source)) and data.standing_of(source) in OPEN
     return lambda source: True
 
 
@@ -100,11 +99,6 @@ def _searched(data: MadeData, source: str) -> str:
     parts = [source, row.text if row else "", *map(write_value, data.row_of(source).values())]
     parts += [f"{one.name} {one.detail}" for one in outcome.reasons]
     return "\n".join(parts).casefold()
-
-
-def _draw(seed: int, source: str) -> bytes:
-    """A place in the random order: the same for a seed, whatever else is listed."""
-    return hashlib.sha256(f"{seed} {source}".encode("utf-8", "surrogatepass")).digest()
 
 
 def _count(count: int) -> str:

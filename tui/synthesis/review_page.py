@@ -18,7 +18,6 @@ from engine.errors import EngineError
 from engine.synthesis.outcomes import Reason
 from engine.synthesis.reviews import Decision, Review
 from engine.synthesis.row_schema import RowSchema
-from engine.text import one_line
 from tui.background import run_in_background
 from tui.feeds.write_queue import OperationFailed, WriteQueue
 from tui.screens.dialogs import Dialog, TextWindow
@@ -38,12 +37,15 @@ from tui.synthesis.review_list import (
 )
 from tui.synthesis.review_pane import ReviewPane
 from tui.synthesis.row_text import PAIR_FIELDS, read_row, write_row
+from tui.synthesis.statistics_lines import statistics_lines
 from tui.synthesis.write_rows import ask_and_write
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.table import Column, Table
 
 if TYPE_CHECKING:
     from engine.compare.samples import Sample
+    from engine.synthesis.made_statistics import MadeStatistics
+    from engine.synthesis.review_sample import SampledReview
 
 WIDE = 120
 """Cells from which the three texts stand side by side."""
@@ -163,8 +165,6 @@ class ReviewPage(SubPage):
             return bool(self._decided) or (chosen is not None and chosen in self._data.reviews)
         if action in ("write", "statistics", "choose_filter", "choose_order"):
             return bool(self._data.outcomes)
-        if action == "reseed":
-            return self._selection.order == AT_RANDOM
         return super().check_action(action, parameters)
 
     def action_accept(self) -> None:
@@ -233,7 +233,7 @@ class ReviewPage(SubPage):
         try:
             row = read_row(pane.field_text, self._schema)
         except EngineError as error:
-            pane.note(" ".join(filter(None, (error.title, error.detail, error.hint))), "bad")
+            pane.note(" ".join(filter(None, (error.title, error.detail))), "bad")
             return
         if row == dict(self._data.row_of(source)):
             self._close_field()
@@ -258,18 +258,13 @@ class ReviewPage(SubPage):
         options = [PickOption(AS_MADE, AS_MADE), PickOption(AT_RANDOM, AT_RANDOM, about)]
         pick_option(self.app, "order", options, self._selection.order, take)
 
-    def action_reseed(self) -> None:
-        self._select(replace(self._selection, seed=self._selection.seed + 1))
-
     def action_statistics(self) -> None:
-        data, path = self._data, self._path
+        data, actions = self._data, self.services.actions
 
-        def show(texts: list[str]) -> None:
-            lines: list[Line] = [[(one_line(text), "strong" if not at else "")]
-                                 for at, text in enumerate(texts)]  # fmt: skip
-            self.app.push_screen(Dialog[None](lines, "esc close"))
+        def show(measured: "tuple[MadeStatistics, SampledReview]") -> None:
+            self.app.push_screen(Dialog[None](statistics_lines(*measured), "esc close"))
 
-        run_in_background(self, lambda: self.services.actions.describe_rows(path, data), show)
+        run_in_background(self, lambda: actions.measure_rows(data), show)
 
     def action_write(self) -> None:
         ask_and_write(self, self._path, self._data.recipe)

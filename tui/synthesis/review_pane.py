@@ -43,10 +43,12 @@ class ReviewPane(Vertical):
         for name in PANES:
             with Vertical(classes="pane", id=f"review-{name}"):
                 yield Lines(classes="line head")
-                yield Pager(hang=2)
+                yield Pager(hang=2, id=f"{name}-text")
                 if name == "row":
                     yield text_area(id="row-field")
-                    yield Lines(classes="line", id="row-note")
+                    note = Pager(id="row-note")
+                    note.can_focus = False
+                    yield note
 
     def on_mount(self) -> None:
         self.close_field()
@@ -81,7 +83,7 @@ class ReviewPane(Vertical):
         for name in PANES:
             pane = self.query_one(f"#review-{name}")
             pane.query_one(".head", Lines).show(heads[name])
-            pane.query_one(Pager).show([[(" ", ""), *line] for line in texts[name]])
+            pane.query(Pager).first().show([[(" ", ""), *line] for line in texts[name]])
 
     def open_field(self, text: str) -> None:
         """Edit a row in its place."""
@@ -100,13 +102,14 @@ class ReviewPane(Vertical):
 
     def note(self, text: str, role: str) -> None:
         """What is wrong with the row that is edited, or is done with it."""
-        line = self.query_one("#row-note", Lines)
-        line.display = bool(text)
-        line.show([(f" {one_line(text)}", role)])
+        shown = self.query_one("#row-note", Pager)
+        shown.display = bool(text)
+        shown.show([[(f" {one_line(text)}", role)]])
+        shown.refresh(layout=True)  # it may take more lines, or fewer
 
     def _set_editing(self, editing: bool) -> None:
         self.query_one("#row-field").display = editing
-        self.query_one("#review-row Pager").display = not editing
+        self.query_one("#row-text").display = not editing
 
 
 def source_lines(source: SourceRow | None, outcome: Outcome) -> list[Line]:

@@ -20,11 +20,12 @@ from tui.screens.recipe_texts import NO, YES, write_value
 from tui.screens.text_area_window import text_area
 from tui.widgets.form import Form, FormField, Group
 from tui.widgets.lines import Lines
+from tui.widgets.pager import Pager
 
 ASK, TAKE = "asked for", "taken from the source"
 NamedField = tuple[str, RowField]
 _KEYS = "ctrl+s apply   h l change   tab next field   esc cancel"
-_BESIDE = 12
+_BESIDE = 13
 """Rows of the window that are no fields of the form."""
 _HELP: Mapping[str, str] = {
     "name": "of the field, as it stands in the file of rows",
@@ -75,7 +76,9 @@ class RowFieldWindow(Window[NamedField | None]):
             yield Form((Group("", fields),), id="row-field")
             yield Lines(id="template-label")
             yield text_area(self._field.take or self._field.ask, id="template")
-            yield Lines(id="why")
+            why = Pager(id="why")
+            why.can_focus = False
+            yield why
             keys = Lines()
             keys.show([(_KEYS, "dim")])
             yield keys
@@ -114,7 +117,7 @@ class RowFieldWindow(Window[NamedField | None]):
         try:
             self.dismiss(self._read())
         except EngineError as error:
-            self._show("why", " ".join(filter(None, (error.title, error.detail))), "bad")
+            self._say(" ".join(filter(None, (error.title, error.detail))), "bad")
 
     def _read(self) -> NamedField:
         """The field as it was written. Raises EngineError that says what is wrong."""
@@ -143,19 +146,19 @@ class RowFieldWindow(Window[NamedField | None]):
         asks = form.values.get("origin", ASK) == ASK
         columns = "" if self._columns is None else "  columns: " + ", ".join(self._columns)
         text = ("Question" if asks else "Template") + " ({column} is filled in)" + columns
-        self._show("template-label", text, "dim")
+        self.query_one("#template-label", Lines).show([(one_line(text), "dim")])
         try:
             self._read()
         except EngineError as error:
             reason = " ".join(filter(None, (error.title, error.detail)))
             help_text = _HELP.get(form.focused_key, "")
             written = self.query_one(TextArea).text.strip() and form.values["name"].strip()
-            self._show("why", reason if written else help_text, "bad" if written else "dim")
+            self._say(reason if written else help_text, "bad" if written else "dim")
             return
-        self._show("why", _HELP.get(form.focused_key, ""), "dim")
+        self._say(_HELP.get(form.focused_key, ""), "dim")
 
-    def _show(self, name: str, text: str, role: str) -> None:
-        self.query_one(f"#{name}", Lines).show([(one_line(text), role)])
+    def _say(self, text: str, role: str) -> None:
+        self.query_one("#why", Pager).show([[(one_line(text), role)]])
 
 
 def _write_choices(choices: Sequence[str]) -> str:

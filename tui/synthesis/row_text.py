@@ -46,10 +46,8 @@ def read_row(text: str, schema: RowSchema | None) -> dict[str, Any]:
         return row
     faults = schema.check(row)
     if faults:
-        first = faults[0]
         raise EngineError(
-            f"The row does not fit: {first.name}.",
-            "; ".join(one.detail or one.name for one in faults),
-            "Correct it; esc leaves the row as it was.",
+            "The row does not fit.",
+            "; ".join(f"{one.name}: {one.detail}" if one.detail else one.name for one in faults),
         )
     return row

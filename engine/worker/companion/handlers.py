@@ -23,6 +23,7 @@ from engine.worker.companion import request_fields
 from engine.worker.companion.compare_handlers import CompareHandlers
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import Cancelled, Event, Request
+from engine.worker.companion.row_handler import RowHandler
 from engine.worker.companion.streaming import stream_answer, stream_endpoint
 from engine.worker.companion.tokenize_handler import TokenizeHandler
 from engine.worker.data import arrow
@@ -63,6 +64,7 @@ class Handlers:
             "inspect": self.inspect,
             "count": self.count,
             "write_rows": self.write_rows,
+            "check_row": RowHandler(self._pool).check_row,
             "shift": compare.shift,
             "pieces": compare.pieces,
             "strengths": compare.strengths,
