@@ -12,7 +12,12 @@ from pathlib import Path
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import SynthesizeRecipe
-from engine.synthesis.gates.candidate import GateFindings, make_candidate, standing_candidates
+from engine.synthesis.gates.candidate import (
+    GateFindings,
+    HeldOutText,
+    make_candidate,
+    standing_candidates,
+)
 from engine.synthesis.gates.gate_set import GateSet
 from engine.synthesis.outcomes import Outcome, read_outcomes
 from engine.synthesis.reviews import read_reviews
@@ -21,7 +26,6 @@ from engine.synthesis.source_rows import read_sources
 from engine.worker.companion import request_fields
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import Cancelled, Event, Request
-from engine.worker.synthesis.all_gates import make_gates
 from engine.worker.synthesis.held_out import read_held_out
 
 
@@ -57,7 +61,7 @@ class _GatedJob:
         self._recipe: SynthesizeRecipe = read_recipe(directory)
         self._sources = {one.id: one for one in read_sources(directory.sources)}
         held_out = read_held_out(self._recipe.source.held_out, runs)
-        self._gates: GateSet = make_gates(self._recipe, held_out)
+        self._gates = _open_gates(self._recipe, held_out)
         self._standing: dict[str, object] = {}
         """The row of each source that the gates have taken up."""
 
@@ -82,3 +86,16 @@ class _GatedJob:
             if self._standing.get(source) != candidate.row:
                 self._gates.add(candidate)
         self._standing = {source: candidate.row for source, candidate in now.items()}
+
+
+def _open_gates(recipe: SynthesizeRecipe, held_out: Sequence[HeldOutText]) -> GateSet:
+    """Their libraries are loaded when they are first needed: all other requests do without."""
+    try:
+        from engine.worker.synthesis.all_gates import make_gates
+    except ImportError as error:
+        raise EngineError(
+            "The gates need a package that is not installed.",
+            str(error),
+            "pip install 'finetop[train]'.",
+        ) from error
+    return make_gates(recipe, held_out)
