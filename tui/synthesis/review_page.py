@@ -359,7 +359,7 @@ class ReviewPage(SubPage):
         wide = self.size.width >= WIDE
         self.set_class(not wide, "narrow")
         columns = [Column("row", 12 if wide else 30, 400), Column("gates", 6)]
-        self.query_one("#rows", Table).columns = (*columns, Column("decision", 8))
+        self.query_one("#rows", Table).columns = (*columns, Column("decision", 9))
 
     def _draw(self) -> None:
         if not self.ready:
