@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 
+from engine.jobs.status import State
 from engine.synthesis.tally import MakingProgress, measure_progress
 from engine.text import one_line
 from tui.feeds.write_queue import OperationFailed
@@ -178,7 +179,12 @@ class MadePage(RunActions):
             if status is not None and status.activity and running:
                 line.append((f"  {activity(status)}", ""))
             elif status is not None and status.message:
-                line.append((f"  {one_line(status.message)}", "warn" if not running else "dim"))
+                line.append(
+                    (
+                        f"  {one_line(status.message)}",
+                        "dim" if running or view.state is State.DONE else "warn",
+                    )
+                )
             if status is not None and status.error is not None:
                 line.append((f"  {one_line(status.error.title)}", "bad"))
         self.query_one("#status", Lines).show(line)
