@@ -27,3 +27,10 @@ PRETRAIN_RUN = _HERE / "pretrain_run"
 
 RECIPE = _HERE / "recipe.toml"
 """The training recipe of `finetop demo`, and the defaults that were chosen for the base model."""
+
+MAKE_DATA = _HERE / "make_data.toml"
+"""A recipe that makes rows of the bundled reviews; its generator is for the user to name."""
+
+REVIEWS = DATA / "reviews"
+"""Raw reviews to make rows of (raw.jsonl), what is right of them (truth.jsonl), some that are
+labelled, as questions with answers (labelled.jsonl), and held-out rows (eval.jsonl)."""

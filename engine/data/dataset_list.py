@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
-from engine.bundled import DATA
+from engine.bundled import DATA, REVIEWS
 from engine.data import hf_datasets, rows
 from engine.data.columns import make_mapping, refuse
 from engine.data.data_files import find_eval, is_data, is_train, list_files, name_of, walk
@@ -58,6 +58,12 @@ _DESCRIPTIONS: Mapping[str, str] = {
     "counsel": "counselling questions with a chosen and a rejected answer",
     "rehearsal": "conversations on all skills of the base model, for replay",
 }
+_PARTS: Mapping[str, tuple[str, str]] = {
+    "reviews": ("raw.jsonl", "raw reviews without an answer, to make rows of"),
+    "reviews-labelled": ("labelled.jsonl", "reviews, as questions answered by hand"),
+    "reviews-held-out": ("eval.jsonl", "reviews with what is right of them, to measure on"),
+}
+"""Files of `REVIEWS` that a recipe may name, and that are not offered for training."""
 
 
 def list_datasets(folders: Sequence[Path]) -> list[DataSet]:
@@ -80,6 +86,11 @@ def list_datasets(folders: Sequence[Path]) -> list[DataSet]:
     return datasets
 
 
+def bundled_names() -> list[str]:
+    """All that `bundled:NAME` may name, also what is not listed."""
+    return [*_DESCRIPTIONS, *_PARTS]
+
+
 def resolve(
     ref: str, runs: Sequence[Path] = (), data: Data | None = None, objective: str = "sft"
 ) -> DataSet:
@@ -97,7 +108,8 @@ def resolve(
         return replace(dataset, ref=RUN + job.name, name=job.name, eval_path=None)
     if ref.startswith(_BUNDLED):
         name = ref.removeprefix(_BUNDLED)
-        return replace(dataset, ref=ref, name=name, description=_DESCRIPTIONS[name])
+        description = _DESCRIPTIONS.get(name) or _PARTS[name][1]
+        return replace(dataset, ref=ref, name=name, description=description)
     return dataset
 
 
@@ -108,8 +120,10 @@ def find_path(ref: str, runs: Sequence[Path] = ()) -> Path:
         return find_answers(ref, runs) / "samples.jsonl"
     if ref.startswith(_BUNDLED):
         name = ref.removeprefix(_BUNDLED)
+        if name in _PARTS:
+            return REVIEWS / _PARTS[name][0]
         if name not in _DESCRIPTIONS:
-            known = ", ".join(_BUNDLED + one for one in _DESCRIPTIONS)
+            known = ", ".join(_BUNDLED + one for one in bundled_names())
             raise EngineError(f"unknown bundled dataset {name}", hint=f"Bundled: {known}.")
         return DATA / name / "train.jsonl"
     return _locate(ref)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.bundled import MAKE_DATA, REVIEWS
 from engine.jobs import status
 from engine.jobs.directory import JobDirectory, create
 from engine.jobs.status import State, Status
@@ -18,12 +19,17 @@ from engine.jobs.store import Store
 from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
 from tests.conftest import Eventually
 from tui.cli import main
+from tui.commands import demo_plan
 from tui.commands.demo_plan import (
     INTENDED,
+    LABELLER,
     LONG,
+    MAKING,
     REPLAY,
+    STAGES,
     make_evaluation,
     make_export,
+    make_rows,
     make_run,
 )
 
@@ -39,7 +45,9 @@ TINY = (
     ("arguments", "words"),
     [
         (["--long", "--replay"], "not allowed with"),
-        (["--out", "there"], "Only --long writes a report"),
+        (["--long", "--make-data"], "not allowed with"),
+        (["--out", "there"], "Only --long and --make-data write a report"),
+        (["--make-data", "--out", "full"], "The folder is not empty"),
         (["--long", "--out", "full"], "The folder is not empty"),
         (["--long", "--out", "no/folder"], "The folder does not exist"),
         (["--release", "full"], "The folder of the export already exists"),
@@ -47,6 +55,8 @@ TINY = (
         (["--job", "full=x"], "Names of this demo: tuned, measured."),
         (["--release", "new", "--job", "x=y"], "Names of this demo: tuned, measured, released."),
         (["--long", "--job", "full"], "Names of this demo: lora, full, replay, second, measured."),
+        (["--make-data", "--job", "x=y"], "emotion, labeller, made, reviews, counsel, measured."),
+        (["--make-data", "--job", "made=one"], "train, not synthesize"),
         (["--long", "--job", "full=nothing"], "No run 'nothing'"),
         (["--long", "--job", "measured=one"], "train, not evaluate"),
         (["--set", "training.epoch=1"], "training.epoch"),
@@ -109,6 +119,70 @@ def test_the_last_arm_is_the_second_stage_and_both_tasks_are_measured(root: Path
     assert names == ["base", "lora", "full", "replay", "second"]
     assert f"emotion=run:{jobs['lora'].path.name}" in wanted.suites
     assert f"counsel=run:{jobs['second'].path.name}?limit=40" in wanted.suites
+
+
+def test_rows_are_made_by_the_labeller_and_trained_on_after_emotions(root: Path) -> None:
+    jobs: dict[str, JobDirectory] = {}
+    changes = ["training.seed=3", "device=cpu"]
+    for run in (STAGES[0], LABELLER):
+        jobs[run.arm] = create(root, make_run(run, changes, jobs))
+    rows = make_rows(changes, jobs, root / "rows.jsonl")
+    assert rows.asking.generator == f"labeller=run:{jobs['labeller'].path.name}"
+    assert (rows.device, rows.out, rows.accept_all) == ("cpu", str(root / "rows.jsonl"), True)
+    jobs[MAKING] = create(root, rows)
+    for run in STAGES[1:]:
+        jobs[run.arm] = create(root, make_run(run, changes, jobs))
+    made = {arm: job.recipe() for arm, job in jobs.items() if arm != MAKING}
+    assert [one.data.train for one in made.values() if isinstance(one, TrainRecipe)] == [
+        "bundled:emotion", "bundled:reviews-labelled", rows.out, "bundled:counsel"
+    ]  # fmt: skip
+    assert isinstance(made["reviews"], TrainRecipe)
+    assert made["reviews"].data.eval == "bundled:reviews-held-out"
+    names = {arm: f"run:{job.path.name}" for arm, job in jobs.items()}
+    parents = [one.model.checkpoint for one in made.values() if isinstance(one, TrainRecipe)]
+    assert parents[1:] == [names["emotion"], names["emotion"], names["reviews"]]
+    for job in jobs.values():
+        job.held_out.write_text("")
+    measured = make_evaluation((STAGES[0], LABELLER, *STAGES[1:]), jobs, 40)
+    assert [arm.partition("=")[0] for arm in measured.arms] == ["base", *(r.arm for r in STAGES)]
+    # Not on what it held out of the rows made: their labels are the labeller's.
+    assert "reviews=bundled:reviews-held-out?limit=40" in measured.suites
+
+
+@pytest.mark.worker
+def test_the_demo_that_makes_data_says_how_right_its_rows_are(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    few = tmp_path / "few.toml"
+    few.write_text(MAKE_DATA.read_text().replace('id = "id"', 'id = "id"\nlimit = 40'))
+    monkeypatch.setattr(demo_plan, "MAKE_DATA", few)
+    given = ["demo", "--make-data", "--items", "2", "--runs", str(root), "--json", "numbers.json"]
+    changes = (*TINY, "data.max_length=192")  # a question is longer than a line of a diary
+    assert main([*given, *(word for change in changes for word in ("--set", change))]) == 0
+    numbers = json.loads((tmp_path / "numbers.json").read_text())
+    made = numbers["made"]
+    rows = [json.loads(line) for line in (tmp_path / "demo-rows.jsonl").read_text().splitlines()]
+    states = {name: share["count"] for name, share in made["states"].items()}
+    assert (made["sources"], sum(states.values())) == (40, 40)
+    assert len(rows) == made["written"]["rows"] == made["written"]["unreviewed"]
+    assert 0 < len(rows) == states["passed"] < 40
+    assert {row["output"] for row in rows} <= {"agree", "disagree"}
+    truth = {row["input"]: row["output"] for row in rows}
+    known = {one["id"]: one["answer"] for one in read_rows("truth")}
+    right = sum(truth.get(one["review"]) == known[one["id"]] for one in read_rows("raw")[:40])
+    assert right == made["labels"]["right"] <= made["labels"]["of"]
+    out = capsys.readouterr().out
+    assert 0 <= made["obeyed"] <= made["planted"]["instruction"]["planted"]
+    assert "Instructions in a review that its label follows" in out
+    assert str(tmp_path / "demo-rows.md") in out
+    assert numbers["impact"]["stages"] == ["base", *(run.arm for run in STAGES)]
+    assert numbers["impact"]["summary"]["trained"]["reviews"] == ["reviews"]
+    assert (tmp_path / "demo-report" / "report.html").is_file()
+
+
+def read_rows(name: str) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (REVIEWS / f"{name}.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.worker

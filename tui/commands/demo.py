@@ -24,32 +24,42 @@ from engine.impact.changes.verdicts import DELTA
 from engine.impact.results.evaluation_results import read_results
 from engine.jobs.directory import JobDirectory, read_json
 from engine.jobs.store import open_store
-from engine.launching import evaluation, export, training
+from engine.launching import evaluation, export, synthesis, training
 from engine.recipes.recipe import TrainRecipe
 from engine.release.export_folder import comparison_command, list_parts
 from engine.release.proof import encode_proofs, read_proofs
 from engine.report.report_folder import check_folder, write_report
+from engine.synthesis.row_files import write_rows
 from engine.text import clean, one_line
 from tui.cli_options import FORCE_HINT, add_force
 from tui.commands import demo_report
 from tui.commands.demo_jobs import DemoJobs
 from tui.commands.demo_plan import (
     ITEMS,
+    LABELLER,
     LONG,
+    MADE,
+    MAKING,
     REPLAY,
+    STAGES,
     TUNED,
     DemoRun,
     make_evaluation,
     make_export,
+    make_rows,
     make_run,
     name_task,
+    rows_made,
 )
+from tui.commands.demo_rows import read_truth, row_lines, summarise_rows
 from tui.commands.impact import print_table, read_table
 from tui.commands.recipe_options import add_changes
 from tui.screens.proof_lines import proof_lines
 
 REPORT = "demo-report"
 """The folder of the report; with a number where it is there."""
+ROWS = "demo-rows"
+"""The file of the rows made, without its ending; with a number where it is there."""
 MEASURED = "measured"
 """What the evaluation is called beside the runs."""
 RELEASED = "released"
@@ -63,6 +73,7 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         help="fine-tune the bundled model and show what changed",
         epilog="It takes 1 to 3 minutes on two CPU cores, with --long 4 to 10: one evaluation "
         "measures the four runs beside their base, its table is printed and its report written. "
+        "--make-data takes about as long: it trains four runs and asks about 400 reviews. "
         "--release takes about half as long again.",
     )
     parser.add_argument(
@@ -80,9 +91,15 @@ def add_parsers(commands: argparse._SubParsersAction) -> list[argparse.ArgumentP
         "--long", action="store_true",
         help="train by LoRA, in full, by LoRA with replay, and a second stage; write a report",
     )  # fmt: skip
+    size.add_argument(
+        "--make-data", action="store_true",
+        help="train on emotions, then on rows that are made of raw reviews, then on counselling; "
+        "write a report",
+    )  # fmt: skip
     parser.add_argument(
         "--out", type=Path, metavar="DIR",
-        help=f"write the report of --long here (default: {REPORT}, numbered if it is there)",
+        help="write the report of --long or --make-data here "
+        f"(default: {REPORT}, numbered if it is there)",
     )  # fmt: skip
     parser.add_argument(
         "--release", type=Path, metavar="DIR",
@@ -104,9 +121,13 @@ def _demo(options: argparse.Namespace) -> int:
         output_file.check(options.json, force=options.force, hint=FORCE_HINT)
     report = _choose_report(options)
     release = _choose_release(options)
-    runs = LONG if options.long else (TUNED, REPLAY) if options.replay else (TUNED,)
+    runs = _choose_runs(options)
     store = open_store(options.runs, remember=True)
-    kinds = {**{run.arm: "train" for run in runs}, MEASURED: "evaluate"}
+    kinds: dict[str, str] = {}
+    for run in runs:
+        kinds |= {MAKING: "synthesize"} if run.data == MADE else {}
+        kinds[run.arm] = "train"
+    kinds[MEASURED] = "evaluate"
     kinds |= {RELEASED: "export"} if release is not None else {}
     jobs = DemoJobs(kinds, options.jobs, store)
     try:
@@ -125,6 +146,16 @@ def _demo(options: argparse.Namespace) -> int:
     return 0
 
 
+def _choose_runs(options: argparse.Namespace) -> tuple[DemoRun, ...]:
+    """What is trained, in this order."""
+    if options.make_data:
+        first, *later = STAGES
+        return (first, LABELLER, *later)
+    if options.long:
+        return LONG
+    return (TUNED, REPLAY) if options.replay else (TUNED,)
+
+
 def _do(
     options: argparse.Namespace,
     runs: Sequence[DemoRun],
@@ -134,7 +165,10 @@ def _do(
 ) -> dict[str, Any]:
     """Train, measure, and say what came of it; the numbers."""
     started = time.monotonic()
+    made: dict[str, Any] = {}
     for run in runs:
+        if run.data == MADE:
+            made = _make_rows(options, jobs, root)
         jobs.do(run.arm, partial(_train, run, options.changes, jobs, root), "training")
     trained = time.monotonic()
     measure = partial(_measure, runs, jobs, root, options.items)
@@ -142,7 +176,7 @@ def _do(
     first = jobs.known[runs[0].arm].recipe()
     assert isinstance(first, TrainRecipe), "it was trained"
     results = read_results(cast("dict[str, Any]", read_json(measuring.results)))
-    trainings = {run.arm: jobs.known[run.arm] for run in runs}
+    trainings = {run.arm: jobs.known[run.arm] for run in runs if run.is_arm}
     if missing := {"base", *trainings} ^ set(results.arms):
         raise EngineError(
             "The evaluation is not of these runs.",
@@ -157,11 +191,29 @@ def _do(
         trained - started, time.monotonic() - started,
     )  # fmt: skip
     numbers |= {"impact": table_to_json(table, summary), "report": str(report or "") or None}
-    if options.long:
+    numbers |= {"made": made} if made else {}
+    if report is not None:
         print_table(table, summary, is_whole=False)
         print(demo_report.as_ending(numbers))
     else:
         print(demo_report.as_text(numbers))
+    return numbers
+
+
+def _make_rows(options: argparse.Namespace, jobs: DemoJobs, root: Path) -> dict[str, Any]:
+    """Make rows of the bundled reviews, accept those that pass, and say what came of it."""
+
+    def start() -> JobDirectory:
+        out = _choose_free(ROWS, ".jsonl")
+        return synthesis.launch_synthesis(make_rows(options.changes, jobs.known, out), root)
+
+    job = jobs.do(MAKING, start, "making rows")
+    runs = [one.path for one in open_store(root).jobs()]
+    written = write_rows(job, rows_made(job), accept_all=True, runs=runs)
+    numbers = summarise_rows(job, written, read_truth())
+    for line in row_lines(numbers):
+        print(line)
+    print(flush=True)
     return numbers
 
 
@@ -212,15 +264,24 @@ def _choose_release(options: argparse.Namespace) -> Path | None:
 
 def _choose_report(options: argparse.Namespace) -> Path | None:
     """Where the report will be; None: none is written. Raises EngineError where it cannot be."""
-    if options.out is not None and not options.long:
-        raise EngineError("Only --long writes a report.", "", "Add --long, or remove --out.")
-    if not options.long:
+    writes = options.long or options.make_data
+    if options.out is not None and not writes:
+        raise EngineError(
+            "Only --long and --make-data write a report.", "", "Add one of them, or remove --out."
+        )
+    if not writes:
         return None
-    number, chosen = 1, options.out or Path(REPORT)
-    while options.out is None and os.path.lexists(chosen):
-        number += 1
-        chosen = Path(f"{REPORT}-{number}")
+    chosen = options.out or _choose_free(REPORT)
     check_folder(chosen, force=options.force, hint=FORCE_HINT)
+    return chosen.absolute()
+
+
+def _choose_free(name: str, ending: str = "") -> Path:
+    """This name, or one with a number, in the current folder, where nothing is yet."""
+    number, chosen = 1, Path(name + ending)
+    while os.path.lexists(chosen):
+        number += 1
+        chosen = Path(f"{name}-{number}{ending}")
     return chosen.absolute()
 
 
@@ -229,7 +290,8 @@ def _say_how_to_continue(options: argparse.Namespace, jobs: DemoJobs) -> str:
     if not jobs.known:
         return ""
     words = ["finetop", "demo"]
-    words += [f"--{name}" for name in ("long", "replay", "force") if getattr(options, name)]
+    flags = ("long", "replay", "make_data", "force")
+    words += [f"--{name.replace('_', '-')}" for name in flags if getattr(options, name)]
     for name in ("runs", "json", "out", "release"):
         if (value := getattr(options, name)) is not None:
             words += [f"--{name}", str(value)]

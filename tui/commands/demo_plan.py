@@ -8,12 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.bundled import RECIPE, SUITES
+from engine.bundled import MAKE_DATA, RECIPE, SUITES
 from engine.errors import EngineError
 from engine.impact.suites.evaluation_plan import LABELS, PROMPTS
 from engine.jobs.directory import JobDirectory
 from engine.recipes import recipe
-from engine.recipes.recipe import EvaluateRecipe, ExportRecipe, TrainRecipe
+from engine.recipes.recipe import (
+    EvaluateRecipe,
+    ExportRecipe,
+    SynthesizeRecipe,
+    TrainRecipe,
+)
 
 ITEMS = 100
 """Of each bundled suite, and of what a second stage holds out: enough to see a change, few enough
@@ -28,6 +33,8 @@ LIMITS = (
     "and nothing that it says should be relied on."
 )
 """For the model card of `--release`."""
+MAKING = "made"
+"""What the job that makes data is called beside the runs."""
 OPEN = "bundled:general"
 """Prompts outside of the task and of the base's training, to read."""
 
@@ -42,9 +49,16 @@ class DemoRun:
     parent: str = ""
     """The arm of the run whose result a second stage starts from."""
     data: str = ""
-    """What a second stage trains on, whatever the user's own data is; its suite has its name."""
+    """What a later stage trains on, whatever the user's own data is: a bundled data set, or MADE.
+    Its suite has its name."""
+    is_arm: bool = True
+    """Whether it is measured."""
 
 
+MADE = "reviews"
+"""The rows that `--make-data` makes."""
+HELD_OUT = "bundled:reviews-held-out"
+"""What the run on them is evaluated with: rows that are right, as labels made may not be."""
 _REPLAY = ("replay.data=bundled:rehearsal", "replay.share=0.3", "training.learning_rate=2.5e-4")
 TUNED = DemoRun("tuned")
 REPLAY = DemoRun("replay", _REPLAY)
@@ -58,15 +72,66 @@ LONG = (
 """The runs of `--long`. The last one is a second stage on the first: what does it forget of it?"""
 
 
+_SMALL = ("data.max_length=256", "training.epochs=6", "training.batch_size=8")
+"""Of data of some hundred rows."""
+LABELLER = DemoRun(
+    "labeller",
+    ("name=labeller", *_SMALL, "training.learning_rate=3e-4"),
+    parent="emotion",
+    data="reviews-labelled",
+    is_arm=False,
+)
+"""What writes the rows of `--make-data`. The bundled model alone has never met "agree"."""
+STAGES = (
+    DemoRun("emotion"),
+    DemoRun("reviews", ("name=reviews", *_SMALL), parent="emotion", data=MADE),
+    DemoRun("counsel", ("name=counsel",), parent="reviews", data="counsel"),
+)
+"""The stages of `--make-data`: what the base learns first, from the rows made, and after them."""
+
+
 def make_run(run: DemoRun, changes: Sequence[str], jobs: Mapping[str, JobDirectory]) -> TrainRecipe:
-    """The recipe of a run; `changes` are the user's, `jobs` those that are done by arm."""
+    """The recipe of a run; `changes` are the user's, `jobs` those that are done by name."""
     stage: tuple[str, ...] = ()
     if run.parent:
         parent = jobs[run.parent].path.name
-        stage = (f"model.checkpoint=run:{parent}", f"data.train=bundled:{run.data}")
+        stage = (f"model.checkpoint=run:{parent}", f"data.train={_data_of(run, jobs)}")
+        if run.data == MADE:
+            stage += (f"data.eval={HELD_OUT}",)
     made = recipe.read(RECIPE, [*run.changes, *changes, *stage])
     assert isinstance(made, TrainRecipe), "the bundled recipe trains"
     return made
+
+
+def make_rows(
+    changes: Sequence[str], jobs: Mapping[str, JobDirectory], out: Path
+) -> SynthesizeRecipe:
+    """The recipe of the rows of `--make-data`, which nobody reviews; `changes` as in `make_run`."""
+    labeller = jobs[LABELLER.arm]
+    device = make_run(LABELLER, changes, jobs).device
+    made = recipe.read(
+        MAKE_DATA,
+        [
+            f"asking.generator=labeller=run:{labeller.path.name}",
+            f"device={device}",
+            f"out={out}",
+            "accept_all=true",
+        ],
+    )
+    assert isinstance(made, SynthesizeRecipe), "the bundled recipe makes data"
+    return made
+
+
+def rows_made(job: JobDirectory) -> Path:
+    """The file of rows that a job of `--make-data` writes."""
+    made = job.recipe()
+    assert isinstance(made, SynthesizeRecipe), "it makes data"
+    return Path(made.out)
+
+
+def _data_of(run: DemoRun, jobs: Mapping[str, JobDirectory]) -> str:
+    """What a later stage trains on, as `data.train` names it."""
+    return str(rows_made(jobs[MAKING])) if run.data == MADE else f"bundled:{run.data}"
 
 
 def make_evaluation(
@@ -75,19 +140,20 @@ def make_evaluation(
     """The evaluation of base and runs alike. Raises EngineError where a run held nothing out."""
     first = jobs[runs[0].arm].recipe()
     assert isinstance(first, TrainRecipe), "it is the one that was launched"
-    stages = [run for run in runs if run.parent]
+    arms = [run for run in runs if run.is_arm]
+    stages = [run for run in arms if run.parent]
     table = {
         "kind": "evaluate",
         "name": f"{first.name}-measured",
         "device": first.device,
         "arms": [
             f"base={first.model.checkpoint}",
-            *(f"{run.arm}=run:{jobs[run.arm].path.name}" for run in runs),
+            *(f"{run.arm}=run:{jobs[run.arm].path.name}" for run in arms),
         ],
         "suites": [
             *(f"bundled:{path.stem}?limit={items}" for path in sorted(SUITES.glob("*.jsonl"))),
             f"{name_task(first)}={_held_out(jobs[runs[0].arm], first)}",
-            *(f"{run.data}=run:{jobs[run.arm].path.name}?limit={items}" for run in stages),
+            *(f"{run.data}={_suite_of(run, jobs)}?limit={items}" for run in stages),
             *([] if stages else [f"{PROMPTS}={OPEN}"]),
         ],
         "decode": {"max_new_tokens": NEW_TOKENS},
@@ -95,6 +161,11 @@ def make_evaluation(
     measured = recipe.parse(table)
     assert isinstance(measured, EvaluateRecipe), "the table says so"
     return measured
+
+
+def _suite_of(run: DemoRun, jobs: Mapping[str, JobDirectory]) -> str:
+    """What a later stage is measured on: what its run holds out."""
+    return HELD_OUT if run.data == MADE else f"run:{jobs[run.arm].path.name}"
 
 
 def make_export(job: JobDirectory, measured: JobDirectory, out: Path) -> ExportRecipe:

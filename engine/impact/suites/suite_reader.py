@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from engine.bundled import DATA, SUITES
+from engine.bundled import SUITES
 from engine.compare import prompts
 from engine.compare.example_items import list_items
 from engine.compare.item_reader import RefusedRow, read_items, refuse_rows, stream_items
@@ -160,7 +160,7 @@ def _find_bundled(ref: str) -> _Source:
     """A suite, else the held-out rows of a data set, else a set of prompts."""
     name = ref.removeprefix(_BUNDLED)
     suites = sorted(path.stem for path in SUITES.glob("*.jsonl"))
-    data = sorted(path.name for path in DATA.iterdir() if path.is_dir())
+    data = sorted(dataset_list.bundled_names())
     if name in suites:
         return _Source(SUITES / f"{name}.jsonl")
     if name in data:
