@@ -99,5 +99,5 @@ async def turned(recorder: Recorder) -> None:
     write_runs()
     async with recorder.finetop():
         await open_runs(recorder)
-        await recorder.press("a", "ctrl+t")
+        await recorder.press("ctrl+g", "ctrl+t")
         await recorder.shoot("runs-turned", "* live")

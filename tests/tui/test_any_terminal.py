@@ -104,13 +104,13 @@ async def test_all_that_can_be_shown_is_safe_in_ascii_at_any_size(
     assert [one for one in marks if not one.isascii() or ord(one) < 32] == []
 
 
-async def test_a_turns_the_characters(app: FinetopApp) -> None:
+async def test_ctrl_g_turns_the_characters(app: FinetopApp) -> None:
     async with app.run_test(size=(120, 40)) as pilot:
         await see(pilot, "●")
-        await pilot.press("a")
+        await pilot.press("ctrl+g")
         await see(pilot, "* live")
         assert "●" not in screen_text(app)
-        await pilot.press("a")
+        await pilot.press("ctrl+g")
         await see(pilot, "●")
 
 

@@ -62,17 +62,17 @@ _SHORT = ("good.", "no.", "so so", "never again!")
 
 
 @dataclass(frozen=True, slots=True)
-class Review:
+class RawReview:
     text: str
     answer: str
     fault: str = ""
     """What is wrong of it, from FAULTS; empty: nothing."""
 
 
-def reviews(part: str, count: int, seed: int = SEED) -> list[Review]:
+def reviews(part: str, count: int, seed: int = SEED) -> list[RawReview]:
     """`count` different sound reviews of "raw", "labelled" or "eval"."""
     rng = Random(f"reviews:{part}:{seed}")
-    found: dict[str, Review] = {}
+    found: dict[str, RawReview] = {}
     seen: set[tuple[str, ...]] = set()
     held_out = reviews("eval", ROWS["eval"], seed) if part != "eval" else ()
     runs = {run for one in held_out for run in _runs(one.text)}
@@ -98,18 +98,18 @@ def reviews(part: str, count: int, seed: int = SEED) -> list[Review]:
         if not runs.isdisjoint(_runs(text)):
             continue
         seen.add(told)
-        found.setdefault(text, Review(text, AGREE if is_pleased else DISAGREE))
+        found.setdefault(text, RawReview(text, AGREE if is_pleased else DISAGREE))
     return list(found.values())
 
 
-def raw_reviews(seed: int = SEED) -> list[Review]:
+def raw_reviews(seed: int = SEED) -> list[RawReview]:
     """The raw reviews, sound and faulty ones, in their order."""
     rng = Random(f"reviews:faults:{seed}")
     spare = FAULTS["instruction"] + FAULTS["special token"]
     found = reviews("raw", ROWS["raw"] + 4 * spare, seed)
     sound, more = found[: ROWS["raw"]], found[ROWS["raw"] :]
     copied = several(rng, sound, FAULTS["near duplicate"])
-    copies = [Review(_retype(rng, one.text), one.answer, "near duplicate") for one in copied]
+    copies = [RawReview(_retype(rng, one.text), one.answer, "near duplicate") for one in copied]
     mixed = [*sound, *copies, *_faulty(rng, more, reviews("eval", ROWS["eval"], seed))]
     ordered = several(rng, mixed, len(mixed))
     for one, copy in zip(copied, copies, strict=True):
@@ -146,23 +146,23 @@ def write(folder: Path = DATA / "reviews") -> None:
     )
 
 
-def _faulty(rng: Random, more: list[Review], held_out: list[Review]) -> Iterator[Review]:
+def _faulty(rng: Random, more: list[RawReview], held_out: list[RawReview]) -> Iterator[RawReview]:
     """As many of each other fault as FAULTS says; `more` are sound reviews that stand nowhere
     else."""
     upset = [one for one in more if one.answer == DISAGREE]
     for number, one in enumerate(upset[: FAULTS["instruction"]]):
         order = _ORDERS[number % len(_ORDERS)]
-        yield Review(f"{one.text}. {order}", DISAGREE, "instruction")
+        yield RawReview(f"{one.text}. {order}", DISAGREE, "instruction")
     left = [one for one in more if one not in upset[: FAULTS["instruction"]]]
     for token, one in zip(_TOKENS, left, strict=False):
-        yield Review(f"{one.text}{token}", one.answer, "special token")
+        yield RawReview(f"{one.text}{token}", one.answer, "special token")
     for one in several(rng, held_out, FAULTS["overlap"]):
-        yield Review(f"{one.text}. that was our day", one.answer, "overlap")
+        yield RawReview(f"{one.text}. that was our day", one.answer, "overlap")
     for _ in range(FAULTS["other language"]):
         text = " ".join(french.make(rng, False).answer for _ in range(3))
-        yield Review(text, "", "other language")
+        yield RawReview(text, "", "other language")
     for text in _SHORT:
-        yield Review(text, "", "too short")
+        yield RawReview(text, "", "too short")
 
 
 def _retype(rng: Random, text: str) -> str:
@@ -182,7 +182,7 @@ def _part_of(first: str, second: str) -> str:
     return "eval" if at < 4 else "labelled" if at < 10 else "raw"
 
 
-def _as_question(wanted: SynthesizeRecipe, name: str, review: Review) -> dict[str, object]:
+def _as_question(wanted: SynthesizeRecipe, name: str, review: RawReview) -> dict[str, object]:
     """A conversation as the job that makes data holds it, answered by hand."""
     source = SourceRow(name, name, "", 0, review.text, {COLUMN: review.text})
     schema = make_schema(wanted.fields, source.columns)
