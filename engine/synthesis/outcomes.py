@@ -123,10 +123,14 @@ def read_outcomes(path: Path) -> dict[str, Outcome]:
             raise EngineError(
                 "This file is not a file of rows made.", f"{path}:{number}: {error}"
             ) from error
-        before = found.get(outcome.source)
-        if before is None or outcome.round >= before.round:
+        if counts_instead(outcome, found.get(outcome.source)):
             found[outcome.source] = outcome
     return found
+
+
+def counts_instead(outcome: Outcome, before: Outcome | None) -> bool:
+    """Whether a later line takes the place of that `before` it; None: there is none."""
+    return before is None or outcome.round >= before.round
 
 
 def outcome_from_table(table: Mapping[str, Any]) -> Outcome:

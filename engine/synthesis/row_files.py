@@ -124,9 +124,8 @@ def write_rows(
     names = ShortNames()
     needles = find_needles([(job.path, "the job's folder"), (out.absolute().parent, "the folder")])
     facts = _collect(job, files, recipe, made, statistics, names, runs)
-    gates = list_gates(recipe, names)
     provenance = [
-        make_provenance(number, one, recipe, gates, names)
+        make_provenance(number, one, recipe, facts.gates, names)
         for number, one in enumerate(made.rows, 1)
     ]
     contents = {

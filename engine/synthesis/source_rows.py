@@ -6,7 +6,7 @@ reads them from here. Owns the file; reading data sets is for the worker that ma
 
 import dataclasses
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,15 +44,22 @@ def read_sources(path: Path) -> list[SourceRow]:
     rows = []
     for number, line in enumerate(read_lines(path, "The sources"), 1):
         try:
-            table: Any = json.loads(line)
-            row = validation.from_untrusted(SourceRow, table)
-        except (ValueError, RecursionError, AttributeError, TypeError):
-            row = None
-        if row is None:
+            rows.append(source_from_table(json.loads(line)))
+        except (ValueError, RecursionError) as error:
             raise EngineError(
                 "This file is not a file of source rows.",
                 f"{path}:{number}",
                 "Start the job again: finetop data make.",
-            )
-        rows.append(row)
+            ) from error
     return rows
+
+
+def source_from_table(table: Mapping[str, Any]) -> SourceRow:
+    """Raises ValueError where it is none."""
+    try:
+        row = validation.from_untrusted(SourceRow, table)
+    except (TypeError, AttributeError) as error:
+        raise ValueError(f"not a source row: {error}") from error
+    if row is None:
+        raise ValueError("not a source row")
+    return row

@@ -17,7 +17,7 @@ from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.synthesis_settings import Budget
 from engine.synthesis.accepted_rows import Standing, find_row, find_standing
 from engine.synthesis.appended_lines import AppendedLines
-from engine.synthesis.outcomes import Outcome, State, outcome_from_table
+from engine.synthesis.outcomes import Outcome, State, counts_instead, outcome_from_table
 from engine.synthesis.reviews import Review, review_from_table
 from engine.synthesis.shares import Share
 
@@ -114,9 +114,7 @@ class TallyReader:
 
     def __init__(self, job: JobDirectory, recipe: SynthesizeRecipe) -> None:
         self._job = job
-        self._labels = {
-            name: tuple(one.choices) for name, one in recipe.fields.items() if one.type == "label"
-        }
+        self._recipe = recipe
         self._start()
 
     def read(self) -> Tally:
@@ -128,7 +126,7 @@ class TallyReader:
             return self._read()
 
     def _start(self) -> None:
-        self._counts = _Counts(self._labels)
+        self._counts = TallyCounts.of(self._recipe)
         self._sources = AppendedLines(self._job.sources)
         self._outcomes = AppendedLines(self._job.outcomes)
         self._reviews = AppendedLines(self._job.reviews)
@@ -150,31 +148,38 @@ def read_tally(job: JobDirectory, recipe: SynthesizeRecipe) -> Tally:
 
 def measure_progress(tally: Tally, seconds: float, budget: Budget) -> MakingProgress:
     """Rates, price and time left. `seconds`: running time of all attempts so far."""
-    price = find_price(tally.input_tokens, tally.output_tokens, budget)
-    tokens = tally.input_tokens + tally.output_tokens
+    read, written = tally.input_tokens, tally.output_tokens
     left = tally.sources - tally.finished
+    used = list_used(budget, tally.passed.count, read, written, seconds / 60)
     ends = [
         (_time_for(left, tally.finished, seconds), "sources"),
-        *(
-            (_time_for(limit - used, used, seconds), name)
-            for name, used, limit in (
-                ("rows", tally.passed.count, budget.rows),
-                ("tokens", tokens, budget.tokens),
-                ("price", price or 0.0, budget.price),
-                ("minutes", seconds / 60, budget.minutes),
-            )
-            if limit
-        ),
+        *((_time_for(limit - now, now, seconds), name) for name, (now, limit) in used.items()),
     ]
     known = [(time, name) for time, name in ends if time is not None]
     time, name = min(known, default=(None, ""), key=lambda one: one[0])
     return MakingProgress(
         passed_per_minute=tally.passed.count / seconds * 60 if seconds > 0 else None,
-        tokens=tokens,
-        price=price,
+        tokens=read + written,
+        price=find_price(read, written, budget),
         seconds_left=time,
         ends_by=name,
     )
+
+
+def list_used(
+    budget: Budget, rows: int, read: int, written: int, minutes: float
+) -> dict[str, tuple[float, float]]:
+    """By key of the budget how much of it is used, and its limit; of those that have one.
+
+    `rows` that passed; tokens that were `read` and `written`; `minutes` of all attempts.
+    """
+    used = {
+        "rows": (rows, budget.rows),
+        "tokens": (read + written, budget.tokens),
+        "minutes": (minutes, budget.minutes),
+        "price": (find_price(read, written, budget) or 0.0, budget.price),
+    }
+    return {name: (now, limit) for name, (now, limit) in used.items() if limit}
 
 
 def find_price(read: int, written: int, budget: Budget) -> float | None:
@@ -192,9 +197,9 @@ def _time_for(left: float, used: float, seconds: float) -> float | None:
 
 
 @dataclass(slots=True)
-class _Counts:
+class TallyCounts:
     """Counters, and of each source what it added to them, so that a later line can take that away
-    again."""
+    again. Takes lines of outcomes and reviews in the order of their files; reads none."""
 
     labels: Mapping[str, tuple[str, ...]]
     outcomes: dict[str, Outcome] = field(default_factory=dict)
@@ -210,13 +215,17 @@ class _Counts:
     input_tokens: int = 0
     output_tokens: int = 0
 
+    @classmethod
+    def of(cls, recipe: SynthesizeRecipe) -> "TallyCounts":
+        fields = recipe.fields.items()
+        return cls({name: tuple(one.choices) for name, one in fields if one.type == "label"})
+
     def add_outcome(self, outcome: Outcome) -> None:
         self.answers += len(outcome.answers)
         self.faults.update(one.fault for one in outcome.answers if one.fault)
         self.input_tokens += outcome.input_tokens
         self.output_tokens += outcome.output_tokens
-        before = self.outcomes.get(outcome.source)
-        if before is not None and outcome.round < before.round:
+        if not counts_instead(outcome, self.outcomes.get(outcome.source)):
             return
         self._count(outcome.source, -1)
         row = self._keep_labels(outcome.row)

@@ -21,7 +21,6 @@ from engine.jobs.store import open_store
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.settings import Decode
 from engine.safe_open import read_lines
-from engine.synthesis.gates.candidate import standing_candidates
 from engine.synthesis.gates.gate_set import GateSet
 from engine.synthesis.outcomes import Outcome, read_outcomes
 from engine.synthesis.pair_lengths import PairLengths, PairOfTexts, measure_lengths
@@ -74,10 +73,7 @@ def run(attempt: Attempt) -> str:
     if remaining:
         log = AnswerLog(directory.samples)
         models = ModelShelf(attempt, recipe.device, runs)
-        gates = _open_gates(attempt, recipe, models, log, runs)
-        gates.add_all(
-            standing_candidates(recipe, {one.id: one for one in sources}, outcomes.values())
-        )
+        gates = _open_gates(attempt, recipe, models, log, runs, sources, outcomes)
         judging = RowJudging(recipe, gates)
         try:
             if recipe.mode == "votes":
@@ -175,9 +171,11 @@ def _open_gates(
     models: ModelShelf,
     log: AnswerLog,
     runs: Sequence[Path],
+    sources: Sequence[SourceRow],
+    outcomes: Mapping[str, Outcome],
 ) -> GateSet:
-    """The gates of the recipe, with nothing to compare with yet. Raises EngineError."""
-    from engine.worker.synthesis.all_gates import make_gates
+    """The gates of the recipe, with the rows that stand. Raises EngineError."""
+    from engine.worker.synthesis.all_gates import rebuild_gates
     from engine.worker.synthesis.held_out import read_held_out
 
     if recipe.source.held_out:
@@ -188,7 +186,8 @@ def _open_gates(
         arm, decode = parse_arm(recipe.gates.judge), Decode(max_new_tokens=_JUDGE_TOKENS)
         judge = open_judge(models, arm, decode)
         ask_judge = JudgeArm(attempt, judge, log).ask
-    return make_gates(recipe, held_out, ask_judge)
+    by_id = {one.id: one for one in sources}
+    return rebuild_gates(recipe, by_id, outcomes.values(), None, held_out, ask_judge)
 
 
 def _reject(attempt: Attempt, outcomes: Mapping[str, Outcome]) -> None:
@@ -227,11 +226,14 @@ def _summarise(
         "progress": dataclasses.asdict(now), "left": left, "reached": reached,
         "notes": list(notes), "pairs": lengths.to_table() if lengths else None,
     }  # fmt: skip
-    written, table["written"] = write_final_rows(attempt.directory, recipe, runs)
-    if written:
-        attempt.log(written)
-        notes = [*notes, written]
-    if tally.passed.count:
+    final = write_final_rows(attempt.directory, recipe, runs)
+    table["written"] = final.digest
+    if final.note:
+        attempt.log(final.note)
+        notes = [*notes, final.note]
+    if final.statistics is not None:
+        table["rows"] = final.statistics.to_table()
+    elif tally.passed.count:
         table["rows"] = measure_made_rows(attempt.directory, recipe)
     atomic.write_json(attempt.directory.results, table)
     words = ", ".join(f"{count:,} {state}" for state, count in tally.states.items() if count)

@@ -14,16 +14,15 @@ from textual.message import Message
 from engine.errors import EngineError
 from engine.events.growing_file import Replaced
 from engine.jobs.directory import JobDirectory
-from engine.recipes import validation
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.synthesis.accepted_rows import Standing, find_standing
 from engine.synthesis.appended_lines import AppendedLines
 from engine.synthesis.gates.candidate import standing_candidates
 from engine.synthesis.gates.opening_gate import OpeningShare, commonest_openings
-from engine.synthesis.outcomes import Outcome, outcome_from_table
+from engine.synthesis.outcomes import Outcome, counts_instead, outcome_from_table
 from engine.synthesis.reviews import Review, review_from_table
-from engine.synthesis.source_rows import SourceRow
-from engine.synthesis.tally import Tally, TallyReader
+from engine.synthesis.source_rows import SourceRow, source_from_table
+from engine.synthesis.tally import Tally, TallyCounts
 from tui.background import file_error
 from tui.feeds.write_queue import OperationFailed
 
@@ -49,11 +48,16 @@ class MadeData:
         """What a person decided of a source that is finished."""
         return find_standing(self.outcomes[source], self.reviews.get(source))
 
+    def edit_of(self, source: str) -> Review | None:
+        """The decision that holds the row as a person wrote it; None where nobody did."""
+        outcome, review = self.outcomes[source], self.reviews.get(source)
+        is_edit = review is not None and review.round == outcome.round and bool(review.row)
+        return review if is_edit else None
+
     def row_of(self, source: str) -> Mapping[str, Any]:
         """The row as it stands: as a person wrote it, else as it was made; empty for none."""
-        outcome, review = self.outcomes[source], self.reviews.get(source)
-        edited = review is not None and review.round == outcome.round and review.row
-        return review.row if review is not None and edited else outcome.row
+        edit = self.edit_of(source)
+        return self.outcomes[source].row if edit is None else edit.row
 
 
 class MadeDataRead(Message):
@@ -118,7 +122,7 @@ class _JobFiles:
         if not isinstance(recipe, SynthesizeRecipe):
             raise EngineError("This job does not make data.", str(job.path))
         self._recipe = recipe
-        self._tally = TallyReader(job, recipe)
+        self._counts = TallyCounts.of(recipe)
         self._files = [AppendedLines(one) for one in (job.sources, job.outcomes, job.reviews)]
         self._sources: dict[str, SourceRow] = {}
         self._outcomes: dict[str, Outcome] = {}
@@ -131,15 +135,16 @@ class _JobFiles:
         """Everything, where something is new. Raises EngineError, OSError and Replaced."""
         sources, outcomes, reviews = self._files
         new = 0
-        for source in sources.read_tables(_source_from_table):
+        for source in sources.read_tables(source_from_table):
             self._sources[source.id] = source
             new += 1
         for outcome in outcomes.read_tables(outcome_from_table):
-            before = self._outcomes.get(outcome.source)
-            if before is None or outcome.round >= before.round:
+            self._counts.add_outcome(outcome)
+            if counts_instead(outcome, self._outcomes.get(outcome.source)):
                 self._outcomes[outcome.source] = outcome
             new += 1
         for review in reviews.read_tables(review_from_table):
+            self._counts.add_review(review)
             self._reviews.pop(review.source, None)
             if review.decision != "undo":
                 self._reviews[review.source] = review
@@ -159,17 +164,6 @@ class _JobFiles:
             dict(self._sources),
             dict(self._outcomes),
             dict(self._reviews),
-            self._tally.read(),
+            self._counts.make_tally(len(self._sources)),
             self._openings,
         )
-
-
-def _source_from_table(table: Mapping[str, Any]) -> SourceRow:
-    """Raises ValueError where it is none."""
-    try:
-        row = validation.from_untrusted(SourceRow, table)
-    except (TypeError, AttributeError) as error:
-        raise ValueError(f"not a source row: {error}") from error
-    if row is None:
-        raise ValueError("not a source row")
-    return row

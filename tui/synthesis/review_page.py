@@ -172,11 +172,11 @@ class ReviewPage(SubPage):
         source = self._chosen
         if source is None:
             return
-        outcome, review = self._data.outcomes[source], self._data.reviews.get(source)
-        edited = review is not None and review.round == outcome.round and bool(review.row)
-        row = dict(review.row) if review is not None and edited else {}
-        reasons = review.reasons if review is not None and edited else ()
-        self._decide("accept", source, row, reasons)
+        edit = self._data.edit_of(source)
+        if edit is None:
+            self._decide("accept", source)
+        else:
+            self._decide("accept", source, dict(edit.row), edit.reasons)
 
     def action_reject(self) -> None:
         if self._chosen is not None:

@@ -1,6 +1,7 @@
 """What a job that makes data ends in: the file that its recipe names, and numbers of the rows."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory, read_json, sha256
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.synthesis.accepted_rows import accepted
-from engine.synthesis.made_statistics import measure_rows
+from engine.synthesis.made_statistics import MadeStatistics, measure_rows
 from engine.synthesis.outcomes import read_outcomes
 from engine.synthesis.reviews import read_reviews
 from engine.synthesis.row_files import write_rows
@@ -16,18 +17,29 @@ from engine.synthesis.source_rows import read_sources
 from engine.worker.synthesis.parquet_rows import encode_parquet
 
 
+@dataclass(frozen=True, slots=True)
+class FinalRows:
+    """What became of the file; all empty where the recipe names none, or rows wait for a review."""
+
+    note: str = ""
+    """In a line."""
+    digest: str = ""
+    """SHA-256 of the file, for `results.json`; empty where it was not written."""
+    statistics: MadeStatistics | None = None
+    """Of the rows in it."""
+
+
 def write_final_rows(
     job: JobDirectory, recipe: SynthesizeRecipe, runs: Sequence[Path]
-) -> tuple[str, str]:
-    """Write the rows where the recipe says that all are accepted; what came of it, in a line, and
-    the SHA-256 of the file, for `results.json`.
+) -> FinalRows:
+    """Write the rows where the recipe says that all are accepted.
 
-    Both empty where the recipe names no file, or rows are reviewed first. All that was made is
-    kept, so that a file which cannot be written is a note and not the job's failure. What an
-    attempt before this one wrote there is replaced where nobody has changed it since.
+    All that was made is kept, so that a file which cannot be written is a note and not the job's
+    failure. What an attempt before this one wrote there is replaced where nobody has changed it
+    since.
     """
     if not recipe.out or not recipe.accept_all:
-        return "", ""
+        return FinalRows()
     out = Path(recipe.out)
     before = (read_json(job.results) or {}).get("written", "")
     try:
@@ -37,8 +49,10 @@ def write_final_rows(
         )
         digest = sha256(out)
     except EngineError as error:
-        return f"{out.name} was not written: {error.title.rstrip('.')}: finetop data write", ""
-    return f"{out.name}: rows {written.rows:,}", digest
+        return FinalRows(
+            f"{out.name} was not written: {error.title.rstrip('.')}: finetop data write"
+        )
+    return FinalRows(f"{out.name}: rows {written.rows:,}", digest, written.statistics)
 
 
 def measure_made_rows(job: JobDirectory, recipe: SynthesizeRecipe) -> dict[str, Any]:

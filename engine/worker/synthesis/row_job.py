@@ -14,11 +14,10 @@ from engine.synthesis.gates.pause import must_pause
 from engine.synthesis.outcomes import Outcome, Reason, append_outcomes
 from engine.synthesis.questions import SourceQuestion
 from engine.synthesis.remaining import NO_ANSWER, RemainingSource
-from engine.synthesis.tally import TallyReader, measure_progress
+from engine.synthesis.tally import TallyReader, list_used, measure_progress
 from engine.text import one_line
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.synthesis.answer_log import AnswerLog, LoggedAnswer
-from engine.worker.synthesis.budgets import find_reached
 from engine.worker.synthesis.generator import Generator, Reply
 from engine.worker.synthesis.row_judging import RowJudging
 from engine.worker.synthesis.source_work import SourceWork
@@ -90,8 +89,11 @@ class RowJob:
             self._generator.ask(question)
 
     def _find_reached(self) -> str:
-        minutes = self._attempt.running_seconds / 60
-        return find_reached(self._recipe.budget, self._passed, self._log.spent, minutes)
+        """The budget that is used up by all answers, also of sources that are not finished; empty
+        where there is none."""
+        minutes, spent = self._attempt.running_seconds / 60, self._log.spent
+        used = list_used(self._recipe.budget, self._passed, spent.read, spent.written, minutes)
+        return next((name for name, (now, limit) in used.items() if now >= limit), "")
 
     def _may_begin(self) -> bool:
         """Whether one more row is wanted beside those that are being made."""
