@@ -40,6 +40,10 @@ class ItemPreview(Vertical):
         yield Lines(id="preview-head")
         yield Lines(id="preview", classes="")
 
+    def on_resize(self) -> None:
+        """Counts are cut into lines by a width that may have come after the items."""
+        self.draw()
+
     def show(
         self, results: EvaluationResults | None, skill: str, arm: str, against: Against
     ) -> None:

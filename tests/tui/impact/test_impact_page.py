@@ -34,6 +34,7 @@ from tui.app import FinetopApp
 from tui.glyphs import ASCII
 from tui.impact.classification_page import ClassificationPage
 from tui.impact.format_page import FormatPage
+from tui.impact.item_preview import ItemPreview
 from tui.impact.matrix import MatrixView
 from tui.impact.page import ImpactPage
 from tui.runs.list_page import RunListPage
@@ -393,6 +394,19 @@ async def test_a_terminal_of_sixteen_colours_gets_no_other(runs: Path) -> None:
         for one in used:  # Textual rounds by one
             assert any(max(map(abs, map(sub, one, other))) <= 1 for other in sixteen), one
         assert len(used) > 4, "lost, gained, base and tuned are told apart"
+
+
+async def test_the_counts_of_items_follow_the_width_that_the_page_gives_them(runs: Path) -> None:
+    """The items may be known before the first layout, when there is no width yet."""
+    write_evaluation(runs, "measured", staged_results())
+    async with opened(runs, WIDE, "child") as (app, pilot):
+        await see(pilot, "kept 261")
+        preview = app.screen.query_one(ItemPreview)
+        preview.styles.width = 1
+        await until(pilot, lambda: preview.size.width == 1)
+        preview.draw()  # as once the items are known
+        preview.styles.width = "1fr"
+        await see(pilot, "kept 261")
 
 
 def colors_of(theme: Theme) -> set[str]:
