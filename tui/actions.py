@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from engine.synthesis.made_statistics import MadeStatistics
     from engine.synthesis.review_sample import SampledReview
     from engine.synthesis.reviews import Review
+    from engine.synthesis.source_rows import SourceRow
     from tui.screens.evaluate_window import Evaluable
     from tui.screens.export_window import Exportable
     from tui.screens.sort_order import SortOrder
@@ -266,6 +267,17 @@ class Actions:
         from tui.synthesis.source_excerpt import read_excerpt
 
         return read_excerpt(source, [job.path for job in self.store.jobs()])
+
+    def read_voted_sources(self, recipe: SynthesizeRecipe) -> "list[SourceRow]":
+        """The pairs of answers that the recipe's job was voted on."""
+        from engine.synthesis.vote_pairs import (
+            find_voted_job,
+            make_vote_sources,
+            read_voted_pairs,
+        )
+
+        job = find_voted_job(recipe, self.store.root)
+        return make_vote_sources(job, read_voted_pairs(job, recipe.pairs.rubric))
 
     def read_source_answers(
         self, path: Path, source: str, recipe: SynthesizeRecipe

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from tui.charts.view_store import ChartSettings
     from tui.companion import Companion
     from tui.feeds.hardware_feed import HardwareFeed
+    from tui.synthesis.recipe_draft import WrittenTexts
 
 _BY_HAND = (Key, MouseScrollDown, MouseScrollUp)
 OPENING_SECONDS = 1.0
@@ -132,6 +133,8 @@ class BaseApp(App[None]):
         """A filter for tags that was given when it was started."""
         self.draft: TrainRecipe | None = None
         """What Launch is to be filled with when it opens next."""
+        self.written_recipes: dict[str, WrittenTexts] = {}
+        """What was written in Make data and not started, by source."""
         themes = theme.SIXTEEN if terminal.sixteen_colors else theme.THEMES
         for one in themes.values():
             self.register_theme(one)

@@ -150,6 +150,11 @@ class Companion:
         """
         return Stream(self, "check_row", {"job": job, "source": source, "row": dict(row)})
 
+    def first_rows(self, data: str, count: int) -> "Stream":
+        """The first rows of a data set, also of Parquet and Arrow: `done` has `rows`, each with
+        `line`, `value`, `fault`, `text` and `file`."""
+        return Stream(self, "first_rows", {"data": data, "count": count})
+
     def write_rows(self, job: str, out: str, *, force: bool = False) -> "Stream":
         """Write the accepted rows of a job that makes data, also as Parquet; `done` has `written`:
         what was, as JSON has it."""

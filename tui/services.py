@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tui.glyphs import Glyphs
     from tui.screens.sort_order import SortOrder
     from tui.snapshots import Machine, RunRow, RunsSnapshot
+    from tui.synthesis.recipe_draft import WrittenTexts
 
 
 class Services(Protocol):
@@ -62,6 +63,9 @@ class Services(Protocol):
     @property
     def hardware_feed(self) -> "HardwareFeed":
         """What reads the machine; it begins when it is first asked for."""
+
+    written_recipes: "dict[str, WrittenTexts]"
+    """What was written in Make data and not started, by source; kept until the app ends."""
 
     def companion(self) -> "Companion":
         """The companion process, for every page; started when it is first asked for."""

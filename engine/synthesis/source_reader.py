@@ -5,6 +5,7 @@ A row that cannot be used is a fault with its file, line and reason, and the oth
 to guess: where several columns may be the text, they are named with some of their values.
 """
 
+import math
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +14,7 @@ from itertools import islice
 from pathlib import Path
 
 from engine.data.raw_row import RawReader, RawRow
+from engine.data.values import is_missing
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 from engine.recipes.synthesis_settings import Source
@@ -158,4 +160,22 @@ def _cells(value: object) -> dict[str, object] | None:
         return {"text": value}
     if not isinstance(value, Mapping):
         return None
-    return {str(name): cell for name, cell in value.items()}
+    return {str(name): plain_value(cell) for name, cell in value.items()}
+
+
+def plain_value(value: object) -> object:
+    """A value as a JSON file holds it: Parquet and Arrow have dates, decimals and bytes as well.
+
+    What is missing is null; a number that is not finite, for which JSON has no word, is text.
+    """
+    if is_missing(value):
+        return None
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(name): plain_value(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain_value(one) for one in value]
+    return f"{len(value):,} bytes" if isinstance(value, bytes) else str(value)

@@ -1,13 +1,20 @@
 """Source rows: which column is the text, ids, groups, and rows that cannot be used."""
 
+import datetime
+import decimal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from engine.data.formats import read_raw
+from engine.data.raw_row import RawRow
 from engine.errors import EngineError
+from engine.recipes.settings import Data
 from engine.recipes.synthesis_settings import Source
 from engine.synthesis.source_reader import SourceData, look_at_source, read_source
+from engine.synthesis.source_rows import read_sources, write_sources
+from engine.synthesis.templates import fill
 
 
 def read(path: Path, **settings: object) -> SourceData:
@@ -61,6 +68,30 @@ def test_ids_count_rows_and_lines_are_those_of_the_file(tmp_path: Path) -> None:
 def test_rows_of_a_list_on_one_line_have_ids_of_their_own(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", '[{"review": "one"}, {"review": "two"}]')
     assert [row.id for row in read(path).rows] == ["a.json:1", "a.json:2"]
+
+
+def test_what_is_missing_is_no_text_and_what_json_lacks_is_written_as_text(tmp_path: Path) -> None:
+    """As of Parquet, which has dates, decimals and NaN; the rows are pinned as JSON."""
+    day = datetime.date(2020, 1, 2)
+    values: dict[str, object] = {
+        "review": "fine", "day": day, "stars": float("nan"), "most": float("inf"),
+        "price": decimal.Decimal("1.50"), "raw": b"\0", "all": [day, {"when": day}],
+    }  # fmt: skip
+
+    def raw(path: Path, data: Data) -> Iterator[RawRow]:
+        yield RawRow(1, 0, values)
+        yield RawRow(2, 0, {"review": float("nan")})
+
+    found = read_source(tmp_path / "a.parquet", Source(text="review"), raw)
+    (row,) = found.rows
+    assert row.columns == {
+        "review": "fine", "day": "2020-01-02", "stars": None, "most": "inf", "price": "1.50",
+        "raw": "1 bytes", "all": ["2020-01-02", {"when": "2020-01-02"}],
+    }  # fmt: skip
+    write_sources(tmp_path / "sources.jsonl", found.rows)
+    assert read_sources(tmp_path / "sources.jsonl") == found.rows
+    assert fill("{day}, {stars}", row.columns) == "2020-01-02, "
+    assert [fault.reason for fault in found.faults] == ["review is empty"]
 
 
 def test_a_limit_takes_the_first_rows_and_a_shuffle_others(tmp_path: Path) -> None:

@@ -117,6 +117,8 @@ class FakeCompanion:
         self.checked: list[tuple[str, Mapping[str, Any]]] = []
         """Rows that were edited, with their sources."""
         self.gates_error: EngineError | None = None
+        self.columnar: list[dict[str, Any]] = []
+        """The rows of every Parquet file."""
         self.ranks: Sequence[int] = (1, 3, 9)
         """Of the tokens of every tuned answer under the base; an error where it is empty."""
 
@@ -175,6 +177,11 @@ class FakeCompanion:
         held = any("forbidden" in str(value) for value in row.values())
         reasons = [{"name": "refusal", "detail": "claim: it says forbidden"}] if held else []
         return FakeLast({"event": "done", "reasons": reasons, "unjudged": []})
+
+    def first_rows(self, data: str, count: int) -> FakeLast:
+        rows = [{"line": at, "end": 0, "value": row, "fault": None, "text": "", "file": ""}
+                for at, row in enumerate(self.columnar[:count], 1)]  # fmt: skip
+        return FakeLast({"event": "done", "rows": rows})
 
     async def pieces(self, arm: str, ids: Sequence[int]) -> dict[str, Any]:
         return pieces_of(ids, "".join(self.words(arm)).split(" "))

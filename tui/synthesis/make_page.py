@@ -5,6 +5,7 @@ Owns what is written. Reading the source and starting the job happen on threads.
 
 import dataclasses
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -14,11 +15,14 @@ from textual.containers import Horizontal, Vertical
 from textual.events import Resize
 
 from engine.compare.arms import Arm, format_arm, parse_arms
+from engine.data.raw_row import RawRow
 from engine.errors import EngineError
+from engine.jobs.summary import short_ref
 from engine.recipes import recipe as recipes
 from engine.recipes import validation
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.synthesis_settings import RowField, Source
+from engine.synthesis.source_rows import SourceRow
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.formatting import error_lines
@@ -37,6 +41,7 @@ from tui.synthesis.recipe_draft import (
     PAIR_TEMPLATES,
     TEMPLATES,
     SynthesisDraft,
+    WrittenTexts,
     draft_recipe,
     groups,
     label_of,
@@ -44,7 +49,8 @@ from tui.synthesis.recipe_draft import (
     texts_of,
 )
 from tui.synthesis.row_field_window import NamedField, RowFieldWindow
-from tui.synthesis.source_excerpt import NOT_READ, SourceExcerpt
+from tui.synthesis.source_excerpt import LOOKED_AT, NOT_READ, SourceExcerpt, make_excerpt
+from tui.synthesis.voted_reader import VotedReader
 from tui.widgets.form import Form
 from tui.widgets.lines import Lines, Rule
 from tui.widgets.pager import Pager
@@ -67,6 +73,12 @@ class MakePage(SubPage):
         super().__init__()
         self._start = recipe
         self._fields: dict[str, RowField] = dict(recipe.fields)
+        self._suggested = dict(recipe.fields)
+        """The fields as they were before anybody wrote one."""
+        self._opened: dict[str, str] = {}
+        """The texts as they were then, by setting."""
+        self._before: dict[str, str] = {}
+        """What was written when this page was open before, by setting."""
         self._templates: dict[str, str] = {}
         """The texts of several lines, by setting."""
         self._excerpt = NOT_READ
@@ -77,6 +89,7 @@ class MakePage(SubPage):
         self._catalogue: Catalogue | None = None
         self._pane = 0
         self._starting = False
+        self._voted = VotedReader(self, self._read_voted, self._show_preview)
 
     def compose(self) -> ComposeResult:
         header, keys = self.frame()
@@ -97,6 +110,7 @@ class MakePage(SubPage):
 
     def on_mount(self) -> None:
         self._take(self._start)
+        self._restore()
         run_in_background(self, self.services.actions.catalogue, self._offer, group="catalogue")
 
     def on_resize(self, event: Resize) -> None:
@@ -240,11 +254,33 @@ class MakePage(SubPage):
         """Start from a recipe."""
         self._start = recipe
         self._fields = dict(recipe.fields)
+        self._suggested = dict(recipe.fields)
         texts = texts_of(recipe)
         self._templates = {key: texts.pop(key) for key in (*TEMPLATES, *PAIR_TEMPLATES)}
         self.query_one(Form).fill(texts)
+        self._opened, self._before = {**texts, **self._templates}, {}
         self._read_source()
         self._check()
+
+    def _restore(self) -> None:
+        """What was written of this source before, and not started, where nothing else is asked."""
+        written = self.services.written_recipes.get(self._start.source.data)
+        if written is None or self._start.fields:
+            return
+        self._before = dict(written.texts)
+        self.query_one(Form).fill(self._before)
+        self._templates = {key: written.texts[key] for key in self._templates}
+        self._fields = dict(written.fields)
+        self._read_source()
+        self._check()
+        self.services.notify_user("What you wrote before is here again.")
+
+    def _keep_written(self, texts: Mapping[str, str]) -> None:
+        """For when this page is left and opened again."""
+        changed = any(self._opened.get(key, text) != text for key, text in texts.items())
+        if changed or self._before or self._fields != self._suggested:
+            written = WrittenTexts(texts, dict(self._fields))
+            self.services.written_recipes[self._start.source.data] = written
 
     def _offer(self, catalogue: "Catalogue") -> None:
         self._catalogue = catalogue
@@ -267,8 +303,12 @@ class MakePage(SubPage):
 
         def show(excerpt: SourceExcerpt) -> None:
             self._excerpt = excerpt
+            if excerpt.columnar:
+                self.run_worker(self._read_columnar(source, show), group="rows", exclusive=True)
+                return
             if not self._fields and excerpt.first is not None and excerpt.columns:
-                self._fields = suggest_field(list(excerpt.columns), excerpt.text_column)
+                self._suggested = suggest_field(list(excerpt.columns), excerpt.text_column)
+                self._fields = dict(self._suggested)
             self._check()
 
         def fail(error: EngineError) -> None:
@@ -280,6 +320,19 @@ class MakePage(SubPage):
 
         if source.data:
             run_in_background(self, read, show, failed=fail, group="source", exclusive=True)
+
+    async def _read_columnar(self, source: Source, show: Callable[[SourceExcerpt], None]) -> None:
+        """The excerpt of Parquet or Arrow, whose rows the companion reads."""
+        try:
+            event = await self.services.companion().first_rows(source.data, LOOKED_AT).last()
+            excerpt = make_excerpt(source, [RawRow(**row) for row in event["rows"]])
+        except EngineError as error:
+            excerpt = SourceExcerpt(problem=error)
+        if self.is_attached and source == self._source_read:
+            show(excerpt)
+
+    def _read_voted(self, recipe: SynthesizeRecipe) -> list[SourceRow]:
+        return self.services.actions.read_voted_sources(recipe)
 
     def _edit_text(self, key: str) -> None:
         def take(text: str | None) -> None:
@@ -322,9 +375,10 @@ class MakePage(SubPage):
         if not self.ready:
             return
         form = self.query_one(Form)
-        written = {**form.values, **self._templates}
+        written = self._written
         self._draft = draft_recipe(self._start, written, self._fields, self._excerpt.columns)
         form.complain(self._draft.problems)
+        self._keep_written(written)
         self._show_source()
         self._show_asked()
         self._update_state()
@@ -333,12 +387,10 @@ class MakePage(SubPage):
 
     def _show_source(self) -> None:
         excerpt, table = self._excerpt, self.query_one("#columns", Table)
-        name = one_line(self._start.source.data) or "no source"
-        note = f"  {one_line(excerpt.note)}" if excerpt.note else ""
-        self.query_one("#source", Lines).show([(f" {name}", "strong"), (note, "warn")])
-        table.empty = "cannot be read" if self._source_error else "reading the source..."
-        if excerpt.note:
-            table.empty = "columns are not known yet"
+        name = one_line(short_ref(self._start.source.data)) or "no source"
+        self.query_one("#source", Lines).show([(f" source {name}", "strong")])
+        wrong = self._source_error or excerpt.problem
+        table.empty = "cannot be read" if wrong else "reading the source..."
         table.show(column_rows(excerpt, self.glyphs.separator))
         table.repaint()
 
@@ -359,7 +411,9 @@ class MakePage(SubPage):
             text = " ".join(filter(None, (self._source_error.title, self._source_error.detail)))
             self._show_state([(f" source: {one_line(text)}", "bad")])
         elif self._excerpt.problem is not None:
-            self._show_state([(f" source: {one_line(self._excerpt.problem.title)}", "bad")])
+            hint = " Enter on a column makes it the text." if self._excerpt.columns else ""
+            title = one_line(self._excerpt.problem.title)
+            self._show_state([(f" source: {title}{hint}", "bad")])
         elif self._draft.problems:
             (key, first), *others = self._draft.problems.items()
             more = f", and {len(others)} more" if others else ""
@@ -388,13 +442,21 @@ class MakePage(SubPage):
             return [[(one_line(line), "")] for line in self._draft.toml.splitlines()]
         if self._source_error is not None:
             return error_lines(self._source_error)
+        if recipe is not None and recipe.mode == "votes":
+            return self._voted.lines(recipe)
         asked = recipe or self._unfinished
         if excerpt.problem is not None:
-            return error_lines(excerpt.problem)
+            # The hint of the error is for the command.
+            problem = excerpt.problem
+            return error_lines(EngineError(problem.title, problem.detail))
         if asked is None or excerpt.first is None:
-            note = excerpt.note or "The question stands here once it can be asked."
-            return [[(one_line(note), "dim")]]
+            return [[("The question stands here once it can be asked.", "dim")]]
         return question_lines(asked, self._draft.schema, excerpt.first)
+
+    @property
+    def _written(self) -> dict[str, str]:
+        """The text of each setting that was shown, or written before."""
+        return {**self._before, **self.query_one(Form).values, **self._templates}
 
     @property
     def _unfinished(self) -> SynthesizeRecipe | None:
@@ -402,7 +464,7 @@ class MakePage(SubPage):
         the same for all."""
         if set(self._draft.problems) - {"asking.generator", "name", "out"}:
             return None
-        written = {**self.query_one(Form).values, **self._templates}
+        written = self._written
         written |= {"asking.generator": "bundled:demo-base", "name": "preview", "out": "",
                     "accept_all": "no"}  # fmt: skip
         return draft_recipe(self._start, written, self._fields, self._excerpt.columns).recipe
@@ -414,6 +476,7 @@ class MakePage(SubPage):
 
     def _started(self, path: Path) -> None:
         self.services.feed.wake()
+        self.services.written_recipes.pop(self._start.source.data, None)
         services: Any = self.services
         self.dismiss()
         services.call_later(services.show_made, path)

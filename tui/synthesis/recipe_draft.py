@@ -61,6 +61,15 @@ class SynthesisDraft:
         return to_toml(self.recipe) if self.recipe else ""
 
 
+@dataclass(frozen=True, slots=True)
+class WrittenTexts:
+    """What was written for a source and is not started yet."""
+
+    texts: Mapping[str, str]
+    """Setting to text, templates among them."""
+    fields: Mapping[str, RowField]
+
+
 def groups() -> tuple[Group, ...]:
     """Every setting that is no template and no field of the rows: basic ones, then by table."""
     made = [Group("Basics", _fields(BASICS))]

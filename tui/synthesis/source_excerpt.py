@@ -1,17 +1,18 @@
 """The first rows of a source: its columns, with three values of each, and a row to ask about.
 
 Reading blocks, so it is done on a thread. Refuses to say which rows can be learned from: any column
-of any file may be a source. Columnar files need a worker, so nothing of them is known here.
+of any file may be a source. Rows of columnar files are read by the companion.
 """
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from engine.data import dataset_list
 from engine.data.formats import holds_columns, read_raw
+from engine.data.raw_row import RawReader, RawRow
 from engine.errors import EngineError
 from engine.recipes.settings import Data
 from engine.recipes.synthesis_settings import Source
@@ -20,7 +21,7 @@ from engine.synthesis.source_rows import SourceRow
 from engine.synthesis.templates import write_value
 
 SHOWN = 3
-_LOOKED_AT = 20
+LOOKED_AT = 20
 """Rows: a column may be missing in the first ones."""
 _MOST_CHARACTERS = 200
 """Of one value in a list."""
@@ -36,8 +37,8 @@ class SourceExcerpt:
     """The row that is asked about first."""
     problem: EngineError | None = None
     """Why there is no first row."""
-    note: str = ""
-    """What cannot be known here."""
+    columnar: bool = False
+    """Whether its rows are in Parquet or Arrow, and still to be read by the companion."""
 
     @property
     def text_column(self) -> str:
@@ -52,18 +53,34 @@ NOT_READ = SourceExcerpt()
 
 
 def read_excerpt(source: Source, runs: Sequence[Path] = ()) -> SourceExcerpt:
-    """The beginning of a source. Raises EngineError where it cannot be read at all."""
+    """The beginning of a source; of columnar files, only that they are such.
+
+    Raises EngineError where it cannot be read at all.
+    """
     path = dataset_list.find_path(source.data, runs)
     if holds_columns(path):
-        return SourceExcerpt(note="Parquet and Arrow are read when the job starts")
-    rows = itertools.islice(read_raw(path, Data(separator=source.separator)), _LOOKED_AT)
+        return SourceExcerpt(columnar=True)
+    return _make_excerpt(path, source, read_raw)
+
+
+def make_excerpt(source: Source, rows: Sequence[RawRow]) -> SourceExcerpt:
+    """The same of rows that the companion read."""
+
+    def raw(path: Path, data: Data) -> Iterator[RawRow]:
+        return iter(rows)
+
+    return _make_excerpt(Path(source.data), source, raw)
+
+
+def _make_excerpt(path: Path, source: Source, raw: RawReader) -> SourceExcerpt:
+    rows = itertools.islice(raw(path, Data(separator=source.separator)), LOOKED_AT)
     columns = {
         name: tuple(dict.fromkeys(write_value(one)[:_MOST_CHARACTERS] for one in values))[:SHOWN]
         for name, values in find_columns(rows).items()
     }
-    beginning = dataclasses.replace(source, limit=_LOOKED_AT, shuffle=False)
+    beginning = dataclasses.replace(source, limit=LOOKED_AT, shuffle=False)
     try:
-        first = read_source(path, beginning, read_raw).rows[0]
+        first = read_source(path, beginning, raw).rows[0]
     except EngineError as error:
         return SourceExcerpt(columns, problem=error)
     return SourceExcerpt(columns, first)

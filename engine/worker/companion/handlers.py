@@ -55,7 +55,7 @@ class Handlers:
 
     def __init__(self) -> None:
         self._pool = ModelPool()
-        compare = CompareHandlers(self._pool)
+        compare, rows = CompareHandlers(self._pool), RowHandler(self._pool)
         self.by_type: dict[str, Handler] = {
             "hello": self.hello,
             "generate": self.generate,
@@ -64,7 +64,8 @@ class Handlers:
             "inspect": self.inspect,
             "count": self.count,
             "write_rows": self.write_rows,
-            "check_row": RowHandler(self._pool).check_row,
+            "first_rows": rows.first_rows,
+            "check_row": rows.check_row,
             "shift": compare.shift,
             "pieces": compare.pieces,
             "strengths": compare.strengths,

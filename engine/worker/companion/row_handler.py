@@ -1,4 +1,5 @@
-"""What the gates of a job that makes data say of a row that a person edited.
+"""Rows for pages that make data: the first ones of a source, and what the gates of a job say of a
+row that a person edited.
 
 Holds the gates of one job at a time, with the rows that stand in it, for what takes long is to take
 up all of them. Writes nothing: the dashboard keeps the decision.
@@ -7,11 +8,14 @@ up all of them. Writes nothing: the dashboard keeps the decision.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
 
+from engine.data.dataset_list import find_path
 from engine.errors import EngineError
 from engine.jobs.directory import JobDirectory
 from engine.recipes.recipe import SynthesizeRecipe
+from engine.recipes.settings import Data
 from engine.synthesis.gates.candidate import (
     GateFindings,
     HeldOutText,
@@ -22,19 +26,30 @@ from engine.synthesis.gates.gate_set import GateSet
 from engine.synthesis.outcomes import Outcome, read_outcomes
 from engine.synthesis.reviews import read_reviews
 from engine.synthesis.row_files import read_recipe
+from engine.synthesis.source_reader import plain_value
 from engine.synthesis.source_rows import read_sources
 from engine.worker.companion import request_fields
 from engine.worker.companion.model_pool import ModelPool
 from engine.worker.companion.protocol import Cancelled, Event, Request
+from engine.worker.data.arrow import read_raw
 from engine.worker.synthesis.held_out import read_held_out
 
 
 class RowHandler:
-    """Answers `check_row`."""
+    """Answers `first_rows` and `check_row`."""
 
     def __init__(self, pool: ModelPool) -> None:
         self._pool = pool
         self._job: _GatedJob | None = None
+
+    def first_rows(self, request: Request, cancelled: Cancelled) -> Iterator[Event]:
+        """{"data", "count"}: raw rows of a data set, whatever its format; `done` has `rows`."""
+        path = find_path(request_fields.parse_text(request, "data"), self._pool.runs())
+        count = request_fields.parse_number(request, "count", 20)
+        rows = [asdict(row) for row in islice(read_raw(path, Data()), count)]
+        for row in rows:
+            row["value"] = plain_value(row["value"])
+        yield {"event": "done", "rows": rows}
 
     def check_row(self, request: Request, cancelled: Cancelled) -> Iterator[Event | None]:
         """{"job", "source", "row"}: `job` is its directory, `row` the fields as they were edited.

@@ -12,6 +12,7 @@ from engine.jobs.store import Store
 from engine.recipes import recipe as recipes
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.synthesis_settings import RowField
+from engine.synthesis.source_rows import SourceRow
 from tests.tui.conftest import FakeCompanion, screen_text, see, until
 from tests.tui.synthesis.made_job import RECIPE, TEXTS, write_made_job
 from tui.actions import Actions
@@ -265,6 +266,101 @@ async def test_texts_leave_the_machine_only_once_that_is_agreed_to(
         await pilot.press("y")
         await until(pilot, lambda: isinstance(app.screen, MadePage))
         assert actions.started is not None
+
+
+async def test_what_was_written_is_there_when_the_page_is_opened_again(
+    app: FinetopApp, actions: Starting
+) -> None:
+    async with app.run_test(size=(160, 50)) as pilot:
+        await open_make(pilot)
+        await see(pilot, "taken: {review}")
+        await add_label(pilot)
+        form_of(pilot).fill({"asking.generator": "g=bundled:demo-base"})
+        app.screen._templates["asking.system"] = "Be brief."  # type: ignore[attr-defined]
+        await pilot.press("m", "m", "m", "m", "m")
+        await see(pilot, "Budget")
+        form_of(pilot).fill({"budget.rows": "7"})
+        app.screen._check()  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LaunchPage))
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.screen, MakePage))
+        await see(pilot, "ready: ctrl+s starts it")
+        await see(pilot, "Be brief.")
+        assert "view" in app.screen._fields  # type: ignore[attr-defined]
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, MadePage))
+        assert app.written_recipes == {}, "what was started is a job, and no draft any more"
+    assert actions.started is not None
+    assert actions.started.asking.system == "Be brief."
+    assert actions.started.budget.rows == 7, "of a page of settings that was not shown again"
+
+
+async def test_nothing_is_kept_where_nothing_was_written(app: FinetopApp) -> None:
+    async with app.run_test(size=(160, 50)) as pilot:
+        await open_make(pilot)
+        await see(pilot, "taken: {review}")
+        written = dict(app.written_recipes)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LaunchPage))
+    assert written == {}
+
+
+async def test_the_columns_of_parquet_are_those_that_the_companion_reads(
+    app: FinetopApp, companion: FakeCompanion, tmp_path: Path
+) -> None:
+    companion.columnar = [{"review": text, "stars": 3, "at": "2020-01-01"} for text in TEXTS]
+    (tmp_path / "data" / "rows.parquet").write_bytes(b"PAR1")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_make(pilot, "rows")
+        await see(pilot, "source rows")
+        await see(pilot, "stars")
+        await see(pilot, "source: Several columns may be the text.")
+        await see(pilot, "Enter on a column makes it the text.")
+        assert "--set" not in screen_text(app)
+        columns = app.screen.query_one("#columns", Table)
+        columns.focus()
+        columns.choose("review")
+        await pilot.press("enter")
+        await see(pilot, "taken: {rev")
+        await add_label(pilot)
+        await see(pilot, "asked for view:")
+
+
+async def test_votes_show_the_pairs_that_they_make(app: FinetopApp, actions: Starting) -> None:
+    answers = [{"arm": "a", "name": "base", "text": "Nothing."},
+               {"arm": "b", "name": "tuned", "text": "Tea [/red] helps."}]  # fmt: skip
+    sources = [
+        SourceRow(f"p{at}", f"job/p{at}", "samples.jsonl", at, "What helps?",
+                  {"prompt": "What helps?", "answers": answers, "votes": counts, "problem": ""})
+        for at, counts in enumerate([{"b": 2}, {"a": 1, "b": 1}, {"b": 1}, {"tie": 3}], 1)
+    ]  # fmt: skip
+    asked: list[str] = []
+
+    def read(recipe: SynthesizeRecipe) -> list[SourceRow]:
+        asked.append(recipe.pairs.job)
+        if recipe.pairs.job == "run:none":
+            raise EngineError("There are no votes.", "none", "Vote in Compare: press v.")
+        return sources
+
+    actions.read_voted_sources = read  # type: ignore[method-assign]
+    async with app.run_test(size=(160, 50)) as pilot:
+        await open_make(pilot)
+        await see(pilot, "taken: {review}")
+        await pilot.press("m", "m", "m")
+        await see(pilot, "Job voted on")
+        form_of(pilot).fill({"mode": "votes", "pairs.job": "run:none"})
+        app.screen._check()  # type: ignore[attr-defined]
+        await see(pilot, "Vote in Compare: press v.")
+        form_of(pilot).fill({"pairs.job": "run:voted"})
+        app.screen._check()  # type: ignore[attr-defined]
+        await see(pilot, "2 of 4 pairs make rows")
+        await see(pilot, "1 set aside: voters disagree")
+        await see(pilot, "1 set aside: tie")
+        await see(pilot, "Tea [/red] helps.")
+        app.screen._check()  # type: ignore[attr-defined]
+        await pilot.pause()
+    assert asked == ["run:none", "run:voted"], "votes are read once"
 
 
 async def test_esc_goes_back_to_launch(app: FinetopApp) -> None:

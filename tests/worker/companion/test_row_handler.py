@@ -1,5 +1,8 @@
 """The gates' word on an edited row, as the companion gives it; no model, no process."""
 
+import datetime
+import decimal
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +48,26 @@ def test_it_is_compared_with_rows_as_they_stand_now(job: JobDirectory) -> None:
     assert ask(handler, job, 0, claim) == []
     append_outcomes(job.outcomes, [Outcome(make_source(5).id, "passed", row, round=1)])
     assert ask(handler, job, 0, claim) == ["near duplicate"]
+
+
+def test_the_first_rows_of_parquet_are_plain_values(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    day = datetime.datetime(2020, 1, 2)
+    table = pyarrow.table({
+        "text": ["one", "two", "three"], "day": [day] * 3, "raw": [b"\x00\xff"] * 3,
+        "price": [decimal.Decimal("1.50")] * 3, "none": [float("nan"), None, float("inf")],
+        "nested": [{"a": [1, None], "when": day}] * 3,
+    })  # fmt: skip
+    parquet.write_table(table, tmp_path / "rows.parquet")
+    request = {"data": str(tmp_path / "rows.parquet"), "count": 2}
+    (done,) = RowHandler(ModelPool()).first_rows(request, lambda: False)
+    json.dumps(done, allow_nan=False)
+    assert [row["line"] for row in done["rows"]] == [1, 2]
+    assert done["rows"][0]["value"] == {
+        "text": "one", "day": "2020-01-02 00:00:00", "raw": "2 bytes", "price": "1.50",
+        "none": None, "nested": {"a": [1, None], "when": "2020-01-02 00:00:00"},
+    }  # fmt: skip
 
 
 def test_what_is_no_row_of_the_job_is_refused(job: JobDirectory) -> None:
