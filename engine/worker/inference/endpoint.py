@@ -117,6 +117,11 @@ class Endpoint:
             with contextlib.suppress(OSError):
                 self._socket.shutdown(socket.SHUT_RDWR)
 
+    @property
+    def text(self) -> str:
+        """All that has come."""
+        return self._answer.text
+
     def sample(self, prompt_id: str) -> Sample:
         """The answer, done, as the record of it: an endpoint tells no token ids."""
         assert self.finish is not None, "an answer is a sample once it is done"
@@ -128,7 +133,7 @@ class Endpoint:
             template_hash="",
             prompt_ids=(),
             output_ids=(),
-            text=self._answer.text,
+            text=self.text,
             finish=self.finish,
             logprobs=(),
             decode=self.decode,

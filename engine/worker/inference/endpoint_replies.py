@@ -16,6 +16,11 @@ from engine.text import one_line
 from engine.worker.inference.endpoint_answer import ReplyPiece
 from engine.worker.inference.endpoint_key import find_key, hide
 
+_CUT = frozenset(
+    ("length", "max_tokens", "model_length", "content_filter", "safety", "recitation", "abort",
+     "cancelled", "error", "insufficient_system_resource")
+)  # fmt: skip
+"""Words of servers for an answer that did not end by itself; a filter cuts as a limit does."""
 MOST_BYTES = 32 << 20
 _LONGEST_LINE = 1 << 20
 MOST_TOLD = 300
@@ -44,6 +49,13 @@ class TokenUsage:
     written: int
     is_estimated: bool = False
     """Whether they were reckoned here, as the server says no count."""
+
+    def __add__(self, other: "TokenUsage") -> "TokenUsage":
+        return TokenUsage(
+            self.read + other.read,
+            self.written + other.written,
+            self.is_estimated or other.is_estimated,
+        )
 
 
 class End:
@@ -152,9 +164,9 @@ def _usage(reply: Mapping[str, Any]) -> TokenUsage | None:
 
 
 def _finish(choice: Mapping[str, Any]) -> Finish | None:
-    """How an answer ended, if it did."""
+    """How an answer ended, if it did: by itself, or cut short, by whatever reason."""
     ended = choice.get("finish_reason")
-    return None if not ended else "length" if ended == "length" else "stop"
+    return None if not ended else "length" if ended in _CUT else "stop"
 
 
 def _text(value: object) -> str:

@@ -85,9 +85,4 @@ class AnswerLog:
         self._rounds[question.rpartition("#")[0]].append(answer.round)
         if question.startswith(f"{JUDGE}/"):
             return
-        before, usage = self.spent, answer.usage
-        self.spent = TokenUsage(
-            before.read + usage.read,
-            before.written + usage.written,
-            before.is_estimated or usage.is_estimated,
-        )
+        self.spent += answer.usage

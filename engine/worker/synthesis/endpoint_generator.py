@@ -26,6 +26,7 @@ from engine.worker.inference.endpoint_replies import (
 )
 from engine.worker.inference.endpoint_retry import ServerPause
 from engine.worker.synthesis.generator import Reply
+from engine.worker.synthesis.told_length import find_share
 
 TRIES = 4
 """Times that a question is sent whose answer breaks off on the way."""
@@ -70,6 +71,8 @@ class EndpointGenerator:
         self._calls: list[tuple[SourceQuestion, Endpoint, int]] = []
         """With how many forms were left when it was sent."""
         self._failures: Counter[str] = Counter()
+        self._wasted: dict[str, TokenUsage] = {}
+        """By question: tokens of answers to it that broke off."""
         self._unreachable = 0
         self._pause = ServerPause()
 
@@ -124,6 +127,7 @@ class EndpointGenerator:
         except RequestRejected as error:
             return self._reject(question, error, forms)
         except EngineError as error:
+            self._waste(question, call)
             return self._try_again(question, error)
         if call.finish is None:
             self._calls.append((question, call, forms))
@@ -131,26 +135,42 @@ class EndpointGenerator:
         self._unreachable = 0
         self._failures.pop(question.id, None)
         sample = call.sample(question.id)
-        usage = call.usage
-        if usage is None:
-            self.notes[ESTIMATED] = None
-            asked = sum(len(message.content) for message in question.messages)
-            usage = TokenUsage(
-                -(-asked // _CHARACTERS), -(-len(sample.text) // _CHARACTERS), is_estimated=True
-            )
+        usage = self._usage(question, call)
+        if wasted := self._wasted.pop(question.id, None):
+            usage = usage + wasted
         return Reply(question, sample, usage)
+
+    def _usage(self, question: SourceQuestion, call: Endpoint) -> TokenUsage:
+        """The server's count, else an estimate of what was asked and came."""
+        if call.usage is not None:
+            return call.usage
+        self.notes[ESTIMATED] = None
+        asked = sum(len(message.content) for message in question.messages)
+        return TokenUsage(
+            -(-asked // _CHARACTERS), -(-len(call.text) // _CHARACTERS), is_estimated=True
+        )
+
+    def _waste(self, question: SourceQuestion, call: Endpoint) -> None:
+        """Count what an answer took that broke off: it costs what a whole one does."""
+        if call.text or call.usage is not None:
+            before = self._wasted.get(question.id, TokenUsage(0, 0))
+            self._wasted[question.id] = before + self._usage(question, call)
 
     def _try_again(self, question: SourceQuestion, error: EngineError) -> Reply | None:
         self._failures[question.id] += 1
         if self._failures[question.id] >= TRIES:
             del self._failures[question.id]
-            return Reply(question, trouble="no answer", detail=error.line)
+            wasted = self._wasted.pop(question.id, TokenUsage(0, 0))
+            return Reply(question, usage=wasted, trouble="no answer", detail=error.line)
         self.ask(question)
         return None
 
     def _reject(self, question: SourceQuestion, error: RequestRejected, forms: int) -> Reply | None:
         if _TOO_LONG.search(error.detail):
-            return Reply(question, trouble="too long for the context", detail=error.line)
+            share = find_share(error.detail, self._decode.max_new_tokens)
+            return Reply(
+                question, trouble="too long for the context", detail=error.line, share=share
+            )
         if forms == 1 or error.status not in (400, 422):
             return Reply(question, trouble="refused", detail=error.line)
         if forms == len(self._forms):  # not one that was sent before the last form was dropped

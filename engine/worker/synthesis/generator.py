@@ -27,6 +27,8 @@ class Reply:
     """Untrusted where it quotes a server."""
     grammar: str = ""
     """What held the answer to its form, with its version; empty: nothing."""
+    share: float | None = None
+    """Of a question that is too long, how much of its tokens would fit; None where nobody says."""
 
 
 class Generator(Protocol):

@@ -122,8 +122,10 @@ class RowJob:
             if reply.sample is not None:
                 work.take_answer(reply.question, answers[reply.question.id])
             elif reply.trouble == "too long for the context":
-                work.shorten()
+                work.shorten(reply.question, reply.share)
             else:
+                work.waste(reply.usage)
+                self._log.spent += reply.usage
                 work.fail(Reason(reply.trouble or NO_ANSWER, reply.detail))
             self._advance(work)
         if replies:

@@ -7,8 +7,9 @@ Owns the cutting of a source that is too long for the generator, which is said i
 
 import dataclasses
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from engine.chat import Message
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.synthesis.field_values import Value
 from engine.synthesis.gates.candidate import GateFindings
@@ -19,6 +20,7 @@ from engine.synthesis.repairs import ProposeRepair
 from engine.synthesis.row_modes import RowMode
 from engine.synthesis.row_schema import RowSchema
 from engine.synthesis.source_rows import SourceRow
+from engine.worker.inference.endpoint_replies import TokenUsage
 from engine.worker.synthesis.answer_log import AnswerLog, LoggedAnswer
 from engine.worker.synthesis.generator import Generator
 
@@ -120,13 +122,24 @@ class SourceWork:
             if self._tries >= self._recipe.asking.tries:
                 self.fail(bad.reason)
 
-    def shorten(self) -> bool:
-        """Show half as much of the source from now on; whether there is enough left to show."""
-        self._shown //= 2
+    def shorten(self, question: SourceQuestion, share: float | None = None) -> None:
+        """Show less of the source from now on, for a question that is too long.
+
+        `share`: how much of its tokens would fit, where the server says so; else half is shown.
+        """
+        shown = self._shown // 2
+        if share is not None:
+            asked = _length(question.messages)
+            # Characters are not tokens: a little less than their share.
+            shown = self._shown - int(asked * (1 - share)) - self._shown // 20
+        self._shown = min(shown, self._shown - 1)
         if self._shown < _LEAST_CHARS:
             self.fail(Reason(NO_ROOM))
-            return False
-        return True
+
+    def waste(self, usage: TokenUsage) -> None:
+        """Count tokens of answers that broke off, where none came in the end."""
+        self._read += usage.read
+        self._written += usage.written
 
     def fail(self, reason: Reason) -> None:
         """No row can be made of it."""
@@ -175,15 +188,35 @@ class SourceWork:
 
     def _use_known(self, question: SourceQuestion, known: LoggedAnswer) -> None:
         """An answer on disk, where it is to this very question: with as much of the source."""
-        shown = self._shown
-        while known.sample.messages != question.messages:
-            if self._shown // 2 < _LEAST_CHARS:
-                self._shown = shown
-                self._skipped += 1
-                return
-            self._shown //= 2
-            question = self._question(question.field, self._cut_source())
-        self.take_answer(question, known)
+        shown = self._find_shown(question, known)
+        if shown is None:
+            self._skipped += 1
+            return
+        self._shown = shown
+        self.take_answer(self._question(question.field, self._cut_source()), known)
+
+    def _find_shown(self, question: SourceQuestion, known: LoggedAnswer) -> int | None:
+        """How much of the source the question of an answer showed; None where it is another one.
+
+        A question is longer the more it shows, so that its length tells how much.
+        """
+        before, wanted = self._shown, _length(known.sample.messages)
+        try:
+            if question.messages == known.sample.messages:
+                return before
+            least, most = 0, before
+            while least < most:
+                self._shown = (least + most) // 2
+                cut = self._question(question.field, self._cut_source())
+                if _length(cut.messages) < wanted:
+                    least = self._shown + 1
+                else:
+                    most = self._shown
+            self._shown = least
+            same = self._question(question.field, self._cut_source())
+            return least if same.messages == known.sample.messages else None
+        finally:
+            self._shown = before
 
     def _fit(self, field: str) -> SourceQuestion | None:
         """The question, with as much of the source as the context takes; None where even nothing
@@ -217,3 +250,7 @@ class SourceWork:
             name: cut if value == text else value for name, value in self.source.columns.items()
         }
         return dataclasses.replace(self.source, text=cut, columns=columns)
+
+
+def _length(messages: Sequence[Message]) -> int:
+    return sum(len(message.content) for message in messages)
