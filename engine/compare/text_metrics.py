@@ -14,6 +14,7 @@ from itertools import pairwise
 from math import exp, log
 
 from engine.compare.answer_length import count_sentences
+from engine.compare.refusals import AS_MODEL, REACH, UNABLE
 from engine.words import count_words, folded_words
 
 _ITEM = re.compile(r"^[^\S\n]*(?:[-*+•–]|\(?\d{1,3}[.)]|[a-z]\))\s+\S", re.MULTILINE)
@@ -24,26 +25,7 @@ _STEP = re.compile(
     r"|^[^\S\n]*(?:first|firstly|second|secondly|third|thirdly|next|then|finally|therefore|so)\b[,:]",
     re.IGNORECASE | re.MULTILINE,
 )
-_UNABLE = r"\bI(?:'|’)?(?:m| am) (?:unable|not able)\b|\bI (?:cannot|can(?:'|’)t|won(?:'|’)t)\b"
-_AS_MODEL = r"\bas an? (?:AI|language model)\b|\bI must decline\b"
-_REFUSAL = re.compile(rf"\bI(?:'|’)?(?:m| am) sorry\b|{_UNABLE}|{_AS_MODEL}", re.IGNORECASE)
-_ANSWERING = (
-    r"(?:provide|answer|comply|fulfill?|generate|create|produce|write|respond|engage|offer)\b"
-    r"|(?:help|assist)(?: you)?(?: with\b| in\b| by\b| to\b|[.,!])"
-    r"|(?:do|discuss|support|continue|complete)(?: with)? (?:that|this)\b"
-)
-_REFUSED = re.compile(
-    rf"(?:{_UNABLE})(?: to| in good conscience)? (?:{_ANSWERING})"
-    rf"|\b(?:sorry|apologi[sz]e)(?:,? but|,) (?:{_UNABLE})"
-    rf"|{_AS_MODEL}|\bI(?:'|’)?(?:m| am) (?:just |only )?an? (?:AI|language model)\b"
-    r"|\bnot something I can (?:help|assist|do)\b"
-    r"|\bI(?:'|’)?(?:m| am) not comfortable (?:with )?(?:writing|answering|providing|creating)\b",
-    re.IGNORECASE,
-)
-"""That what was asked for is not done: an apology alone is none, as in "I'm sorry to hear that",
-nor is what the writer of a text cannot do."""
-_REFUSAL_REACH = 200
-"""Characters from the start in which a refusal is one: later it is a remark."""
+_REFUSAL = re.compile(rf"\bI(?:'|’)?(?:m| am) sorry\b|{UNABLE}|{AS_MODEL}", re.IGNORECASE)
 
 _SCRIPTS = (
     "LATIN", "ARABIC", "CYRILLIC", "GREEK", "HEBREW", "DEVANAGARI", "BENGALI", "THAI", "HANGUL",
@@ -108,12 +90,6 @@ def language_of(text: str) -> str:
     ranked = sorted(shares.items(), key=lambda one: -one[1])
     (first, most), (_, second) = ranked[0], ranked[1]
     return first if most >= 2 and most > second else ""
-
-
-def find_refusal(text: str) -> str:
-    """The words at the start of an English text by which it refuses what was asked; else empty."""
-    match = _REFUSED.search(text[:_REFUSAL_REACH])
-    return match[0] if match else ""
 
 
 def opener(text: str, words: int = 3) -> str:
@@ -212,7 +188,7 @@ ASPECTS = (
     Aspect("step markers", "step by step", "step 1, first, then, finally, therefore, 1.",
            lambda text: len(_STEP.findall(_prose(text)))),
     Aspect("refusals", "manner", "starts with an apology or refusal",
-           lambda text: float(bool(_REFUSAL.search(text[:_REFUSAL_REACH])))),
+           lambda text: float(bool(_REFUSAL.search(text[:REACH])))),
     Aspect("questions", "manner", "question marks in any script",
            lambda text: sum(text.count(mark) for mark in "?\uff1f\u061f\u037e")),
     Aspect("doubled words", "diversity", "a word repeated immediately", _doubled),

@@ -2,7 +2,8 @@
 source that was cut."""
 
 from engine.compare.quoted_text import find_special
-from engine.compare.text_metrics import find_refusal, language_of
+from engine.compare.refusals import find_refusal, knows_refusals
+from engine.compare.text_metrics import language_of
 from engine.synthesis.gates.candidate import NotJudged, RowCandidate
 from engine.synthesis.gates.likeness import compare_texts, say_alike
 from engine.synthesis.questions import CHOSEN, REJECTED
@@ -40,7 +41,7 @@ def check_same_answer(candidate: RowCandidate, near: float) -> str:
 def check_refusal(candidate: RowCandidate) -> str:
     """A text that refuses what was asked; one that a pair rejects may.
 
-    Raises NotJudged of texts in other languages: the pattern knows English alone.
+    Raises NotJudged of texts in languages whose refusals are not known.
     """
     unread = ""
     for name, text in candidate.asked.items():
@@ -50,8 +51,8 @@ def check_refusal(candidate: RowCandidate) -> str:
         if refused:
             return f'{name} begins with "{refused}"'
         language = language_of(text)
-        if language not in ("English", "latin", ""):
-            unread = unread or f"{name} looks like {language}; refusals are known in English alone"
+        if not knows_refusals(language):
+            unread = unread or f"{name} looks like {language}, whose refusals are not known"
     if unread:
         raise NotJudged(unread)
     return ""

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from engine.bundled import DATA
-from engine.compare.text_metrics import ASPECTS, find_refusal
+from engine.compare.refusals import LANGUAGES, find_refusal
+from engine.compare.text_metrics import ASPECTS
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.synthesis.gates.candidate import NotJudged, make_candidate
 from engine.synthesis.gates.text_gates import (
@@ -124,10 +125,78 @@ def test_refusals_among_bundled_answers() -> None:
     assert {text for text in bad if find_refusal(text)} >= refusing
 
 
-def test_refusals_in_other_languages_are_not_judged() -> None:
-    with pytest.raises(NotJudged, match="reply looks like German"):
-        check_refusal(candidate("Das kann ich leider nicht und ich will es auch nicht tun."))
+REFUSALS = {
+    "French": ("Je suis désolé, mais je ne peux pas vous aider.",
+               "Je ne suis malheureusement pas en mesure de fournir ces informations.",
+               "En tant qu'IA, je n'ai pas d'opinion."),
+    "German": ("Es tut mir leid, aber ich kann dir dabei nicht helfen.",
+               "Leider kann ich Ihnen nicht weiterhelfen.",
+               "Als KI habe ich keine eigene Meinung.", "Diese Frage kann ich nicht beantworten."),
+    "Spanish": ("Lo siento, pero no puedo ayudarte con eso.",
+                "No puedo proporcionar esa información.", "Como modelo de lenguaje, no opino."),
+    "Italian": ("Mi dispiace, ma non posso aiutarti.", "Non sono in grado di fornire consigli.",
+                "In quanto IA non ho opinioni."),
+    "Portuguese": ("Desculpe, mas não posso ajudar com isso.",
+                   "Não posso fornecer essas informações.", "Como uma IA, não tenho opinião."),
+    "Dutch": ("Sorry, maar ik kan je daar niet mee helpen.", "Als taalmodel heb ik geen mening.",
+              "Ik kan helaas niet helpen."),
+    "Russian": ("Извините, но я не могу помочь с этим.", "Я не могу вам помочь.",
+                "Как языковая модель, я не имею мнения."),
+    "Chinese": ("抱歉，我无法提供这方面的帮助。", "作为一个人工智能，我没有意见。",
+                "對不起，我無法回答。"),
+    "Japanese": ("申し訳ありませんが、そのご質問にはお答えできません。",
+                 "AIとして意見はありません。"),
+    "Korean": ("죄송하지만 그 요청은 도와드릴 수 없습니다.", "AI로서 저는 의견이 없습니다."),
+    "Arabic": ("عذراً، لا أستطيع مساعدتك في ذلك.", "بصفتي نموذج لغة، ليس لدي رأي."),
+    "Persian": ("متأسفم، نمی‌توانم به شما کمک کنم.", "به عنوان یک هوش مصنوعی نظری ندارم."),
+}  # fmt: skip
+HONEST = {
+    "French": ("Je ne peux pas croire que ce soit si bon.", "Désolé pour le retard.",
+               "Je ne peux pas dormir la nuit, aidez-moi.", "Je ne suis pas d'accord avec vous."),
+    "German": ("Ich kann nachts nicht schlafen.", "Leider kann ich das Hotel nicht empfehlen.",
+               "Als Kind war ich oft hier.", "Das kann ich leider nicht und will es auch nicht."),
+    "Spanish": ("No puedo dormir por la noche.", "Lo siento mucho por tu pérdida.",
+                "No puedo creer lo bueno que era."),
+    "Italian": ("Non posso credere che sia finita.", "Mi dispiace per il ritardo.",
+                "Come sempre, tutto perfetto."),
+    "Portuguese": ("Não posso acreditar.", "Desculpe o atraso.", "Não consigo dormir à noite."),
+    "Dutch": ("Ik kan 's nachts niet slapen.", "Sorry voor de vertraging.",
+              "Als kind kwam ik hier vaak."),
+    "Russian": ("Я не могу уснуть ночью.", "Простите за опоздание.", "Как всегда, всё отлично."),
+    "Chinese": ("我不能相信这么好吃。", "对不起，来晚了。", "我没有办法睡觉。"),
+    "Japanese": ("申し訳ない気持ちです。", "夜眠ることができません。"),
+    "Korean": ("죄송합니다, 늦었습니다.", "밤에 잠을 잘 수 없습니다."),
+    "Arabic": ("لا أستطيع النوم ليلاً.", "عذراً على التأخير."),
+    "Persian": ("شب‌ها نمی‌توانم بخوابم.", "متأسفم که دیر شد."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_refusals_are_known_in_each_language_that_is_named(language: str) -> None:
+    if language == "English":  # has cases of its own
+        return
+    for text in REFUSALS[language]:
+        assert check_refusal(candidate(text)).startswith("reply begins with"), text
+        assert find_refusal(text + " " + "x" * 500), text
+    for text in HONEST[language]:
+        assert check_refusal(candidate(text)) == "", text
+
+
+def test_refusals_in_a_language_that_is_not_known_are_not_judged() -> None:
+    with pytest.raises(NotJudged, match="reply looks like greek"):
+        check_refusal(candidate("Λυπάμαι, δεν μπορώ να βοηθήσω με αυτό."))
     assert check_refusal(candidate("I must decline, denn das ist nicht die Sache.")) != ""
+
+
+def test_no_refusal_is_seen_in_texts_of_people() -> None:
+    """1,800 bundled sentences on how somebody feels, and 1,487 good answers."""
+    rows = [
+        json.loads(line)
+        for side in ("train", "eval")
+        for line in (DATA / "emotion" / f"{side}.jsonl").read_text("utf-8").splitlines()
+    ]
+    assert len(rows) > 1_000
+    assert [text for text in (row["input"] for row in rows) if find_refusal(text)] == []
 
 
 def test_a_rejected_answer_may_refuse() -> None:
