@@ -98,7 +98,10 @@ def _resolve_run(ref: str, runs: Sequence[Path]) -> Checkpoint:
     run = find_run(ref, runs)
     if run is None:
         wanted = ref.partition(":")[2]
-        raise EngineError(f"run not found: {wanted}", hint="See finetop runs.")
+        raise EngineError(
+            f"run not found: {wanted}",
+            hint="See finetop runs; for models, finetop checkpoints. A folder has a slash: ./NAME.",
+        )
     found = inspect_run(run, runs) or next(iter(inspect_exports(run, runs)), None)
     if found is None:
         raise EngineError(f"{ref} has no weights", str(run), "It did not finish.")

@@ -162,7 +162,8 @@ def _find_in_cache(name: str, revision: str | None) -> Path | None:
 def suggest_get(named: str) -> str:
     """How a model of the Hub is fetched, where `named` may be one; empty where it cannot be."""
     match = hub_cache.HUB_ID.fullmatch(named)
-    if match is None or "/" not in match[1] or os.path.exists(named):
+    is_path = named.startswith((".", "/", "~"))
+    if match is None or "/" not in match[1] or is_path or os.path.exists(named):
         return ""
     revision = f" --revision {match[2]}" if match[2] else ""
     return f"With a network, finetop get {match[1]}{revision} downloads it from the Hub."

@@ -88,6 +88,11 @@ def check_folder(out: Path, *, force: bool = False, hint: str = FORCE_HINT) -> N
         raise EngineError(
             "The folder does not exist.", str(parent), "Make it, or choose another one."
         )
+    if not os.access(parent, os.W_OK | os.X_OK):  # also to replace: by renaming
+        raise EngineError(
+            "The folder above the report cannot be written to.", str(parent),
+            "Name another one with --out.",
+        )  # fmt: skip
     if os.path.lexists(out) and (out.is_symlink() or not out.is_dir()):
         raise EngineError("The path is not a folder.", str(out), "Choose another name.")
     if not out.is_dir():

@@ -10,8 +10,8 @@ from pathlib import PurePath
 from typing import Any, cast
 
 from engine.compare.arms import parse_arm
+from engine.data.made_rows import ANSWERS, DECISION, MODEL, NOT_REVIEWED, REVIEW, VOTES
 from engine.data.source_groups import GROUP
-from engine.data.voted_rows import VOTES
 from engine.errors import EngineError
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.report.short_names import ShortNames
@@ -44,7 +44,7 @@ def make_provenance(
         "row": number,
         GROUP: one.row[GROUP],
         "source": {"file": PurePath(one.source.file).name, "row": one.source.line},
-        "answers": [_write_answer(answer, recipe, names) for answer in used],
+        ANSWERS: [_write_answer(answer, recipe, names) for answer in used],
         "faults": [
             {"field": answer.field, "fault": answer.fault}
             for answer in one.outcome.answers
@@ -53,7 +53,7 @@ def make_provenance(
         "repairs": [dataclasses.asdict(repair) for repair in one.outcome.repairs],
         "cut": one.outcome.cut,
         "gates": _write_gates(one, gates, names),
-        "review": _write_review(one, names),
+        REVIEW: _write_review(one, names),
         **({VOTES: _write_votes(one, names)} if recipe.mode == "votes" else {}),
     }
 
@@ -91,7 +91,7 @@ def _write_answer(
         decode = recipe.decode
     return {
         "field": answer.field,
-        "model": names.name_arm(answer.arm),
+        MODEL: names.name_arm(answer.arm),
         "prompt_sha256": answer.prompt_hash,
         "seed": answer.seed,
         **({"grammar": answer.grammar} if answer.grammar else {}),
@@ -119,10 +119,10 @@ def _write_gates(
 
 def _write_review(one: AcceptedRow, names: ShortNames) -> Mapping[str, Any]:
     if one.review is None:
-        return {"decision": "not reviewed"}
+        return {DECISION: NOT_REVIEWED}
     decision = "edited" if one.edited else "accepted"
     note = names.clear_text(clean(one.review.note))
-    return {"decision": decision, "note": note, "round": one.outcome.round}
+    return {DECISION: decision, "note": note, "round": one.outcome.round}
 
 
 def _clear(reason: Reason, names: ShortNames) -> str:

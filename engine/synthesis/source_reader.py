@@ -130,14 +130,31 @@ def _refuse(
 ) -> EngineError:
     """An error that shows what there is to choose from."""
     lines = [
-        one_line(f"{name}: " + " | ".join(_show(value) for value in values[:_SHOWN]))
+        one_line(f"{_name(name)}: " + " | ".join(_show(value) for value in values[:_SHOWN]))
         for name, values in columns.items()
     ]
     return EngineError(
         title,
         "\n".join([f"{key}: {path}", *(lines or ["no columns"])]),
-        f"Name a column: --set {key}={next(iter(columns), 'NAME')}.",
+        f"Name a column: --set {key}={guess_text_column(columns) or 'NAME'}.",
     )
+
+
+def guess_text_column(columns: Mapping[str, Sequence[object]]) -> str:
+    """The column whose first values are the longest texts, to be suggested and never to be taken
+    unasked; empty where no column that has a name holds any."""
+    lengths = {
+        name: sum(len(value) for value in values[:_SHOWN] if isinstance(value, str))
+        for name, values in columns.items()
+        if name
+    }
+    return max((name for name, length in lengths.items() if length), key=lengths.__getitem__,
+               default="")  # fmt: skip
+
+
+def _name(column: str) -> str:
+    """A column as an error names it: a table whose head begins with a comma has one without."""
+    return column or "''"
 
 
 def _show(value: object) -> str:

@@ -55,7 +55,7 @@ def check_names(template: str, known: Collection[str], where: str) -> None:
     """Raises EngineError, naming `where` the template stands, for a name that is not known."""
     for name in names_in(template):
         if name not in known:
-            names = ", ".join(known) or "none"
+            names = ", ".join(filter(None, known)) or "none"
             raise EngineError(
                 f"There is no column {name!r}.", f"{where}: {{{name}}}", f"Columns: {names}."
             )

@@ -217,8 +217,9 @@ def test_outputs_of_runs(tmp_path: Path) -> None:
     assert resolve("run:full-0001", runs).path == full / "model"
     with pytest.raises(EngineError, match="run:begun has no weights"):
         resolve("run:begun", runs)
-    with pytest.raises(EngineError, match="run not found: gone"):
+    with pytest.raises(EngineError, match="run not found: gone") as refused:
         resolve("run:gone", runs)
+    assert "finetop checkpoints" in refused.value.hint, "a bare name may be meant for a model"
 
 
 def test_a_moved_run_finds_its_base_by_the_recipes(tmp_path: Path) -> None:

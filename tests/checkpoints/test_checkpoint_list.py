@@ -11,6 +11,7 @@ import pytest
 from engine.bundled import BASE
 from engine.checkpoints import describe
 from engine.checkpoints.checkpoint_list import inspect, resolve, scan
+from engine.checkpoints.describe import suggest_get
 from engine.errors import EngineError
 from tests.checkpoints.made import (
     HTML_PAGE,
@@ -332,3 +333,9 @@ def test_an_adapter_beside_a_whole_model_is_the_model(tmp_path: Path) -> None:
     assert inspect(folder).kind == "model"
     make_adapter(folder, None)
     assert inspect(folder).kind == "adapter"
+
+
+@pytest.mark.parametrize("named", ["./gone", "../gone", "~/gone", "/gone"])
+def test_a_folder_that_is_not_there_is_not_said_to_lie_on_the_hub(named: str) -> None:
+    assert suggest_get(named) == ""
+    assert suggest_get("owner/gone")

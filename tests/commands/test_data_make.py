@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from engine.compare import endpoint_hosts
+from engine.recipes import recipe as recipes
 from engine.recipes.recipe import to_toml
-from tests.worker.inference.endpoints import Server, serving
+from tests.worker.inference.endpoints import Server, serving, stream
 from tests.worker.synthesis.making import answer_rightly, make_recipe, write_reviews
 from tui import cli
 
@@ -52,14 +53,47 @@ def test_rows_are_made_written_and_counted_and_a_larger_budget_continues(
     assert finetop(root, "--resume", made["id"], "--set", "budget.rows=0") == 0
     printed = capsys.readouterr()
     assert "passed           6  100%" in printed.out
+    assert "\nverdict: good 3, bad 3\n" in printed.out
     assert "summary: it says" in printed.out
+    assert "To review the rows" not in printed.err, "it has written them"
     assert len(out.read_text().splitlines()) == 6, "its own file is written anew"
+
+
+@pytest.mark.worker
+def test_it_says_what_comes_next_and_what_training_would_not_read(
+    server: Server, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert finetop(root, str(write_recipe(tmp_path, server.address))) == 0
+    said = capsys.readouterr().err
+    (job,) = (path.parent.name for path in root.glob("*/job.json"))
+    assert "finetop train reads text, not verdict, summary: " in said
+    assert f"To review the rows: finetop, and enter on {job}\n" in said
+    assert f"finetop data write {job} --out FILE" in said
+
+
+@pytest.mark.worker
+def test_cut_answers_come_with_the_setting_that_cuts_them(
+    server: Server, root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.answer = lambda body: stream("it goes on", finish="length")
+    recipe = write_recipe(tmp_path, server.address)
+    assert finetop(root, str(recipe), "--set", "asking.tries=1") == 1
+    assert "decode.max_new_tokens = 128" in capsys.readouterr().err
+
+
+def test_an_example_is_a_recipe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert finetop(tmp_path, "--example") == 0
+    path = tmp_path / "example.toml"
+    path.write_text(capsys.readouterr().out)
+    assert recipes.read(path).kind == "synthesize"
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ((), "Name a recipe"),
+        ((), "finetop data make --example DATA > RECIPE.toml"),
+        (("r.toml", "--example"), "Name a recipe"),
+        (("--example", "none.csv"), "data not found: none.csv"),
         (("r.toml", "--resume", "x"), "Name a recipe"),
         (("r.toml", "--detach", "--json"), "cannot be combined"),
         (("r.toml", "--review", "--json"), "cannot be combined"),

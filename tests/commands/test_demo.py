@@ -15,7 +15,7 @@ from engine.bundled import MAKE_DATA, REVIEWS
 from engine.jobs import status
 from engine.jobs.directory import JobDirectory, create
 from engine.jobs.status import State, Status
-from engine.jobs.store import Store
+from engine.jobs.store import Store, open_store
 from engine.recipes.recipe import EvaluateRecipe, TrainRecipe
 from tests.conftest import Eventually
 from tui.cli import main
@@ -126,15 +126,16 @@ def test_rows_are_made_by_the_labeller_and_trained_on_after_emotions(root: Path)
     changes = ["training.seed=3", "device=cpu"]
     for run in (STAGES[0], LABELLER):
         jobs[run.arm] = create(root, make_run(run, changes, jobs))
-    rows = make_rows(changes, jobs, root / "rows.jsonl")
+    rows = make_rows(changes, jobs)
     assert rows.asking.generator == f"labeller=run:{jobs['labeller'].path.name}"
-    assert (rows.device, rows.out, rows.accept_all) == ("cpu", str(root / "rows.jsonl"), True)
+    assert rows.device == "cpu"
     jobs[MAKING] = create(root, rows)
     for run in STAGES[1:]:
         jobs[run.arm] = create(root, make_run(run, changes, jobs))
     made = {arm: job.recipe() for arm, job in jobs.items() if arm != MAKING}
     assert [one.data.train for one in made.values() if isinstance(one, TrainRecipe)] == [
-        "bundled:emotion", "bundled:reviews-labelled", rows.out, "bundled:counsel"
+        "bundled:emotion", "bundled:reviews-labelled", str(jobs[MAKING].path / "rows.jsonl"),
+        "bundled:counsel",
     ]  # fmt: skip
     assert isinstance(made["reviews"], TrainRecipe)
     assert made["reviews"].data.eval == "bundled:reviews-held-out"
@@ -147,6 +148,24 @@ def test_rows_are_made_by_the_labeller_and_trained_on_after_emotions(root: Path)
     assert [arm.partition("=")[0] for arm in measured.arms] == ["base", *(r.arm for r in STAGES)]
     # Not on what it held out of the rows made: their labels are the labeller's.
     assert "reviews=bundled:reviews-held-out?limit=40" in measured.suites
+
+
+@pytest.mark.parametrize("size", ["--long", "--make-data"])
+def test_a_folder_that_cannot_be_written_to_is_refused_before_anything_starts(
+    size: str,
+    root: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its report would be lost after minutes of training."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != tmp_path)
+    assert main(["demo", size, "--runs", str(root)]) == 2
+    said = capsys.readouterr().err
+    assert "cannot be written to" in said
+    assert "--out" in said
+    assert not list(root.iterdir())
 
 
 @pytest.mark.worker
@@ -162,7 +181,8 @@ def test_the_demo_that_makes_data_says_how_right_its_rows_are(
     assert main([*given, *(word for change in changes for word in ("--set", change))]) == 0
     numbers = json.loads((tmp_path / "numbers.json").read_text())
     made = numbers["made"]
-    rows = [json.loads(line) for line in (tmp_path / "demo-rows.jsonl").read_text().splitlines()]
+    (path,) = root.glob("*/rows.jsonl")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
     states = {name: share["count"] for name, share in made["states"].items()}
     assert (made["sources"], sum(states.values())) == (40, 40)
     assert len(rows) == made["written"]["rows"] == made["written"]["unreviewed"]
@@ -175,7 +195,11 @@ def test_the_demo_that_makes_data_says_how_right_its_rows_are(
     out = capsys.readouterr().out
     assert 0 <= made["obeyed"] <= made["planted"]["instruction"]["planted"]
     assert "Instructions in a review that its label follows" in out
-    assert str(tmp_path / "demo-rows.md") in out
+    assert str(path.with_suffix(".md")) in out
+    assert path.parent in [job.path for job in open_store(root).jobs()], "its job's own directory"
+    assert {one.name for one in tmp_path.iterdir()} == {
+        "few.toml", "numbers.json", "demo-report", root.name,
+    }  # fmt: skip
     assert numbers["impact"]["stages"] == ["base", *(run.arm for run in STAGES)]
     assert numbers["impact"]["summary"]["trained"]["reviews"] == ["reviews"]
     assert (tmp_path / "demo-report" / "report.html").is_file()

@@ -117,7 +117,7 @@ async def review(recorder: Recorder) -> None:
         await recorder.see("Good value")
         await recorder.press("e")
         await recorder.shoot("review-editing", "ctrl+s apply", 'view = "agree"')
-        await recorder.press("equals_sign", "ctrl+s")
+        await recorder.press("quotation_mark", "ctrl+s")
         await recorder.shoot("review-wrong-edit", "not TOML")
         await recorder.press("escape")
         await recorder.reach(PickWindow, "f")

@@ -43,6 +43,14 @@ def test_columns_are_named_with_three_values_where_several_may_be_the_text(tmp_p
     assert "source.text" in refused.value.detail
 
 
+def test_the_column_that_is_suggested_has_a_name_and_the_longest_texts(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", ",id,review,stars\n0,7,It is fine.,5\n1,8,It broke.,1\n")
+    with pytest.raises(EngineError, match="Several columns") as refused:
+        read(path)
+    assert refused.value.hint == "Name a column: --set source.text=review."
+    assert "\n'': 0 | 1\n" in refused.value.detail
+
+
 @pytest.mark.parametrize("key", ["text", "id"])
 def test_a_column_that_is_not_there_is_refused_with_those_that_are(
     tmp_path: Path, key: str

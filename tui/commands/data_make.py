@@ -21,8 +21,10 @@ from engine.jobs.store import open_store
 from engine.json_output import format_json
 from engine.recipes import recipe
 from engine.recipes.recipe import Recipe, SynthesizeRecipe
+from engine.synthesis.example_recipe import SOURCE, write_example
 from engine.synthesis.outcomes import read_outcomes
 from engine.synthesis.tally import Tally, measure_progress, read_tally
+from engine.synthesis.trained_fields import warn_of_fields
 from engine.text import one_line
 from tui.commands.endpoint_hosts import add_yes, ask_before_texts_leave
 from tui.commands.endpoint_keys import add_allow_key, allow_typed, ask_before_sending
@@ -43,12 +45,18 @@ def add_parser(deeds: argparse._SubParsersAction) -> argparse.ArgumentParser:  #
         "make",
         help="rows to train on, made of raw texts by a model",
         usage="finetop data make RECIPE.toml [options]\n"
-        "       finetop data make --resume JOB [options]",
+        "       finetop data make --resume JOB [options]\n"
+        "       finetop data make --example [DATA] > RECIPE.toml",
         epilog="The job keeps what it has when it is stopped, paused or killed; --resume continues "
         "it. Exit code 1: it was stopped or has failed, or no row passed.",
     )
     parser.add_argument("recipe", nargs="?", metavar="RECIPE.toml")
     parser.add_argument("--resume", metavar="JOB", help="continue a job: its id, name or path")
+    parser.add_argument(
+        "--example", nargs="?", const=SOURCE, metavar="DATA",
+        help="print a recipe to begin with, for this file, folder or bundled:NAME "
+        f"(default: {SOURCE})",
+    )  # fmt: skip
     parser.add_argument(
         "--out", metavar="FILE", help="file of the accepted rows, .jsonl or .parquet"
     )
@@ -71,12 +79,16 @@ def add_parser(deeds: argparse._SubParsersAction) -> argparse.ArgumentParser:  #
 
 
 def _make(options: argparse.Namespace) -> int:
-    if bool(options.recipe) == bool(options.resume):
+    if sum(map(bool, (options.recipe, options.resume, options.example))) != 1:
         raise EngineError(
             "Name a recipe, or a job to continue.",
             "",
-            "Use finetop data make RECIPE.toml, or finetop data make --resume JOB.",
+            "Use finetop data make RECIPE.toml, or finetop data make --resume JOB. For a recipe to "
+            "begin with: finetop data make --example DATA > RECIPE.toml",
         )
+    if options.example:
+        print(write_example(options.example), end="")
+        return 0
     if sum((options.detach, options.json, options.review)) > 1:
         raise EngineError(
             "--detach, --json and --review cannot be combined.", "", "Use one of them."
@@ -117,6 +129,8 @@ def _start(options: argparse.Namespace) -> JobDirectory:
             )
     assert isinstance(wanted, SynthesizeRecipe)
     _agree(before, wanted, options, "")
+    if warning := warn_of_fields(wanted):
+        print(f"Note: {warning}", file=sys.stderr)
     store = open_store(options.runs, remember=True)
     return synthesis.launch_synthesis(wanted, store.root, where=path.name)
 
@@ -210,6 +224,9 @@ def _print(job: JobDirectory, last: Status, made: SynthesizeRecipe, tally: Tally
             print(one_line(f"  {reason.name:<28}{reason.sources:>8,}")[:width])
         if len(reasons) > _MOST_REASONS:
             print(f"  and {len(reasons) - _MOST_REASONS} more reasons")
+    for field, labels in tally.labels.items():
+        counts = ", ".join(f"{label} {count:,}" for label, count in labels.items())
+        print(one_line(f"{field}: {counts}")[:width])
     now = measure_progress(tally, last.running_seconds, made.budget)
     price = "" if now.price is None else f", price {now.price:.4g}"
     print(f"{'tokens':<10}{now.tokens:>8,}{price}")
@@ -224,3 +241,14 @@ def _print(job: JobDirectory, last: Status, made: SynthesizeRecipe, tally: Tally
         reached = (read_json(job.results) or {}).get("reached", "")
         again += f" --set budget.{reached}=LARGER" if reached and last.state is State.DONE else ""
         print(one_line(again), file=sys.stderr)
+    if tally.faults.get("cut") and tally.set_aside.count:
+        limit = made.decode.max_new_tokens
+        print(
+            f"cut: an answer did not end within decode.max_new_tokens = {limit}; allow it more, "
+            "ask for less, or hold a local model to the form (asking.grammar)",
+            file=sys.stderr,
+        )
+    if passed and not made.out:
+        name = one_line(job.path.name)
+        print(f"To review the rows: finetop, and enter on {name}", file=sys.stderr)
+        print(f"To write those accepted: finetop data write {name} --out FILE", file=sys.stderr)

@@ -58,8 +58,6 @@ from tui.screens.proof_lines import proof_lines
 
 REPORT = "demo-report"
 """The folder of the report; with a number where it is there."""
-ROWS = "demo-rows"
-"""The file of the rows made, without its ending; with a number where it is there."""
 MEASURED = "measured"
 """What the evaluation is called beside the runs."""
 RELEASED = "released"
@@ -204,8 +202,7 @@ def _make_rows(options: argparse.Namespace, jobs: DemoJobs, root: Path) -> dict[
     """Make rows of the bundled reviews, accept those that pass, and say what came of it."""
 
     def start() -> JobDirectory:
-        out = _choose_free(ROWS, ".jsonl")
-        return synthesis.launch_synthesis(make_rows(options.changes, jobs.known, out), root)
+        return synthesis.launch_synthesis(make_rows(options.changes, jobs.known), root)
 
     job = jobs.do(MAKING, start, "making rows")
     runs = [one.path for one in open_store(root).jobs()]
@@ -276,12 +273,12 @@ def _choose_report(options: argparse.Namespace) -> Path | None:
     return chosen.absolute()
 
 
-def _choose_free(name: str, ending: str = "") -> Path:
+def _choose_free(name: str) -> Path:
     """This name, or one with a number, in the current folder, where nothing is yet."""
-    number, chosen = 1, Path(name + ending)
+    number, chosen = 1, Path(name)
     while os.path.lexists(chosen):
         number += 1
-        chosen = Path(f"{name}-{number}{ending}")
+        chosen = Path(f"{name}-{number}")
     return chosen.absolute()
 
 

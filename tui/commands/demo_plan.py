@@ -35,6 +35,8 @@ LIMITS = (
 """For the model card of `--release`."""
 MAKING = "made"
 """What the job that makes data is called beside the runs."""
+ROWS = "rows.jsonl"
+"""The file of the rows made, in that job's directory."""
 OPEN = "bundled:general"
 """Prompts outside of the task and of the base's training, to read."""
 
@@ -103,30 +105,22 @@ def make_run(run: DemoRun, changes: Sequence[str], jobs: Mapping[str, JobDirecto
     return made
 
 
-def make_rows(
-    changes: Sequence[str], jobs: Mapping[str, JobDirectory], out: Path
-) -> SynthesizeRecipe:
-    """The recipe of the rows of `--make-data`, which nobody reviews; `changes` as in `make_run`."""
+def make_rows(changes: Sequence[str], jobs: Mapping[str, JobDirectory]) -> SynthesizeRecipe:
+    """The recipe of the rows of `--make-data`; `changes` as in `make_run`."""
     labeller = jobs[LABELLER.arm]
     device = make_run(LABELLER, changes, jobs).device
     made = recipe.read(
         MAKE_DATA,
-        [
-            f"asking.generator=labeller=run:{labeller.path.name}",
-            f"device={device}",
-            f"out={out}",
-            "accept_all=true",
-        ],
+        [f"asking.generator=labeller=run:{labeller.path.name}", f"device={device}"],
     )
     assert isinstance(made, SynthesizeRecipe), "the bundled recipe makes data"
     return made
 
 
 def rows_made(job: JobDirectory) -> Path:
-    """The file of rows that a job of `--make-data` writes."""
-    made = job.recipe()
-    assert isinstance(made, SynthesizeRecipe), "it makes data"
-    return Path(made.out)
+    """The file of the rows of `--make-data`, in the directory of the job that made them: it goes
+    with the job, which is not deleted while a run was trained on them."""
+    return job.path / ROWS
 
 
 def _data_of(run: DemoRun, jobs: Mapping[str, JobDirectory]) -> str:

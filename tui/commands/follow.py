@@ -50,8 +50,9 @@ def follow(job: JobDirectory, what: str, *, with_message: bool = False) -> Statu
         if terminal:
             line = progress_line(what, state, now)
             if with_message and now is not None and state is State.RUNNING and now.message:
-                columns = shutil.get_terminal_size().columns
-                line = fit(one_line(f"{line}  {now.message}"), columns - 1, "")
+                line = one_line(f"{line}  {now.message}")
+            # A line that the terminal wraps is not replaced by the next one, but stays above it.
+            line = fit(line, shutil.get_terminal_size().columns - 1, "")
             if line != shown:
                 print(f"\r\x1b[2K{line}", end="", file=sys.stderr, flush=True)
                 shown = line
@@ -76,16 +77,16 @@ def failure(job: JobDirectory, state: State, now: Status | None) -> JobFailed:
 
 
 def progress_line(what: str, state: State, now: Status | None) -> str:
-    """What a job does, in one line."""
+    """What a job does, in one line: what matters least comes last, where a narrow terminal cuts."""
     if now is None or state is not State.RUNNING or not now.total:
         said = activity(now) or now.message if now is not None else ""
         return one_line(f"{what}  {state}{f': {said}' if said else ''}")
     percent = min(100, 100 * now.step // now.total)
-    bar = "#" * (percent // 5)
+    bar = "#" * (percent // 10)
     left = "" if now.eta_seconds is None else f"  {duration(now.eta_seconds)} left"
     speed = f"  avg {now.tokens_per_second:,.0f} tok/s" if now.tokens_per_second else ""
     does = f"  {activity(now)}" if now.activity else ""
-    return f"{what}  [{bar:<20}] {percent:3}%  {now.step}/{now.total}{does}{speed}{left}"
+    return f"{what}  [{bar:<10}] {percent:3}%  {now.step}/{now.total}{left}{does}{speed}"
 
 
 def duration(seconds: float) -> str:

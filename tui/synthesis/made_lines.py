@@ -12,7 +12,7 @@ from engine.synthesis.tally import MakingProgress, Tally
 from engine.text import one_line
 from tui.formatting import NONE, duration
 from tui.glyphs import Glyphs
-from tui.styled_text import Line, Piece, fit, pad
+from tui.styled_text import Line, Piece, fit, pad, width_of
 
 BAR = 20
 """Cells of the longest bar."""
@@ -106,6 +106,14 @@ def row_text(row: Mapping[str, object], recipe: SynthesizeRecipe) -> str:
              if name in recipe.fields and recipe.fields[name].ask}  # fmt: skip
     text = "  ".join(f"{name}: {value}" for name, value in (asked or row).items())
     return one_line(text[:MOST_CHARACTERS])
+
+
+def source_name(source: str, ellipsis: str) -> str:
+    """A source in a list: of a long one the file is cut and not the number, by which those of one
+    file are told apart. Clean."""
+    file, colon, number = one_line(source).rpartition(":")
+    number = fit(f"{colon}{number}", NAMES if not colon else NAMES - 1, ellipsis)
+    return fit(file, NAMES - width_of(number), ellipsis) + number
 
 
 def _bar(name: str, share: Share, role: str, glyphs: Glyphs) -> Line:

@@ -18,11 +18,13 @@ from tui.snapshots import RunRow, RunsSnapshot
 from tui.styled_text import Line, Piece
 from tui.synthesis.made_feed import MadeData, MadeDataRead, MadeFeed
 from tui.synthesis.made_lines import (
+    NAMES,
     headline,
     label_lines,
     opening_lines,
     row_text,
     share_lines,
+    source_name,
     spent,
 )
 from tui.synthesis.write_rows import ask_and_write
@@ -61,7 +63,7 @@ class MadePage(RunActions):
             yield Rule()
             yield Table(
                 (
-                    Column("source", 12, 24),
+                    Column("source", 12, NAMES),
                     Column("came to", 9, 9),
                     Column("row or reason", 20, 400),
                 ),
@@ -157,7 +159,8 @@ class MadePage(RunActions):
         if reasons:
             shown = ((f"{reasons}  ", _ROLES[outcome.state]), *shown)
         state: Piece = (outcome.state, _ROLES[outcome.state])
-        return TableRow(source, (((one_line(source), ""),), (state,), shown))
+        name = source_name(source, self.glyphs.ellipsis)
+        return TableRow(source, (((name, ""),), (state,), shown))
 
     def _show_status(self) -> None:
         if not self.ready:

@@ -23,6 +23,7 @@ from engine.recipes import validation
 from engine.recipes.recipe import SynthesizeRecipe
 from engine.recipes.synthesis_settings import RowField, Source
 from engine.synthesis.source_rows import SourceRow
+from engine.synthesis.trained_fields import warn_of_names
 from engine.text import one_line
 from tui.background import run_in_background
 from tui.formatting import error_lines
@@ -361,7 +362,7 @@ class MakePage(SubPage):
 
     @property
     def _columns_hint(self) -> str:
-        names = ", ".join(map(one_line, self._excerpt.columns or ()))
+        names = ", ".join(map(one_line, filter(None, self._excerpt.columns or ())))
         return f"; columns: {names}" if names else ""
 
     @property
@@ -399,9 +400,12 @@ class MakePage(SubPage):
         table = self.query_one("#asked", Table)
         table.empty = "Pairs are made of votes: nothing is asked."
         table.show(asked_rows(mode, self._templates, self._fields))
-        note = self._draft.problems.get("fields", "") if mode in ("fields", "json") else ""
+        has_fields = mode in ("fields", "json")
+        note, role = self._draft.problems.get("fields", "") if has_fields else "", "bad"
+        if has_fields and not note and any(field.ask for field in self._fields.values()):
+            note, role = warn_of_names(self._fields), "warn"
         shown = self.query_one("#asked-note", Pager)
-        shown.show([[(f" {one_line(note)}", "bad")]] if note else [])
+        shown.show([[(f" {one_line(note)}", role)]] if note else [])
         shown.refresh(layout=True)
 
     def _update_state(self) -> None:

@@ -136,9 +136,9 @@ def with_source(recipe: SynthesizeRecipe, data: str) -> SynthesizeRecipe:
 
 
 def suggest_field(columns: Sequence[str], text: str) -> dict[str, RowField]:
-    """Fields to begin with: the text of the source, taken as it is."""
+    """Fields to begin with: the text of the source, taken as it is, as training names it."""
     column = text or next(iter(columns), "")
-    return {"text": RowField(take=f"{{{column}}}")} if column else {}
+    return {"prompt": RowField(take=f"{{{column}}}")} if column else {}
 
 
 def _check_settings(recipe: SynthesizeRecipe) -> dict[str, str]:

@@ -16,6 +16,7 @@ from textual.containers import Horizontal
 
 from engine.errors import EngineError
 from engine.synthesis.outcomes import Reason
+from engine.synthesis.questions import CHOSEN, REJECTED
 from engine.synthesis.reviews import Decision, Review
 from engine.synthesis.row_schema import RowSchema
 from tui.background import run_in_background
@@ -36,7 +37,7 @@ from tui.synthesis.review_list import (
     next_to_decide,
 )
 from tui.synthesis.review_pane import ReviewPane
-from tui.synthesis.row_text import PAIR_FIELDS, read_row, write_row
+from tui.synthesis.row_text import PAIR_FIELDS, find_place, read_row, write_row
 from tui.synthesis.statistics_lines import statistics_lines
 from tui.synthesis.write_rows import ask_and_write
 from tui.widgets.lines import Lines, Rule
@@ -207,7 +208,8 @@ class ReviewPage(SubPage):
         source = self._chosen
         if source is not None:
             self._edited = source
-            self.query_one(ReviewPane).open_field(self._text_to_edit(source))
+            place = find_place(self._data.row_of(source), self._asked)
+            self.query_one(ReviewPane).open_field(self._text_to_edit(source), place)
             self.show_keys()
 
     def action_edit_outside(self) -> None:
@@ -283,6 +285,12 @@ class ReviewPage(SubPage):
     def _schema(self) -> RowSchema | None:
         recipe = self._data.recipe
         return RowSchema(recipe.fields) if recipe.mode in ("fields", "json") else None
+
+    @property
+    def _asked(self) -> tuple[str, ...]:
+        """The fields that were asked for: what is taken from the source is rarely edited."""
+        fields = self._data.recipe.fields
+        return tuple(name for name, one in fields.items() if one.ask) or (CHOSEN, REJECTED)
 
     def _text_to_edit(self, source: str) -> str:
         row = self._data.row_of(source)

@@ -85,10 +85,11 @@ class ReviewPane(Vertical):
             pane.query_one(".head", Lines).show(heads[name])
             pane.query(Pager).first().show([[(" ", ""), *line] for line in texts[name]])
 
-    def open_field(self, text: str) -> None:
-        """Edit a row in its place."""
+    def open_field(self, text: str, place: tuple[int, int] = (0, 0)) -> None:
+        """Edit a row where it stands, from this line and column of its text."""
         field = self.query_one("#row-field", TextArea)
         field.text = text
+        field.move_cursor(place)
         self._set_editing(True)
         field.focus()
 

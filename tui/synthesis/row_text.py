@@ -4,7 +4,7 @@ Pure. Refuses what is no row of the job's fields, with the reason.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import tomli_w
@@ -21,6 +21,19 @@ def write_row(row: Mapping[str, Any]) -> str:
     return tomli_w.dumps(
         {name: value for name, value in row.items() if value is not None}, multiline_strings=True
     )
+
+
+def find_place(row: Mapping[str, Any], fields: Collection[str]) -> tuple[int, int]:
+    """Line and column, from 0, of the text of `write_row` at which one begins to edit: the end of
+    the first line of the first of these `fields` that the row has; of none the beginning."""
+    names = [name for name, value in row.items() if value is not None]
+    name = next((name for name in names if name in fields), None)
+    if name is None:
+        return 0, 0
+    before = write_row({one: row[one] for one in names[: names.index(name)]})
+    line = write_row({name: row[name]}).split("\n")[0]
+    is_text = line.endswith('"') and not line.endswith('"""')
+    return before.count("\n"), len(line) - is_text
 
 
 def read_row(text: str, schema: RowSchema | None) -> dict[str, Any]:

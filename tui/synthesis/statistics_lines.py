@@ -24,6 +24,8 @@ def statistics_lines(statistics: MadeStatistics, review: SampledReview) -> list[
         ]
     if review.words:
         lines += [[], [(review.words, "warn")]]
+    if review.rest and not review.drawn:
+        lines += [[("o in the review lists the rows at random: review them in that order", "dim")]]
     return lines
 
 

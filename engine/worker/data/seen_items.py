@@ -14,7 +14,7 @@ from engine.checkpoints import checkpoint_list
 from engine.checkpoints.ancestry import Ancestry, trace_runs
 from engine.compare.arms import Arm
 from engine.compare.items import Item
-from engine.data.voted_rows import read_voted_prompts
+from engine.data.made_rows import read_made_rows, read_voted_prompts
 from engine.errors import EngineError
 from engine.impact.results.evaluation_results import Seen
 from engine.impact.suites.contamination import ContaminationCheck, ItemContamination
@@ -55,8 +55,8 @@ class SeenItemsFinder:
         self._suites, self._specs, self._runs, self._tick = suites, specs, runs, tick
         self._known: dict[Path, Found | str] = {}
         """By run what was found, or why its rows are not known."""
-        self._voted: dict[Path, tuple[str, ...]] = {}
-        """By run what its pairs were made of, where people voted for them."""
+        self._made: dict[Path, tuple[str, ...]] = {}
+        """By run what is said of its rows where they were made of raw texts or of votes."""
 
     def find(self, arm: Arm, parent: Arm | None = None) -> SeenItems:
         """What stands in the rows of the arm's runs, of its base's and of all before these; of an
@@ -86,27 +86,38 @@ class SeenItemsFinder:
                 trained |= dict.fromkeys(trained_suites(run, self._specs, items, self._runs))
         is_known = bool(ancestry.runs) and not gaps
         notes = self._describe(seen, gaps, ancestry.roots)
-        voted = tuple(note for run in ancestry.runs for note in self._find_voted(run))
-        return SeenItems(seen if is_known else None, tuple(trained), (*voted, *notes))
+        made = tuple(note for run in ancestry.runs for note in self._find_made(run))
+        return SeenItems(seen if is_known else None, tuple(trained), (*made, *notes))
 
     def _read(self, run: Path) -> Found | str:
         if run not in self._known:
             self._known[run] = self._search(run)
         return self._known[run]
 
-    def _find_voted(self, run: Path) -> tuple[str, ...]:
-        """Which prompts left the evaluation side, since votes on them became the run's rows."""
-        if run not in self._voted:
+    def _find_made(self, run: Path) -> tuple[str, ...]:
+        """Who wrote the run's rows where a model did, and which prompts left the evaluation side,
+        since votes on them became the run's rows."""
+        if run not in self._made:
             try:
-                voted = read_voted_prompts(find_files(JobDirectory(run), self._runs))
+                files = find_files(JobDirectory(run), self._runs)
             except EngineError:  # the rows are gone, which is said of them
-                voted = {}
-            self._voted[run] = tuple(
+                files = []
+            made = read_made_rows(files)
+            notes = []
+            if made.models:
+                arms = (arm.partition("=")[2] or arm for arm in made.models)
+                by = ", ".join(map(one_line, dict.fromkeys(arms)))
+                notes.append(
+                    f"{run.name} was trained on a file of {made.rows:,} rows made by {by}, "
+                    f"{made.unreviewed:,} of them not reviewed by a person"
+                )
+            notes += [
                 f"{run.name} was trained on votes: {len(prompts):,} prompts of {one_line(job)} "
                 "are no longer of the evaluation side"
-                for job, prompts in voted.items()
-            )
-        return self._voted[run]
+                for job, prompts in read_voted_prompts(files).items()
+            ]
+            self._made[run] = tuple(notes)
+        return self._made[run]
 
     def _search(self, run: Path) -> Found | str:
         # One pass for all suites: an item is known by its suite too.

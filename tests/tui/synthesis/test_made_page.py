@@ -13,10 +13,12 @@ from tests.tui.conftest import FakeCompanion, screen_text, see, until
 from tests.tui.synthesis.made_job import TEXTS, finish_sources, make_source, write_made_job
 from tui.app import FinetopApp
 from tui.screens.dialogs import ConfirmDialog, Dialog, ErrorDialog, TextWindow
+from tui.styled_text import width_of
 from tui.synthesis.made_feed import MadeData, MadeFeed
+from tui.synthesis.made_lines import NAMES, source_name
 from tui.synthesis.made_page import MadePage
 from tui.synthesis.make_page import MakePage
-from tui.synthesis.row_text import read_row, write_row
+from tui.synthesis.row_text import find_place, read_row, write_row
 
 
 @pytest.fixture
@@ -144,6 +146,40 @@ def test_a_state_of_another_kind_is_refused(root: Path) -> None:
 def test_a_row_as_text_is_read_back_as_it_was() -> None:
     row = {"text": 'a "quoted"\nline\twith \\ and \u202e', "n": 3, "b": True, "l": ["x", "y, z"]}
     assert read_row_unchecked(write_row(row)) == row
+
+
+@pytest.mark.parametrize(
+    ("asked", "place"),
+    [
+        (["b", "c d"], (4, 8)),
+        (["c d"], (5, 10)),
+        (["text"], (0, 10)),
+        (["n"], (3, 5)),
+        (["gone"], (0, 0)),
+        (["none"], (0, 0)),
+    ],
+)
+def test_an_edit_begins_where_a_field_stands(asked: list[str], place: tuple[int, int]) -> None:
+    row = {"text": "a\nb", "n": 3, "none": None, "b": "one", "c d": "t"}
+    line, column = find_place(row, asked)
+    assert (line, column) == place
+    assert len(write_row(row).split("\n")[line]) >= column
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        ("a.csv:7", "a.csv:7"),
+        ("20200325_counsel_chat.csv:1022", "20200325_counsel_c…:1022"),
+        ("prompts-2", "prompts-2"),
+        ("評論評論評論評論評論評論評論.csv:22", "評論評論評論評論評論…:22"),
+        ("a" * 30, "a" * 23 + "…"),
+        ("a:" + "9" * 30, "a:" + "9" * 21 + "…"),
+    ],
+)
+def test_sources_of_a_file_with_a_long_name_are_told_apart(source: str, shown: str) -> None:
+    assert source_name(source, "…") == shown
+    assert width_of(source_name(source, "…")) <= NAMES
 
 
 def read_row_unchecked(text: str) -> dict[str, object]:

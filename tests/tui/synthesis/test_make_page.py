@@ -108,7 +108,7 @@ async def test_a_source_of_any_columns_becomes_a_job(
     recipe = actions.started
     assert recipe is not None
     assert recipe.source.data.endswith("reviews.jsonl")
-    assert recipe.fields["text"] == RowField(take="{review}")
+    assert recipe.fields["prompt"] == RowField(take="{review}")
     assert recipe.fields["view"].choices == ["agree", "disagree"]
 
 
@@ -139,9 +139,9 @@ async def test_texts_fields_and_their_order_are_edited(app: FinetopApp) -> None:
         await see(pilot, "Read {stars}.⏎Then answer.")
         await add_label(pilot)
         await pilot.press("K")
-        assert list(table._keys)[-2:] == ["field:view", "field:text"]
+        assert list(table._keys)[-2:] == ["field:view", "field:prompt"]
         await pilot.press("J")
-        assert list(table._keys)[-2:] == ["field:text", "field:view"]
+        assert list(table._keys)[-2:] == ["field:prompt", "field:view"]
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, RowFieldWindow))
         assert app.screen.query_one(Form).values["choices"] == "agree,disagree"
@@ -158,7 +158,7 @@ async def test_texts_fields_and_their_order_are_edited(app: FinetopApp) -> None:
 @pytest.mark.parametrize(
     ("values", "template", "reason"),
     [
-        ({"name": "text"}, "What?", "There is a field"),
+        ({"name": "prompt"}, "What?", "There is a field"),
         ({"name": ""}, "What?", "printable characters"),
         ({"name": "x", "type": "label", "choices": "one"}, "What?", "at least two"),
         ({"name": "x", "type": "integer", "range": "1"}, "What?", "a range is the least"),

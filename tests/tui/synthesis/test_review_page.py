@@ -219,6 +219,15 @@ async def test_gates_that_cannot_be_asked_leave_the_edit_open(
         await on_disk(pilot, job, {source(0): "edit"})
 
 
+async def test_an_edit_begins_at_what_was_asked_for(app: FinetopApp, job: JobDirectory) -> None:
+    """The source stands before it, and may be longer than the screen."""
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_review(pilot)
+        await pilot.press("e", "!", "ctrl+s")
+        kept = await on_disk(pilot, job, {source(0): "edit"})
+        assert kept[source(0)].row == {"text": TEXTS[0], "claim": f"{CLAIM}!", "view": "agree"}
+
+
 async def test_an_unchanged_edit_is_no_decision(app: FinetopApp, job: JobDirectory) -> None:
     async with app.run_test(size=(160, 50)) as pilot:
         await open_review(pilot)

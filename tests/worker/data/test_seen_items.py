@@ -182,3 +182,25 @@ def test_whatever_a_suite_and_its_items_are_called(tmp_path: Path, name: str) ->
     specs = [SuiteSpec(suite, "bundled:facts") for suite in suites]
     found = SeenItemsFinder(suites, specs, [run.path]).find(Arm("a", _ref(run)))
     assert found.suites == {name: {name: "question"}, "a": {}}
+
+
+def test_a_run_on_rows_that_a_model_made_says_who_wrote_and_reviewed_them(tmp_path: Path) -> None:
+    """So a table, and a report, of what it gained says where that comes from."""
+    first = _run(tmp_path / "runs", "bundled:demo-base", FIRST)
+    second = _run(tmp_path / "runs", _ref(first), SECOND)
+    reviews = ["accepted", "not reviewed", "not reviewed"]
+    lines = [
+        {"row": at, "answers": [{"model": "writer=a\x1b[31m"}], "review": {"decision": decision}}
+        for at, decision in enumerate(reviews, 1)
+    ]
+    rows = max((tmp_path / "runs").glob("rows-*.jsonl"))
+    provenance = rows.with_suffix(".provenance.jsonl")
+    written = "".join(json.dumps(line) + "\n" for line in lines)
+    provenance.write_text(f"{written}no JSON\n[1]\n" + '{"review": 3, "answers": 4}\n')
+    note = f"{second.path.name} was trained on a file of 3 rows made by a"
+    found = _finder(first, second).find(Arm("a", _ref(second))).notes
+    assert found[0].startswith(note)
+    assert found[0].endswith("2 of them not reviewed by a person")
+    assert "\x1b" not in found[0]
+    before = _finder(first, second).find(Arm("a", _ref(first))).notes
+    assert not [one for one in before if "made by" in one]
