@@ -17,10 +17,6 @@ from torch import Tensor
 from engine.worker.data.encode import IGNORE_INDEX, widest
 from engine.worker.model.loading import base_of
 
-CHUNK = {"cpu": 1 << 24, "cuda": 1 << 27}
-"""Logits that are made at once, at most, where the model allows it; a row at least. On a CPU 64 MB
-of float32: larger ones are not faster. A GPU needs some hundred rows to be busy."""
-
 Inputs = Mapping[str, Any]
 """What a model's forward takes; `input_ids` among them."""
 

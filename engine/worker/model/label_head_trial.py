@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from engine.estimates.logits import rows_at_once
 from engine.worker.data.encode import IGNORE_INDEX
-from engine.worker.model.label_head import CHUNK, AfterBody, LabelHead, body_output
+from engine.worker.model.label_head import AfterBody, LabelHead, body_output
 from engine.worker.model.loading import base_of, count_embeddings
 
 _SHAPE = (2, 5)
@@ -49,8 +50,8 @@ def try_label_head(
     if reason:
         log(f"logits are not made in chunks: {reason}")
         return keeping
-    most = CHUNK.get(torch.device(model.device).type, CHUNK["cuda"])
-    return replace(chunked, chunk=max(1, most // count_embeddings(model)))
+    kind = torch.device(model.device).type
+    return replace(chunked, chunk=rows_at_once(count_embeddings(model), kind))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from peft import LoraConfig, get_peft_model
 from torch import Tensor
 from transformers import AutoModelForCausalLM, Gemma2Config
 
+from engine.estimates.logits import CHUNK
 from engine.worker.data.encode import IGNORE_INDEX
-from engine.worker.model import label_head
 from engine.worker.model.label_head import LabelHead
 from engine.worker.model.label_head_trial import try_label_head
 from engine.worker.training.evaluator import preserve_rng_and_mode
@@ -85,7 +85,7 @@ def test_all_ways_give_the_same_values_and_gradients(family: str, lora: bool) ->
     with preserve_rng_and_mode(model), torch.enable_grad():
         head = try_label_head(model, notes.append)
     assert (head.keeps, notes) == (True, [])
-    assert head.chunk == label_head.CHUNK["cpu"] // 320
+    assert head.chunk == CHUNK["cpu"] // 320
     assert bool(head.learned) == (not lora or family in HEADS)
     weights = torch.tensor([0.5, 2.0, -1.0, 0.25])
     for weight, alike in ((ONES, True), (ONES, False), (weights, False)):
