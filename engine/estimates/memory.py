@@ -2,8 +2,8 @@
 
 Weights, gradients and AdamW's two moments are counted (Rajbhandari et al. 2020, "ZeRO",
 arXiv 1910.02054, section 3); what the backward pass needs is in `engine.estimates.activations`;
-logits are counted here. Two coefficients were fitted, see `SLACK` and `RUNTIME`; their error on
-other configurations is in `tests/benchmarks/RESULTS.md`. Reads no disk.
+logits in `engine.estimates.logits`. Two coefficients were fitted, see `SLACK` and `RUNTIME`; their
+error on other configurations is in `tests/benchmarks/RESULTS.md`. Reads no disk.
 
 Kept by design: `accelerate estimate-memory` builds the model by torch, and counts no activations,
 no logits, no adapters and nothing of a recipe.
@@ -17,6 +17,7 @@ from typing import Any
 from engine.errors import EngineError
 from engine.estimates.activations import Passes, Precision, block_bytes, boundary_bytes
 from engine.estimates.architectures import ModelDims, read_dims
+from engine.estimates.logits import chunk_states, logits_bytes
 from engine.estimates.parameters import Counted, adapted, count_adapter, count_model
 from engine.recipes.recipe import TrainRecipe
 from engine.recipes.settings import Training
@@ -115,16 +116,20 @@ def estimate(
     weights = _weights(dims, recipe, precision, parameters, trained, linear)
     gradients, optimiser = 4 * trained, 8 * trained
     activations, working = _activations(dims, recipe, precision, passes, device_kind)
-    logits = _logits(dims, passes, target_share)
+    labels = math.ceil(passes.tokens * min(max(target_share, 0.0), 1.0))
+    logits = logits_bytes(dims, labels, device_kind)
+    waiting = chunk_states(dims, labels, device_kind)
     head = 4 * dims.head_parameters if full else 0
+    # Chunks add up the head's gradient as they go, beside that of a chunk.
+    sums = 2 * head if waiting else 0
     # Backward begins with everything kept and the head's own gradient, and ends with all gradients;
     # those of a tied embedding, from both its uses, are held apart until their sum is made.
     accumulates = recipe.training.gradient_accumulation_steps > 1
     ends = (2 * head if dims.tied else 0) + (0 if accumulates else gradients)
     moments = {
         "as the backward pass begins": {
-            "activations": activations,
-            **_largest({"logits": logits}, {"work space": working},
+            "activations": activations + waiting,
+            **_largest({"logits": logits, "gradients": sums}, {"work space": working},
                        {"logits": logits // 2, "gradients": head}),
         },
         "as the backward pass ends": {"gradients": ends},
@@ -235,22 +240,13 @@ def _activations(
     return dims.layers * block, working
 
 
-def _logits(dims: ModelDims, passes: Passes, target_share: float) -> int:
-    """Logits in float32, the learned ones picked and made log-probabilities, and their gradients:
-    forward T + 2n, backward 3n or twice T, of rows of the vocabulary."""
-    target_tokens = passes.tokens * min(max(target_share, 0.0), 1.0)
-    rows = max(passes.tokens + 2 * target_tokens, 2 * passes.tokens)
-    copies = 2 if dims.family.capped else 1
-    return int(rows + (copies - 1) * passes.tokens) * dims.vocabulary * 4
-
-
 def _measuring(dims: ModelDims, recipe: TrainRecipe) -> int:
-    """The forgetting alarm: logits of a pass over the probe, and two distributions compared."""
+    """The forgetting alarm: logits of a pass over the probe, those that count, and what is kept."""
     if not recipe.forgetting.tokens:
         return 0
     row = PROBE_ROW * dims.vocabulary * 4
     rows = max(1, PROBE_BYTES // row)
-    return int(6.5 * row * min(rows, math.ceil(recipe.forgetting.tokens / PROBE_ROW)))
+    return int(2.5 * row * min(rows, math.ceil(recipe.forgetting.tokens / PROBE_ROW)))
 
 
 def _loading(

@@ -239,7 +239,7 @@ def make_rows(folder: Path, kind: str) -> Path:
 
 def _learned(log: str, length: int) -> float:
     """The share of tokens that the loss counts, by the run's own log; every row is cut."""
-    found = re.search(r"(\d+) rows to train on \(([\d,]+) learned", log)
+    found = re.search(r"(\d+) training rows \(([\d,]+) trained tokens per epoch\)", log)
     assert found is not None, log
     return int(found[2].replace(",", "")) / (int(found[1]) * length)
 

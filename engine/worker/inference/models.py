@@ -36,6 +36,8 @@ from engine.worker.inference.weight_files import (
     stamped,
 )
 from engine.worker.model import loading
+from engine.worker.model.label_head import LabelHead
+from engine.worker.model.label_head_trial import try_label_head
 
 Say = Callable[[str], None]
 MOST_ADAPTERS = 16
@@ -49,8 +51,9 @@ class SharedModel:
         self._model = model
         self._adapters: dict[tuple[Stamped, int | None], str] = {}
         self._attached = 0
-        plain = model.get_base_model() if hasattr(model, "peft_config") else model
+        plain = loading.base_of(model)
         self._keeps_logits = "logits_to_keep" in inspect.signature(plain.forward).parameters
+        self._head: LabelHead | None = None
         config = plain.config.get_text_config()
         self.context: int = _context_of(config)
         """Positions that the model knows; a great number where its config names none."""
@@ -123,6 +126,17 @@ class SharedModel:
                 yield self._model
         else:
             yield self._model
+
+    def nll_by_row(
+        self, model: Any, inputs: dict[str, Any], labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of each row the sum of NLL in nats and of how many labels; `model` is of `with_adapter`.
+
+        Asked without gradients.
+        """
+        if self._head is None:
+            self._head = try_label_head(model)
+        return self._head.nll_by_row(model, inputs, labels)
 
     def last_only(self, count: int = 1) -> dict[str, int]:
         """The argument that spares the logits of all positions but the last, if there is one."""
@@ -198,6 +212,13 @@ class LoadedArm:
         """One forward pass with this arm's weights."""
         with self.model.with_adapter(self.adapter, self.arm.strength) as model:
             return model(**inputs)
+
+    def nll_by_row(
+        self, inputs: dict[str, torch.Tensor], labels: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Of each row the sum of NLL in nats and of how many labels, as `LabelHead.nll_by_row`."""
+        with self.model.with_adapter(self.adapter, self.arm.strength) as model:
+            return self.model.nll_by_row(model, inputs, labels)
 
 
 def too_long(arm: Arm, tokens: int, context: int, name: str = "") -> EngineError:

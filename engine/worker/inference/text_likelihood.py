@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 
 from engine.events.summary import perplexity
-from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, nll_by_row
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate
 from engine.worker.inference.models import LoadedArm
 from engine.worker.inference.score_log import NO_MEMORY, Row, ScoreMemory
 from engine.worker.inference.shared_prefix import ROWS, find_batch, split_by_length
@@ -82,5 +82,5 @@ def _read_pieces(loaded_arm: LoadedArm, pieces: Sequence[Encoded]) -> list[list[
     width = max(1, labels.shape[1] - 1)
     moved = {name: tensor[:, :width] for name, tensor in moved.items()}
     with torch.inference_mode():
-        sums, counts = nll_by_row(loaded_arm.forward(**moved, use_cache=False).logits, labels)
+        sums, counts = loaded_arm.nll_by_row(moved, labels)
     return [[total, count] for total, count in zip(sums.tolist(), counts.tolist(), strict=True)]

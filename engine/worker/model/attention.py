@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import EngineError
-from engine.worker.model.loading import count_embeddings
+from engine.worker.model.loading import base_of, count_embeddings
 from engine.worker.model.quantize import is_quantized
 
 _PROBE = 7
@@ -42,7 +42,7 @@ def check_packing(model: Any) -> None:
 
     Three passes over a few tokens: a row after one neighbour, after another one, and alone.
     """
-    plain = model.get_base_model() if hasattr(model, "peft_config") else model
+    plain = base_of(model)
     name = type(plain).__name__
     if "position_ids" not in inspect.signature(plain.forward).parameters:
         raise _leaky(name, "the model has no position ids")

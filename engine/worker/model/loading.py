@@ -177,10 +177,14 @@ def release() -> None:
         torch.cuda.empty_cache()
 
 
+def base_of(model: Any) -> Any:
+    """The causal model itself, without what an adapter laid around it."""
+    return model.get_base_model() if hasattr(model, "peft_config") else model
+
+
 def count_embeddings(model: Any) -> int:
     """How many tokens the model has an embedding for, whatever an adapter laid around it."""
-    plain = model.get_base_model() if hasattr(model, "peft_config") else model
-    embedding: Any = plain.get_input_embeddings()
+    embedding: Any = base_of(model).get_input_embeddings()
     for wrapped in ("original_module", "base_layer"):
         embedding = getattr(embedding, wrapped, embedding)
     return int(embedding.num_embeddings)

@@ -27,7 +27,7 @@ def save_template(folder: Path, template: Template, tokenizer: Any, model: Any) 
     """
     keep_template(template, tokenizer)
     tokenizer.save_pretrained(str(folder))
-    plain = model.get_base_model() if hasattr(model, "peft_config") else model
+    plain = loading.base_of(model)
     config = plain.generation_config
     ends = all_ends(config.eos_token_id, tokenizer, template)
     write_generation_config(folder, config, eos_token_id=ends)
@@ -71,7 +71,7 @@ def drop_unreadable_pad(model: Any) -> None:
     The Trainer takes it over from the tokenizer, which may have more tokens; what is saved with it
     could not be loaded again. Without one the end token pads.
     """
-    plain = model.get_base_model() if hasattr(model, "peft_config") else model
+    plain = loading.base_of(model)
     rows = loading.count_embeddings(model)
     for config in (plain.config.get_text_config(), plain.generation_config):
         pad = getattr(config, "pad_token_id", None)

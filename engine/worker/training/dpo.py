@@ -17,18 +17,21 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from torch import Tensor
 from trl.trainer.dpo_config import DPOConfig
 from trl.trainer.dpo_trainer import DPOTrainer
+from trl.trainer.utils import FusedCausalLMOutput
 
 from engine.errors import EngineError
 from engine.events.event_tags import DPO_TAGS
 from engine.number_format import write_number, write_percent
 from engine.worker.attempt import Attempt, Stopped
 from engine.worker.data.batching import EncodedRows, choose_sampler
+from engine.worker.data.encode import IGNORE_INDEX
 from engine.worker.data.preference_pairs import (
     FILE,
     ScoredPair,
     collate_pairs,
     compare_with_reference,
 )
+from engine.worker.model.label_head import LabelHead
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.evaluator import EVALUATING, Tick, no_tick, preserve_rng_and_mode
 from engine.worker.training.event_writer import EventWriter
@@ -42,7 +45,8 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *parts: Any, model: Any, **options: Any) -> None:
+    def __init__(self, *parts: Any, model: Any, head: LabelHead, **options: Any) -> None:
+        self._head = head
         dtypes = {name: weight.dtype for name, weight in model.named_parameters()}
         super().__init__(*parts, model=model, **options)
         for name, weight in model.named_parameters():
@@ -51,6 +55,7 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
         if hasattr(model, "peft_config") and "ref" in model.peft_config:
             model.delete_adapter("ref")  # a copy of the adapter; the reference was asked before
         self.precompute_ref_logps = True
+        self.aux_loss_enabled = False  # nor is it a part of the loss of answers
         self._sums = dict.fromkeys(DPO_TAGS, 0.0)
 
     def _prepare_dataset(self, dataset: Any, *_: Any) -> Any:
@@ -68,7 +73,9 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
     def compare(self, inputs: dict[str, Tensor]) -> tuple[Tensor, dict[str, float]]:
         """The mean loss of a pass and the means of DPO_TAGS, by their names."""
         model: Any = self.model
-        loss: Tensor = super()._compute_loss(model, inputs, False)  # type: ignore[no-untyped-call]
+        loss: Tensor = super()._compute_loss(  # type: ignore[no-untyped-call]
+            _LabelledModel(model, self._head), inputs, False
+        )
         metrics = self._metrics["train" if model.training else "eval"]
         numbers = {name: float(metrics[key][-1]) for name, key in DPO_TAGS.items()}
         metrics.clear()
@@ -89,16 +96,15 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
     def score(self, inputs: dict[str, Tensor], *, off: bool) -> Tensor:
         """Log-probabilities of the answers of a pass in nats; `off` is without the adapter."""
         moved = self._prepare_inputs(inputs)
-        labels = moved["input_ids"].masked_fill(moved["completion_mask"] == 0, -100)
+        labels = moved["input_ids"].masked_fill(moved["completion_mask"] == 0, IGNORE_INDEX)
         model: Any = self.model
         with (
             preserve_rng_and_mode(model),
             self.accelerator.autocast(),
             model.disable_adapter() if off else nullcontext(),
         ):
-            outputs = model(
-                input_ids=moved["input_ids"], attention_mask=moved["attention_mask"],
-                labels=labels, fused_lm_head=True, use_cache=False,
+            outputs = _LabelledModel(model, self._head)(
+                input_ids=moved["input_ids"], attention_mask=moved["attention_mask"], labels=labels,
             )  # fmt: skip
         return torch.as_tensor(outputs.log_probs.sum(1))
 
@@ -110,6 +116,27 @@ class PreferenceTrainer(MeasuredTrainer, DPOTrainer):
 
     def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> int:
         return sum(_pairs_in(batch) for batch in batch_samples)
+
+
+@dataclass(frozen=True, slots=True)
+class _LabelledModel:
+    """A model as TRL asks it for the log-probabilities of labels, which are those of our head."""
+
+    model: Any
+    head: LabelHead
+
+    def __call__(self, *, labels: Tensor, fused_lm_head: bool = True, **inputs: Any) -> Any:
+        """`log_probs`, float32 of (rows, length - 1), 0 where there is no label.
+
+        What TRL also asks for is in no curve of ours, and is 0.
+        """
+        nll, _ = self.head.nll_of_labels(self.model, inputs, labels, alike=False)
+        counted = labels[:, 1:] != IGNORE_INDEX
+        empty = nll.new_zeros(counted.shape)
+        return FusedCausalLMOutput(
+            log_probs=empty.masked_scatter(counted, -nll),
+            entropy=empty, mean_logits=empty, is_top1=empty.bool(),
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +184,7 @@ def preference_trainer(
     trainer = PreferenceTrainer(
         setup.attempt, curves, callback,
         model=setup.model,
+        head=setup.head,
         args=_arguments(setup),
         train_dataset=Dataset.from_dict({"row": [0]}),  # the rows are known once they are compared
         processing_class=setup.tokenizer,
@@ -176,7 +204,7 @@ def _check_model(setup: TrainingSetup) -> None:
     if isinstance(setup.model.get_output_embeddings(), BaseTunerLayer):
         raise EngineError(
             "DPO does not support an adapter on the output head.",
-            "TRL reads the head's weights without its adapter, which would get no gradient",
+            "TRL refuses one, since its own head would not train it",
             "Remove the head from method.target_modules.",
         )
     if setup.recipe.method.dropout:

@@ -16,7 +16,8 @@ from engine.events.event_tags import EVAL_LOSS, EVAL_PERPLEXITY
 from engine.events.summary import perplexity
 from engine.number_format import write_number
 from engine.worker.attempt import Attempt, Stopped
-from engine.worker.data.encode import Encoded, collate, nll_of_logits
+from engine.worker.data.encode import Encoded, collate
+from engine.worker.model.label_head import LabelHead
 
 EVALUATING = "evaluating"
 Tick = Callable[[int, int], None]
@@ -76,12 +77,14 @@ class HeldOut:
         self,
         attempt: Attempt,
         model: Any,
+        head: LabelHead,
         rows: Sequence[Encoded],
         batch_size: int,
         pad_id: int,
     ) -> None:
         self._attempt = attempt
         self._model = model
+        self._head = head
         # Rows of like length together: less padding.
         self._rows = sorted(rows, key=lambda row: len(row.input_ids))
         self._batch_size = batch_size
@@ -101,8 +104,8 @@ class HeldOut:
             batch = collate(self._rows[start : start + self._batch_size], self._pad_id)
             moved = {name: value.to(device) for name, value in batch.items()}
             labels = moved.pop("labels")
-            nll, tokens = nll_of_logits(self._model(**moved, use_cache=False).logits, labels)
-            total, count = total + float(nll), count + tokens
+            sums, counts = self._head.nll_by_row(self._model, moved, labels)
+            total, count = total + float(sums.sum()), count + int(counts.sum())
         loss = total / max(count, 1)
         self._attempt.log(
             f"step {step}: eval loss {write_number(loss, 4)} over {count:,} tokens of "

@@ -22,6 +22,8 @@ from engine.worker.data.encode import widest
 
 ROW = 128
 """Tokens of a row at most, BOS included."""
+POSITIONS = 16
+"""Whose distributions are compared at once."""
 PASS_BYTES = 1 << 26
 """Float32 logits of one forward pass at most; a row is never divided."""
 LEAST_TOKENS = 64
@@ -184,11 +186,16 @@ def divergence(base: Tensor, now: Tensor) -> float:
     Exact over the vocabulary, of the two distributions as they are kept; rounding them to float16
     moves it by about 1e-7 a token.
     """
-    logs, other = (torch.log_softmax(one.float(), dim=-1) for one in (base, now))
-    shares = logs.exp()
-    # A token that the base never says adds nothing, however unlikely it is now.
-    terms = torch.where(shares > 0, shares * (logs - other), shares)
-    return float(terms.sum(-1).to(widest(terms.device)).sum())
+    total = torch.zeros((), dtype=widest(now.device), device=now.device)
+    # Some positions at a time: six tensors of float32 are made of each.
+    parts = (torch.split(one, POSITIONS) for one in (base, now))
+    for pair in zip(*parts, strict=True):
+        logs, other = (torch.log_softmax(one.float(), dim=-1) for one in pair)
+        shares = logs.exp()
+        # A token that the base never says adds nothing, however unlikely it is now.
+        terms = torch.where(shares > 0, shares * (logs - other), shares)
+        total += terms.sum(-1).to(total.dtype).sum()
+    return float(total)
 
 
 def _continue(model: Any, rows: Sequence[list[int]]) -> tuple[float, Tensor]:
@@ -199,8 +206,8 @@ def _continue(model: Any, rows: Sequence[list[int]]) -> tuple[float, Tensor]:
         ids[at, : len(row)] = torch.tensor(row)
         mask[at, : len(row)] = 1
     ids, mask = ids.to(model.device), mask.to(model.device)
-    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits
     counted = mask[:, 1:].bool()
-    logs = torch.log_softmax(logits[:, :-1][counted].float(), dim=-1)
+    logits = model(input_ids=ids, attention_mask=mask, use_cache=False).logits[:, :-1][counted]
+    logs = torch.log_softmax(logits.float(), dim=-1)
     picked = logs.gather(-1, ids[:, 1:][counted].unsqueeze(-1))
     return -float(picked.to(widest(logs.device)).sum()), logs.half()

@@ -7,7 +7,7 @@ they change. Trains nothing and saves nothing.
 
 import platform
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -33,7 +33,10 @@ from engine.worker.data.token_ids import explain_unknown, readable_pad_id
 from engine.worker.model import loading, malloc
 from engine.worker.model.build import ModelSpec, build_model, find_stage, load_root
 from engine.worker.model.dtypes import Formats, pick_formats
+from engine.worker.model.label_head import LabelHead
+from engine.worker.model.label_head_trial import try_label_head
 from engine.worker.training import checkpoints
+from engine.worker.training.evaluator import preserve_rng_and_mode
 from engine.worker.training.forgetting import ForgettingMonitor, pin_probe, reference_logprobs
 from engine.worker.training.held_out import write_held_out
 from engine.worker.training.probe_text import Probe
@@ -58,6 +61,8 @@ class TrainingSetup:
     """The checkpoint to resume from; None for a run that begins."""
     model: Any = None
     """What is trained, in training mode; None until `load_model`."""
+    head: LabelHead = field(default_factory=LabelHead)
+    """How its logits are had where there is a label; all of them until `load_model`."""
     monitor: ForgettingMonitor | None = None
     """None until `load_model`, and where the recipe wants no forgetting alarm."""
 
@@ -127,7 +132,13 @@ def load_model(setup: TrainingSetup) -> TrainingSetup:
         monitor = ForgettingMonitor.start(
             attempt, model, stage.lineage, probe, root, setup.arithmetic
         )
-    return replace(setup, model=model, monitor=monitor)
+    return replace(setup, model=model, head=_try_head(setup, model), monitor=monitor)
+
+
+def _try_head(setup: TrainingSetup, model: Any) -> LabelHead:
+    scaled = setup.formats.compute is torch.float16
+    with preserve_rng_and_mode(model), torch.enable_grad(), setup.arithmetic():
+        return try_label_head(model, setup.attempt.log, scaled=scaled)
 
 
 def _pick_device(attempt: Attempt) -> torch.device:

@@ -27,8 +27,9 @@ from engine.worker.data.batching import (
     choose_sampler,
     lengths_of,
 )
-from engine.worker.data.encode import collate, nll_by_row
+from engine.worker.data.encode import IGNORE_INDEX, collate
 from engine.worker.data.packing import packed_inputs
+from engine.worker.model.label_head import LabelHead
 from engine.worker.model.tokenizer_files import TokenizerFiles
 from engine.worker.training import checkpoints
 from engine.worker.training.callback import TrainingCallback
@@ -206,28 +207,35 @@ class MeasuredTrainer(Trainer):
 class TokenTrainer(MeasuredTrainer):
     """A Trainer whose every number is weighted by tokens."""
 
+    loss_is_scaled_for_ga = True
+
     def __init__(
         self,
         attempt: Attempt,
         curves: EventWriter,
         callback: TrainingCallback,
         pad_id: int,
+        head: LabelHead,
         **options: Any,
     ) -> None:
         options.setdefault("data_collator", lambda rows: collate(rows, pad_id))
-        options.setdefault("compute_loss_func", self._loss)
+        self._head = head
         super().__init__(attempt, curves, callback, **options)
 
-    def compute_loss(self, model: Any, inputs: dict[str, Any], *rest: Any, **named: Any) -> Any:
-        """The loss of a pass, packed or not."""
-        return super().compute_loss(model, packed_inputs(inputs), *rest, **named)
-
-    def _loss(self, outputs: Any, labels: Tensor, num_items_in_batch: Any = None) -> Tensor:
-        sums, counts = nll_by_row(outputs.logits, labels)
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Tensor:
+        """The share of this pass, packed or not, in the mean over the labels of its step."""
+        given = dict(packed_inputs(inputs))
+        sums, counts = self._head.nll_by_row(model, given, given.pop("labels"))
         nll = sums.sum()
         self.loss_sum.add(nll, counts.sum())
         loss: Tensor = nll / num_items_in_batch
         return loss.float()
+
+    def _get_num_items_in_batch(self, batch_samples: list[Any], device: Any) -> int:
+        counts = [(batch["labels"][:, 1:] != IGNORE_INDEX).sum() for batch in batch_samples]
+        return max(1, int(sum(counts)))
 
 
 def token_trainer(
@@ -237,7 +245,7 @@ def token_trainer(
     attempt, data, recipe = setup.attempt, setup.data, setup.recipe
     folder = attempt.directory.checkpoints
     trainer = TokenTrainer(
-        attempt, curves, callback, setup.pad_id,
+        attempt, curves, callback, setup.pad_id, setup.head,
         model=setup.model,
         args=training_arguments(recipe.training, folder, setup.device, setup.formats),
         train_dataset=EncodedRows(data.train),
@@ -246,4 +254,5 @@ def token_trainer(
         data_collator=choose_collate(recipe.training, setup.model, setup.pad_id),
     )  # fmt: skip
     batch_size = trainer.args.per_device_eval_batch_size
-    return trainer, HeldOut(attempt, setup.model, data.eval, batch_size, setup.pad_id)
+    held_out = HeldOut(attempt, setup.model, setup.head, data.eval, batch_size, setup.pad_id)
+    return trainer, held_out

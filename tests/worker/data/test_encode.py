@@ -19,11 +19,10 @@ from engine.worker.data.encode import (
     collate,
     encode,
     end_token_ids,
-    nll,
-    nll_of_logits,
     render_prompt,
 )
 from tests.worker.tiny import CHATML, make_model, make_tokenizer
+from tests.worker.whole_nll import nll, nll_of_logits
 
 ONE_TURN = (Message("user", "i miss my dog"), Message("assistant", "sadness"))
 TWO_TURNS = (*ONE_TURN, Message("user", "and now?"), Message("assistant", " joy, at last "))

@@ -19,10 +19,11 @@ from transformers import (
 )
 
 from engine.errors import EngineError
-from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate, nll_by_row
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, collate
 from engine.worker.data.packing import collate_packed, packed_inputs, plan_bins
 from engine.worker.model.attention import attention_for, check_packing
 from tests.worker.families import configs
+from tests.worker.whole_nll import nll_by_row
 
 MAKE: Any = AutoModelForCausalLM.from_config
 

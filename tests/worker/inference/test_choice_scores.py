@@ -10,12 +10,13 @@ import torch
 from engine.chat import Message
 from engine.compare.items import Item
 from engine.errors import EngineError
-from engine.worker.data.encode import choose_template, collate, encode_messages, nll
+from engine.worker.data.encode import choose_template, collate, encode_messages
 from engine.worker.inference import shared_prefix
 from engine.worker.inference.choice_scores import ChoiceScores, choice_scores
 from engine.worker.inference.models import LoadedArm, ModelCache
 from tests.worker.inference.arms import load_arm
 from tests.worker.tiny import save_adapter, save_checkpoint
+from tests.worker.whole_nll import nll
 
 
 def _item(name: str, question: str, *choices: str) -> Item:

@@ -27,7 +27,7 @@ from engine.jobs.process import worker_command
 from engine.jobs.status import State
 from engine.recipes.recipe import EvaluateRecipe
 from engine.recipes.settings import Decode
-from engine.worker.data.encode import choose_template, collate, encode_messages, nll
+from engine.worker.data.encode import choose_template, collate, encode_messages
 from engine.worker.inference.models import LoadedArm, ModelCache
 from engine.worker.inference.sample_log import SampleLog
 from engine.worker.inference.score_log import ScoreLog, ScoreMemory
@@ -36,6 +36,7 @@ from engine.worker.inference.text_likelihood import Read, read_texts
 from tests.worker.data.families import QWEN3
 from tests.worker.inference.labelled import label_scores
 from tests.worker.tiny import save_adapter, save_checkpoint
+from tests.worker.whole_nll import nll
 
 LABELS = ["joy", "sadness", "anger and fear"]
 QUESTIONS = [

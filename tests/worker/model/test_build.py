@@ -9,7 +9,7 @@ from peft.tuners.lora import LoraLayer
 
 from engine.errors import EngineError
 from engine.recipes.settings import Training
-from engine.worker.data.encode import Encoded, collate, nll
+from engine.worker.data.encode import Encoded, collate
 from engine.worker.model import loading
 from engine.worker.model.build import ModelSpec, build_model, find_stage
 from engine.worker.model.dtypes import Formats, pick_formats
@@ -19,6 +19,7 @@ from tests.worker.families import save_family
 from tests.worker.here import train_here
 from tests.worker.tiny import make_tokenizer, save_checkpoint
 from tests.worker.training.test_train import curves, make_recipe
+from tests.worker.whole_nll import nll
 
 CPU = torch.device("cpu")
 PLAIN = Formats(torch.float32, torch.float32)

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.errors import EngineError
-from engine.worker.data.encode import Encoded, collate, nll
+from engine.worker.data.encode import Encoded, collate
 from engine.worker.model import loading, quantize
 from engine.worker.model.dtypes import Formats
 from engine.worker.model.merging import merge
@@ -20,6 +20,7 @@ from tests.worker.here import train_here
 from tests.worker.model.test_build import build
 from tests.worker.tiny import make_tokenizer, save_adapter, save_checkpoint
 from tests.worker.training.test_train import curves, make_recipe, weights
+from tests.worker.whole_nll import nll
 
 CPU = torch.device("cpu")
 PLAIN = Formats(torch.float32, torch.float32)

@@ -62,7 +62,9 @@ def test_the_model_is_trained_and_the_monitor_has_read_its_base(attempt: Attempt
         for field in dataclasses.fields(TrainingSetup)
         if getattr(before, field.name) is not getattr(setup, field.name)
     }
-    assert changed == {"model", "monitor"}
+    assert changed == {"model", "head", "monitor"}
+    assert setup.head.keeps
+    assert setup.head.chunk
 
 
 def test_a_stop_while_the_model_was_loaded_ends_the_setup(

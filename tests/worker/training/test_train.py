@@ -166,9 +166,10 @@ def test_the_first_losses_are_those_of_the_untrained_model_by_tokens(
     finished: JobDirectory, base: Path
 ) -> None:
     """The eval loss at step 0, worked out here row by row: NLL summed, over tokens summed."""
-    from engine.worker.data.encode import choose_template, collate, nll
+    from engine.worker.data.encode import choose_template, collate
     from engine.worker.data.prepare import prepare
     from engine.worker.model import loading
+    from tests.worker.whole_nll import nll
 
     wanted = finished.recipe()
     assert isinstance(wanted, TrainRecipe)

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.worker.model.loading import base_of
 from engine.worker.release.proving.proof_rows import ProofRow
 from engine.worker.release.proving.proof_spec import Advance
 
@@ -54,7 +55,7 @@ class RowComparison:
 def distributions(model: Any, rows: Sequence[ProofRow], advance: Advance) -> Iterator[Tensor]:
     """Log-probabilities, float32 of (places, vocabulary), row by row, each read by itself: padding
     would move them."""
-    plain = model.get_base_model() if hasattr(model, "peft_config") else model
+    plain = base_of(model)
     picks = "logits_to_keep" in inspect.signature(plain.forward).parameters
     for at, row in enumerate(rows):
         before = torch.tensor(row.places) - 1

@@ -101,7 +101,7 @@ class RunReference:
     ) -> "RunReference":
         """Ask the run, and keep what it says. Raises what `tick` raises, EngineError where it
         cannot be asked anything, OSError as of a full disk."""
-        plain = model.get_base_model() if hasattr(model, "peft_config") else model
+        plain = loading.base_of(model)
         vocabulary = loading.count_embeddings(model)
         context = getattr(plain.config.get_text_config(), "max_position_embeddings", 0) or 1 << 30
         chosen = choose_rows(spec, tokenizer, context, vocabulary)
