@@ -18,7 +18,7 @@ import pytest
 
 from engine import answer_parts, words, written_numbers
 from engine.call_finder import find_calls
-from engine.compare import answer_length, checks, text_metrics, votes
+from engine.compare import answer_length, checks, refusals, text_metrics, votes
 from engine.events import hparams_yaml
 from engine.text import one_line
 from tests.pseudo_terminal import HOME
@@ -162,6 +162,7 @@ MARKS = (
 
 MADE: dict[str, Callable[[str], object]] = {
     "words": words.pieces_of,
+    "refusals": refusals.find_refusal,
     "answer": lambda text: answer_parts.split_answer(text, TOOLS),
     "growing": answer_parts.split_growing,
     "open": answer_parts.opens_reasoning,

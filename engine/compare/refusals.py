@@ -101,13 +101,13 @@ LANGUAGES = tuple(_PATTERNS)
 """Whose refusals are known."""
 _SCRIPTS = frozenset(("latin", "cyrillic", "cjk", "hiragana", "katakana", "hangul", "arabic", ""))
 """As `text_metrics.language_of` names what these languages are written in."""
-_REFUSED = re.compile("|".join(f"(?:{one})" for one in _PATTERNS.values()), re.IGNORECASE)
+_REFUSED = tuple(re.compile(one, re.IGNORECASE) for one in _PATTERNS.values())
 
 
 def find_refusal(text: str) -> str:
     """The words at the start of a text by which it refuses what was asked; else empty."""
-    match = _REFUSED.search(text[:REACH])
-    return match[0] if match else ""
+    start = text[:REACH]
+    return next((found[0] for one in _REFUSED if (found := one.search(start))), "")
 
 
 def knows_refusals(language: str) -> bool:

@@ -1,5 +1,5 @@
-"""Training speed: beside TRL's SFTTrainer and a bare transformers Trainer, by length, and packed;
-and what the forgetting alarm takes of it.
+"""Training speed: beside TRL's SFTTrainer and a bare transformers Trainer, with a large vocabulary,
+by length, and packed; and what the forgetting alarm takes of it.
 
     python -m tests.benchmarks training [--brief]
 
@@ -7,6 +7,7 @@ Every trainer gets the same model, rows, batches, settings and threads, in turn;
 that are no padding by second, without the first steps. The same losses show that it is one work.
 """
 
+import multiprocessing
 import os
 import random
 import re
@@ -14,13 +15,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainerCallback, set_seed
+from transformers import AutoModelForCausalLM, LlamaConfig, Trainer, TrainerCallback, set_seed
 
 from engine.bundled import BASE
 from engine.checkpoints import config_json
@@ -34,17 +36,18 @@ from engine.recipes import recipe
 from engine.recipes.recipe import TrainRecipe
 from engine.worker.attempt import Attempt
 from engine.worker.data.batching import EncodedRows
-from engine.worker.data.encode import Encoded, choose_template, collate
+from engine.worker.data.encode import IGNORE_INDEX, Encoded, choose_template, collate
 from engine.worker.data.prepare import PreparedDataset, prepare
-from engine.worker.model import loading
+from engine.worker.model import loading, malloc
 from engine.worker.model.build import ModelSpec, build_model, find_stage
 from engine.worker.model.dtypes import Formats, pick_formats
 from engine.worker.training.callback import TrainingCallback
 from engine.worker.training.eval_history import History
 from engine.worker.training.event_writer import EventWriter
 from engine.worker.training.hf_arguments import training_arguments
-from engine.worker.training.setup import TrainingSetup
+from engine.worker.training.setup import TrainingSetup, try_head
 from engine.worker.training.trainer import token_trainer
+from tests.benchmarks.peak import resident
 from tests.benchmarks.results import Outcome, Row
 from tests.worker.here import train_here
 
@@ -134,6 +137,7 @@ def train_ours(work: Work) -> Speed:
         config_json.read_json(BASE / "config.json"), tokenizer,
         choose_template(tokenizer), PreparedDataset(list(work.rows), [], []), None, work.model(),
     )  # fmt: skip
+    setup = replace(setup, head=try_head(setup, setup.model))
     trainer, _ = token_trainer(setup, curves, callback)
     speed = _timed(trainer)
     curves.close()
@@ -181,13 +185,14 @@ def _timed(trainer: Any) -> Speed:
 
 
 def bench(effort: Effort) -> Outcome:
-    """All three comparisons. Raises AssertionError where two trainers did not do the same."""
+    """All comparisons. Raises AssertionError where two trainers did not do the same."""
     torch.set_num_threads(_cores())
     with tempfile.TemporaryDirectory() as folder:
         for name in ("STATE", "LOCKS"):
             os.environ[f"FINETOP_{name}"] = folder
         rows = [
             *_beside_others(effort, Path(folder)),
+            *_large_vocabulary(effort, Path(folder)),
             *_beside_padding(effort, Path(folder)),
             *_alarms(effort, Path(folder)),
         ]
@@ -217,6 +222,74 @@ def _beside_others(effort: Effort, folder: Path) -> list[Row]:
         found.append(Row(f"{kind}: ours to the faster, {faster}", f"{share:.3f}", "at least 0.97"))
         found.append(Row(f"{kind}: the same by CPU time, whatever else runs", f"{cpu:.3f}"))
     return found
+
+
+LARGE = LlamaConfig(
+    vocab_size=128_000, hidden_size=384, intermediate_size=1024, num_hidden_layers=4,
+    num_attention_heads=6, num_key_value_heads=6, max_position_embeddings=512,
+    tie_word_embeddings=True,
+)  # fmt: skip
+"""59 M parameters, most of them in the vocabulary."""
+LENGTH = 64
+
+
+def _large_vocabulary(effort: Effort, folder: Path) -> list[Row]:
+    """Batches of 8 x 64 tokens of a model whose head is most of it, beside the bare Trainer."""
+    checkpoint = folder / "large"
+    torch.manual_seed(0)
+    make: Any = AutoModelForCausalLM.from_config
+    make(LARGE).save_pretrained(checkpoint)
+    loading.load_tokenizer(BASE).save_pretrained(checkpoint)
+    found = []
+    for share, bars in ((0.15, {"lora": 2.0, "full": 1.8}), (1.0, {"lora": 0.95, "full": 0.95})):
+        rows = _random_rows(8 * (effort.steps + WARM), share)
+        for kind, bar in bars.items():
+            work = _work(
+                effort, folder, f"method.kind={kind}", f"model.checkpoint={checkpoint}",
+                "training.batch_size=8", "training.learning_rate=0", rows=rows,
+            )  # fmt: skip
+            arms: dict[str, Callable[[], Speed]] = {
+                "ours": partial(train_ours, work), "bare": partial(train_bare, work),
+            }  # fmt: skip
+            rounds = _in_turn(effort, arms)
+            ratio = statistics.median(
+                one["ours"].tokens_per_second / one["bare"].tokens_per_second for one in rounds
+            )
+            what = f"128,000 tokens of vocabulary, {share:.0%} trained, {kind}: ours to bare"
+            found.append(Row(what, f"{ratio:.2f}", f"at least {bar}"))
+            if share == 1:
+                peaks = {name: _peak_of(arm) for name, arm in arms.items()}
+                memory = peaks["ours"] / peaks["bare"]
+                found.append(Row(f"{what}, peak memory", f"{memory:.2f}", "at most 0.7"))
+    return found
+
+
+def _random_rows(count: int, share: float) -> list[Encoded]:
+    """Rows of random tokens, of which a share is trained on."""
+    draw = random.Random(3)
+    rows = []
+    for _ in range(count):
+        ids = [draw.randrange(5, 127_000) for _ in range(LENGTH)]
+        labels = [one if draw.random() < share else IGNORE_INDEX for one in ids]
+        rows.append(Encoded(ids, labels, 0, kept=True, reason=""))
+    return rows
+
+
+def _peak_of(arm: Callable[[], Speed]) -> int:
+    """Bytes by which a process grows at the most that trains so."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, context) as pool:
+        return pool.submit(_grown_by, arm).result()
+
+
+def _grown_by(arm: Callable[[], Speed]) -> int:
+    torch.set_num_threads(_cores())
+    malloc.fix_large_blocks()
+    loading.warm()
+    before = resident("VmRSS")
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    arm()
+    return resident("VmHWM") - before
 
 
 def _beside_padding(effort: Effort, folder: Path) -> list[Row]:

@@ -132,10 +132,11 @@ def load_model(setup: TrainingSetup) -> TrainingSetup:
         monitor = ForgettingMonitor.start(
             attempt, model, stage.lineage, probe, root, setup.arithmetic
         )
-    return replace(setup, model=model, head=_try_head(setup, model), monitor=monitor)
+    return replace(setup, model=model, head=try_head(setup, model), monitor=monitor)
 
 
-def _try_head(setup: TrainingSetup, model: Any) -> LabelHead:
+def try_head(setup: TrainingSetup, model: Any) -> LabelHead:
+    """How this model's logits are had where there is a label, in the run's arithmetic."""
     scaled = setup.formats.compute is torch.float16
     with preserve_rng_and_mode(model), torch.enable_grad(), setup.arithmetic():
         return try_label_head(model, setup.attempt.log, scaled=scaled)

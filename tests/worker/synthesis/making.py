@@ -14,7 +14,7 @@ from engine.recipes import recipe as recipes
 from engine.recipes.recipe import Recipe, SynthesizeRecipe
 from engine.worker import synthesize
 from engine.worker.attempt import Attempt, Stopped
-from tests.worker.inference.endpoints import stream
+from tests.worker.inference.endpoints import Server, stream
 
 Body = Any
 _NUMBER = re.compile(r"review number (\d+)")
@@ -49,6 +49,13 @@ def make_recipe(data: Path, address: str, changes: dict[str, Any] | None = None)
     }
     wanted = recipes.parse(recipes.with_changes(table, []))
     return recipes.changed(wanted, [f"{key}={value}" for key, value in (changes or {}).items()])
+
+
+def job_at(folder: Path, server: Server, count: int = 12, **changes: object) -> JobDirectory:
+    """A job on so many reviews, not started; `a__b` is the setting `a.b`."""
+    named = {key.replace("__", "."): value for key, value in changes.items()}
+    data = write_reviews(folder, count)
+    return make_job(folder / "runs", make_recipe(data, server.address, named))
 
 
 def number_of(body: Body) -> int:
